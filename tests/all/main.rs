@@ -1,0 +1,3 @@
+//! One test binary: it links once.
+#![allow(missing_docs)]
+
