@@ -1,0 +1,279 @@
+//! Agents: one kind of work each. They decide what to do and never do it.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::BoxError;
+use crate::action::Action;
+use crate::evidence::{Finding, Metric};
+use crate::id::{AgentName, GroupName, NameError, PhaseName, TaskId};
+use crate::json::Json;
+use crate::operation::DynOperation;
+use crate::order::{Artifacts, Receipt};
+use crate::workspace::Workspace;
+
+/// One kind of work. Decides what to do; never does it.
+pub trait Agent: Send + Sync + 'static {
+    /// As pipelines name it: `cargo-test`.
+    const NAME: &'static str;
+    /// One sentence for `orchestrate agents`.
+    const ABOUT: &'static str = "";
+    /// What a pipeline gives it; checked when the plan is made.
+    type Config: Serialize + DeserializeOwned + JsonSchema + Send + Sync;
+    /// What later tasks may take as `Input`.
+    type Output: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// The actions to perform, in order. May look at the workspace; must not change it.
+    fn plan(
+        &self,
+        task: &Task<Self::Config>,
+        look: &Workspace,
+    ) -> impl Future<Output = Result<Vec<Action>, BoxError>> + Send;
+
+    /// What the receipts of the last round mean. Pure: same receipts and artifacts, same verdict.
+    /// There may be fewer receipts than actions: performing stops at the first that fails.
+    fn conclude(
+        &self,
+        task: &Task<Self::Config>,
+        receipts: &[Receipt],
+        artifacts: &Artifacts<'_>,
+    ) -> Result<Verdict<Self::Output>, BoxError>;
+
+    /// All that the result depends on, if it may be reused. Default: never reused.
+    fn depends_on(&self, _task: &Task<Self::Config>) -> Option<Dependencies> {
+        None
+    }
+
+    /// The operations that its actions call; registered with it.
+    fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
+        Ok(Vec::new())
+    }
+}
+
+/// One use of an agent, as the agent sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task<C> {
+    /// Its id.
+    pub id: TaskId,
+    /// The phase that it belongs to.
+    pub phase: PhaseName,
+    /// The group that it belongs to.
+    pub group: GroupName,
+    /// Its config, references replaced.
+    pub config: C,
+    /// What the last `Verdict::More` carried; `null` in the first round.
+    pub carried: Json,
+}
+
+/// What an agent concludes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict<O> {
+    /// It did what it was to do.
+    Passed(Conclusion<O>),
+    /// It did not; there may be findings all the same.
+    Failed(Conclusion<()>),
+    /// It needs another round.
+    More {
+        /// What to perform next.
+        actions: Vec<Action>,
+        /// What to hand to the next `conclude`.
+        carried: Json,
+    },
+}
+
+/// What is known at the end of a task.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Conclusion<O> {
+    /// What later tasks may take.
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub output: Option<O>,
+    /// One line for people: what was done, or why it failed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    /// Measured values.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
+    /// Located remarks.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+}
+
+impl<O> Conclusion<O> {
+    /// A conclusion with an output.
+    pub fn new(summary: impl Into<String>, output: O) -> Self {
+        Self { output: Some(output), summary: summary.into(), metrics: Vec::new(), findings: Vec::new() }
+    }
+
+    /// Adds measured values.
+    #[must_use]
+    pub fn metrics(mut self, metrics: impl IntoIterator<Item = Metric>) -> Self {
+        self.metrics.extend(metrics);
+        self
+    }
+
+    /// Adds remarks.
+    #[must_use]
+    pub fn findings(mut self, findings: impl IntoIterator<Item = Finding>) -> Self {
+        self.findings.extend(findings);
+        self
+    }
+}
+
+impl<O> Verdict<O> {
+    /// Passed, with a line for people and an output.
+    pub fn passed(summary: impl Into<String>, output: O) -> Self {
+        Self::Passed(Conclusion::new(summary, output))
+    }
+
+    /// Failed, with a line for people that says why.
+    pub fn failed(summary: impl Into<String>) -> Self {
+        Self::Failed(Conclusion::new(summary, ()))
+    }
+}
+
+/// All that the result of a task depends on, besides agent, version and config.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependencies {
+    /// Globs of files.
+    pub files: Vec<String>,
+    /// Names of environment variables.
+    pub env: Vec<String>,
+    /// Names of tools; their versions count.
+    pub tools: Vec<String>,
+}
+
+/// The same, object-safe over JSON values: what the registry holds.
+#[async_trait]
+pub trait DynAgent: Send + Sync {
+    /// As pipelines name it.
+    fn name(&self) -> &AgentName;
+    /// One sentence.
+    fn about(&self) -> &str;
+    /// Checks a config with references in it; the error names the way to what is wrong.
+    fn check(&self, config: &Json) -> Result<(), ConfigError>;
+    /// Schema of its config.
+    fn config_schema(&self) -> Schema;
+    /// Schema of its output.
+    fn output_schema(&self) -> Schema;
+    /// See [`Agent::plan`].
+    async fn plan(&self, task: &Task<Json>, look: &Workspace) -> Result<Vec<Action>, BoxError>;
+    /// See [`Agent::conclude`].
+    fn conclude(
+        &self,
+        task: &Task<Json>,
+        receipts: &[Receipt],
+        artifacts: &Artifacts<'_>,
+    ) -> Result<Verdict<Json>, BoxError>;
+    /// See [`Agent::depends_on`].
+    fn depends_on(&self, task: &Task<Json>) -> Option<Dependencies>;
+    /// See [`Agent::operations`].
+    fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError>;
+}
+
+/// A config that an agent does not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConfigError {
+    /// The way to what is wrong: keys and indices.
+    pub way: Vec<String>,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The adapter from typed to object-safe.
+struct Typed<A> {
+    name: AgentName,
+    agent: A,
+    kind: PhantomData<fn() -> A>,
+}
+
+/// Makes an agent object-safe. Fails where its `NAME` is not a valid name.
+pub fn dyn_agent<A: Agent>(agent: A) -> Result<Arc<dyn DynAgent>, NameError> {
+    Ok(Arc::new(Typed { name: AgentName::new(A::NAME)?, agent, kind: PhantomData }))
+}
+
+fn typed<C: DeserializeOwned>(task: &Task<Json>) -> Result<Task<C>, BoxError> {
+    let Task { id, phase, group, config, carried } = task;
+    let config = decode(config)?;
+    Ok(Task { id: id.clone(), phase: phase.clone(), group: group.clone(), config, carried: carried.clone() })
+}
+
+fn decode<C: DeserializeOwned>(config: &Json) -> Result<C, ConfigError> {
+    let mut json = serde_json::Deserializer::from_str(config.text());
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let way = error
+            .path()
+            .iter()
+            .filter_map(|segment| match segment {
+                serde_path_to_error::Segment::Seq { index } => Some(index.to_string()),
+                serde_path_to_error::Segment::Map { key } => Some(key.clone()),
+                _ => None,
+            })
+            .collect();
+        let message = error.into_inner().to_string();
+        // The place in the compact JSON text says nothing to people.
+        let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+        ConfigError { way, message }
+    })
+}
+
+#[async_trait]
+impl<A: Agent> DynAgent for Typed<A> {
+    fn name(&self) -> &AgentName {
+        &self.name
+    }
+
+    fn about(&self) -> &str {
+        A::ABOUT
+    }
+
+    fn check(&self, config: &Json) -> Result<(), ConfigError> {
+        decode::<A::Config>(config).map(drop)
+    }
+
+    fn config_schema(&self) -> Schema {
+        schemars::schema_for!(A::Config)
+    }
+
+    fn output_schema(&self) -> Schema {
+        schemars::schema_for!(A::Output)
+    }
+
+    async fn plan(&self, task: &Task<Json>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
+        self.agent.plan(&typed(task)?, look).await
+    }
+
+    fn conclude(
+        &self,
+        task: &Task<Json>,
+        receipts: &[Receipt],
+        artifacts: &Artifacts<'_>,
+    ) -> Result<Verdict<Json>, BoxError> {
+        Ok(match self.agent.conclude(&typed(task)?, receipts, artifacts)? {
+            Verdict::Passed(Conclusion { output, summary, metrics, findings }) => {
+                let output = output.map(|output| Json::of(&output)).transpose()?;
+                Verdict::Passed(Conclusion { output, summary, metrics, findings })
+            }
+            Verdict::Failed(conclusion) => Verdict::Failed(conclusion),
+            Verdict::More { actions, carried } => Verdict::More { actions, carried },
+        })
+    }
+
+    fn depends_on(&self, task: &Task<Json>) -> Option<Dependencies> {
+        self.agent.depends_on(&typed(task).ok()?)
+    }
+
+    fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
+        self.agent.operations()
+    }
+}
+
+/// Agents by name.
+pub type Agents = BTreeMap<AgentName, Arc<dyn DynAgent>>;

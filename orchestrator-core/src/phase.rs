@@ -1,0 +1,83 @@
+//! Phases: stages of delivery that draft tasks for a project. They exist only while planning.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::BoxError;
+use crate::id::{GroupName, PhaseName};
+use crate::pipeline::{GroupSpec, TaskSpec};
+use crate::project::Project;
+use crate::settings::Settings;
+
+/// A stage of delivery. Same project, same draft.
+pub trait Phase: Send + Sync + 'static {
+    /// Its name: pipelines find it by the name of their phase, or by `use: NAME`.
+    fn name(&self) -> PhaseName;
+    /// What people read.
+    fn title(&self) -> &str;
+    /// Drafts groups of tasks for a project.
+    fn draft(&self, project: &Project, draft: &mut Draft<'_>) -> Result<(), BoxError>;
+}
+
+/// Phases by name.
+pub type Phases = BTreeMap<PhaseName, Arc<dyn Phase>>;
+
+/// What a phase writes its tasks into.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    settings: &'a Settings,
+    with: &'a Value,
+    groups: Vec<GroupSpec>,
+    notes: Vec<String>,
+}
+
+impl<'a> Draft<'a> {
+    /// An empty draft.
+    pub fn new(settings: &'a Settings, with: &'a Value) -> Self {
+        Self { settings, with, groups: Vec::new(), notes: Vec::new() }
+    }
+
+    /// The settings of the run.
+    pub fn settings(&self) -> &Settings {
+        self.settings
+    }
+
+    /// The phase's `with:`, read into a type; its defaults where there is none.
+    pub fn with<T: DeserializeOwned>(&self) -> Result<T, BoxError> {
+        let with =
+            if self.with.is_null() { Value::Object(serde_json::Map::new()) } else { self.with.clone() };
+        serde_path_to_error::deserialize(with).map_err(|error| {
+            let way = error.path().to_string();
+            format!("`with.{way}`: {}", error.into_inner()).into()
+        })
+    }
+
+    /// Adds a group; a group of the same name is continued.
+    pub fn group(&mut self, name: &str) -> Result<&mut GroupSpec, BoxError> {
+        let name = GroupName::new(name)?;
+        let at = self.groups.iter().position(|group| group.name == name).unwrap_or_else(|| {
+            self.groups.push(GroupSpec::new(name));
+            self.groups.len() - 1
+        });
+        Ok(&mut self.groups[at])
+    }
+
+    /// Adds a task to a group.
+    pub fn task(&mut self, group: &str, task: TaskSpec) -> Result<(), BoxError> {
+        self.group(group)?.tasks.push(task);
+        Ok(())
+    }
+
+    /// Says what was left out and why, for people who read the plan.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+
+    /// What was drafted, and the notes.
+    pub fn finish(self) -> (Vec<GroupSpec>, Vec<String>) {
+        (self.groups, self.notes)
+    }
+}

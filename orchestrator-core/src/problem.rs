@@ -1,0 +1,96 @@
+//! What is wrong with a pipeline: all of it at once, each with its place.
+
+use std::fmt;
+
+use crate::pipeline::Place;
+
+/// One thing that is wrong with a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where in the file.
+    pub place: Option<Place>,
+    /// The way to it: `phases[2].groups[0].tasks[1].with.tag`.
+    pub way: String,
+    /// What is wrong: lower case, no full stop, names in backticks, what is known instead.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem at a way, its line not known.
+    pub fn new(way: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { place: None, way: way.into(), message: message.into() }
+    }
+
+    /// Adds the place.
+    #[must_use]
+    pub fn at(mut self, place: Option<Place>) -> Self {
+        self.place = place;
+        self
+    }
+}
+
+/// All that is wrong with a pipeline; at least one thing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problems {
+    /// The file, where there is one.
+    pub file: Option<String>,
+    /// In the order of the file.
+    pub list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Sorted by place; duplicates once.
+    pub fn new(file: Option<String>, mut list: Vec<Problem>) -> Self {
+        list.sort();
+        list.dedup();
+        Self { file, list }
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, Problem { place, way, message }) in self.list.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            if let Some(file) = &self.file {
+                write!(f, "{file}:")?;
+            }
+            if let Some(Place { line, column }) = place {
+                write!(f, "{line}:{column}:")?;
+            }
+            if self.file.is_some() || place.is_some() {
+                write!(f, " ")?;
+            }
+            if !way.is_empty() {
+                write!(f, "{way}: ")?;
+            }
+            write!(f, "{message}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The known name nearest to `name`, for "did you mean".
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |other: &str| strsim::damerau_levenshtein(name, other);
+    let most = (name.len() / 3).max(1);
+    known
+        .into_iter()
+        .map(|other| (near(other), other))
+        .filter(|(far, _)| *far <= most)
+        .min()
+        .map(|(_, other)| other)
+}
+
+/// "unknown `kind` `name`; did you mean `x`?" or what is known.
+pub fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    match nearest(name, known.clone()) {
+        Some(near) => format!("unknown {kind} `{name}`; did you mean `{near}`?"),
+        None => {
+            let mut known: Vec<_> = known.into_iter().take(21).collect();
+            let more = if known.len() > 20 { known.pop().map_or("", |_| ", ...") } else { "" };
+            format!("unknown {kind} `{name}`; known: {}{more}", known.join(", "))
+        }
+    }
+}

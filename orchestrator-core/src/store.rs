@@ -1,0 +1,76 @@
+//! Stores: keep journals and lose nothing that they accepted.
+
+use async_trait::async_trait;
+
+use crate::event::Record;
+use crate::id::RunId;
+use crate::order::Signal;
+
+/// Keeps journals, one for each run. One process appends to a journal at a time; any may read it.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Makes a journal, with the plan that it is about.
+    async fn create(&self, run: &RunId, plan: &[u8]) -> Result<(), StoreError>;
+
+    /// Appends records. When it returns, they survive the death of this process.
+    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), StoreError>;
+
+    /// When it returns, everything appended survives the death of the machine.
+    async fn sync(&self, run: &RunId) -> Result<(), StoreError>;
+
+    /// Loads a journal. A torn last line is left out, said, and overwritten by the next append.
+    async fn load(&self, run: &RunId) -> Result<Journal, StoreError>;
+
+    /// The runs that have a journal, the latest first.
+    async fn list(&self) -> Result<Vec<RunId>, StoreError>;
+
+    /// Drops a signal into a run's inbox.
+    async fn signal(&self, run: &RunId, signal: &Signal) -> Result<(), StoreError>;
+
+    /// Takes what is in a run's inbox, in the order of arrival. It stays there until [`Store::seen`].
+    async fn inbox(&self, run: &RunId) -> Result<Vec<(String, Signal)>, StoreError>;
+
+    /// Removes a signal that was recorded.
+    async fn seen(&self, run: &RunId, token: &str) -> Result<(), StoreError>;
+}
+
+/// A journal as loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Journal {
+    /// The plan, as it was handed to `create`.
+    pub plan: Vec<u8>,
+    /// The records, in order.
+    pub records: Vec<Record>,
+    /// Bytes of a torn last line that were left out.
+    pub torn: u64,
+}
+
+/// A store could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no such run.
+    #[error("there is no run `{0}`")]
+    Unknown(RunId),
+    /// There is such a run already.
+    #[error("run `{0}` exists already")]
+    Exists(RunId),
+    /// A line of a journal is no record.
+    #[error("line {line} of `{file}` is no record of a journal")]
+    Damaged {
+        /// Which file.
+        file: String,
+        /// Which line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// Reading or writing failed.
+    #[error("{what}")]
+    Io {
+        /// What it tried, with the path.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,164 @@
+//! The read-only look that planning gets: the files as they will be, git, tool versions.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::id::RunId;
+use crate::path::RelPath;
+
+/// Files that a dry run would have written (`Some`) or removed (`None`).
+pub type Overlay = BTreeMap<RelPath, Option<Vec<u8>>>;
+
+/// The files as they will be (a dry run's withheld edits lie over the tree), git, tool versions.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    root: PathBuf,
+    run: Option<RunId>,
+    started: Timestamp,
+    overlay: Arc<Mutex<Overlay>>,
+    env: Arc<[(std::ffi::OsString, std::ffi::OsString)]>,
+}
+
+impl Workspace {
+    /// A look at the tree below `root`, by a run that began at `started`.
+    pub fn new(root: impl Into<PathBuf>, started: Timestamp) -> Self {
+        let env = Arc::from([]);
+        Self { root: root.into(), run: None, started, overlay: Arc::default(), env }
+    }
+
+    /// Names the run.
+    #[must_use]
+    pub fn run_id(mut self, run: RunId) -> Self {
+        self.run = Some(run);
+        self
+    }
+
+    /// Gives the environment that commands get.
+    #[must_use]
+    pub fn environment(mut self, env: impl Into<Arc<[(std::ffi::OsString, std::ffi::OsString)]>>) -> Self {
+        self.env = env.into();
+        self
+    }
+
+    /// The root of the checkout.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The run that plans.
+    pub fn run(&self) -> Option<&RunId> {
+        self.run.as_ref()
+    }
+
+    /// When the run began: the same after a resume, so that names made of it are.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Lays a withheld edit over the tree.
+    pub(crate) fn lay_over(&self, path: RelPath, content: Option<Vec<u8>>) {
+        self.overlay.lock().unwrap_or_else(PoisonError::into_inner).insert(path, content);
+    }
+
+    /// The bytes of a file as they will be; none where there is none. A folder is an error.
+    pub fn read(&self, path: &RelPath) -> io::Result<Option<Vec<u8>>> {
+        if let Some(content) = self.overlay.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
+            return Ok(content.clone());
+        }
+        match std::fs::read(path.under(&self.root)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(None)
+            }
+            Err(error) => Err(io::Error::new(error.kind(), format!("`{path}` could not be read: {error}"))),
+        }
+    }
+
+    /// The text of a file as it will be; none where there is none.
+    pub fn read_text(&self, path: &RelPath) -> io::Result<Option<String>> {
+        let Some(bytes) = self.read(path)? else { return Ok(None) };
+        let text = String::from_utf8(bytes);
+        text.map(Some)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("`{path}` is not UTF-8")))
+    }
+
+    /// Whether a file or folder will be there.
+    pub fn exists(&self, path: &RelPath) -> bool {
+        let overlay = self.overlay.lock().unwrap_or_else(PoisonError::into_inner);
+        match overlay.get(path) {
+            Some(content) => content.is_some(),
+            None => {
+                let below = format!("{path}/");
+                overlay.iter().any(|(laid, content)| content.is_some() && laid.as_str().starts_with(&below))
+                    || path.under(&self.root).symlink_metadata().is_ok()
+            }
+        }
+    }
+
+    /// The files below `folder` that git does not ignore, in order; withheld edits counted.
+    pub fn files(&self, folder: &RelPath) -> io::Result<Vec<RelPath>> {
+        let mut files = std::collections::BTreeSet::new();
+        let start = folder.under(&self.root);
+        if start.exists() {
+            let mut walk = ignore::WalkBuilder::new(&start);
+            walk.hidden(false)
+                .require_git(false)
+                .git_global(false)
+                .parents(true)
+                .filter_entry(|entry| !matches!(entry.file_name().to_str(), Some(".git" | ".orchestrate")));
+            for entry in walk.build() {
+                let entry = entry.map_err(io::Error::other)?;
+                if entry.file_type().is_some_and(|kind| !kind.is_dir())
+                    && let Ok(below) = entry.path().strip_prefix(&self.root)
+                    && let Some(Ok(path)) = below.to_str().map(RelPath::new)
+                {
+                    files.insert(path);
+                }
+            }
+        }
+        let below = format!("{folder}/");
+        for (path, content) in self.overlay.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if folder.is_root() || path.as_str().starts_with(&below) {
+                if content.is_some() {
+                    files.insert(path.clone())
+                } else {
+                    files.remove(path)
+                };
+            }
+        }
+        Ok(files.into_iter().collect())
+    }
+
+    /// What a git command that only reads prints, without the last line break. The error has git's own words.
+    pub fn git(&self, args: &[&str]) -> io::Result<String> {
+        let output = self.command("git").args(["--no-optional-locks"]).args(args).output()?;
+        if output.status.success() {
+            let text = String::from_utf8_lossy(&output.stdout);
+            Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+        } else {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            Err(io::Error::other(format!("`git {}` failed: {said}", args.join(" "))))
+        }
+    }
+
+    /// The first line that `TOOL --version` prints; none where there is no such tool.
+    pub fn tool_version(&self, tool: &str) -> Option<String> {
+        let output = self.command(tool).arg("--version").output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        output.status.success().then(|| text.lines().next().unwrap_or_default().trim().to_owned())
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root).stdin(std::process::Stdio::null());
+        if !self.env.is_empty() {
+            command.env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
+        }
+        command
+    }
+}
