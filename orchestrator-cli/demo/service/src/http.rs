@@ -112,9 +112,8 @@ impl Connection {
         let deadline = Instant::now() + self.timeout;
         let end = loop {
             // Empty lines before a request are to be ignored (RFC 9112, section 2.2).
-            while self.buffer.starts_with(b"\r\n") {
-                self.buffer.drain(..2);
-            }
+            let empty = self.buffer.chunks_exact(2).take_while(|pair| pair == b"\r\n").count();
+            self.buffer.drain(..2 * empty);
             match head_end(&self.buffer)? {
                 Some(end) if end <= MAX_HEAD => break end,
                 None if self.buffer.len() <= MAX_HEAD => {}
