@@ -1,3 +1,2 @@
 //! One test binary: it links once.
 #![allow(missing_docs)]
-
