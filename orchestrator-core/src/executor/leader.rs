@@ -61,6 +61,11 @@ impl<'a> Leader<'a> {
         self.wait(WaitIdOptions::empty()).map(drop)
     }
 
+    /// Whether the group was asked to end.
+    pub(super) fn signalled(&self) -> bool {
+        self.leash.signalled()
+    }
+
     /// Kills what is left of the group.
     pub(super) fn end_group(&self) {
         // Fails when nobody is left but the zombie on some systems; there is nothing to do about it on any.

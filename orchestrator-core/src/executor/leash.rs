@@ -40,6 +40,11 @@ impl Leash {
         self.held().wanted.is_some()
     }
 
+    /// Whether the group was signalled.
+    pub(super) fn signalled(&self) -> bool {
+        self.held().sent
+    }
+
     pub(super) fn attach(&self, group: Pid) {
         let mut held = self.held();
         held.group = Some(group);

@@ -81,6 +81,8 @@ impl<T> Shared<T> {
             self.state().idle += 1;
             // Nobody waits any more if the asker was dropped.
             _ = answer.send(result);
+            // Whoever gets the answer often has the next job at once; letting them go first spares a sleep and a wake-up.
+            thread::yield_now();
             next = self.next();
         }
     }

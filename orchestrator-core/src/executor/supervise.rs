@@ -42,12 +42,14 @@ fn attend(
     start: Instant,
     scratch: &mut Scratch,
 ) -> Result<Exit, Fault> {
-    let give_up = spawn.give_up_after_exit;
+    let Spawn { give_up_after_exit: give_up, grace, .. } = spawn;
     let mut streams = Streams::new(&mut leader.child, spawn)?;
     follow(&leader, &mut streams, scratch)?;
     let elapsed = start.elapsed();
     streams.close_input();
-    streams.drain(LINGER.min(give_up), scratch)?;
+    // A shell dies of the TERM that those it has started still act upon: the grace is theirs too, and its end is a KILL.
+    let linger = if leader.signalled() { grace } else { LINGER.min(give_up) };
+    streams.drain(linger, scratch)?;
     leader.end_group();
     streams.drain(give_up, scratch)?;
     let usage = if elapsed >= WORTH_MEASURING { usage(&leader) } else { None };

@@ -73,11 +73,12 @@ async fn nothing_left() {
             }
         }
     };
+    let threads = count("/proc/self/task");
     batch(8).await;
-    let (descriptors, threads) = (count("/proc/self/fd"), count("/proc/self/task"));
+    let descriptors = count("/proc/self/fd");
     batch(1_000).await;
     assert_eq!(count("/proc/self/fd"), descriptors);
-    assert_eq!(count("/proc/self/task"), threads, "idle threads are used again");
+    assert!(count("/proc/self/task") <= threads + 8, "idle threads are used again");
     for task in fs::read_dir("/proc/self/task").unwrap() {
         let children = fs::read_to_string(task.unwrap().path().join("children")).unwrap();
         assert_eq!(children, "", "a child was left");

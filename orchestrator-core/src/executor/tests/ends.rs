@@ -49,6 +49,16 @@ async fn a_graceful_stop_lets_the_command_finish_what_it_must() {
 }
 
 #[tokio::test]
+async fn the_grace_is_for_the_whole_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let script =
+        "(trap 'sleep 0.3; echo cleaned up; exit' TERM; touch ready; while :; do sleep 0.01; done) & wait";
+    let exit = stop_when_ready(dir.path(), script, LONG, &[StopLevel::Graceful]).await;
+    assert_eq!((exit.status, exit.stopped), (TERMINATED, true));
+    assert!(exit.stdout.tail.contains("cleaned up"));
+}
+
+#[tokio::test]
 async fn who_ignores_a_graceful_stop_is_killed_after_the_grace() {
     let dir = tempfile::tempdir().unwrap();
     let script = "trap '' TERM; touch ready; while :; do sleep 0.01; done";
