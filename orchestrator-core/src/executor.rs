@@ -1,5 +1,30 @@
 //! Executors: the only ones that touch the world. `Order` in, `Receipt` out.
 
+mod capture;
+mod leader;
+mod leash;
+mod lines;
+mod mask;
+mod mask_stream;
+mod pool;
+mod process;
+mod program;
+mod spawn;
+mod streams;
+mod supervise;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    capture::Captured,
+    lines::{OnLine, Stream},
+    mask::{Mask, MaskError},
+    mask_stream::MaskStream,
+    process::{Exit, ExitState, Processes, Usage},
+    spawn::{Spawn, SpawnError},
+};
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -2,6 +2,9 @@
 
 pub mod action;
 pub mod agent;
+#[cfg(feature = "testkit")]
+#[doc(hidden)]
+pub mod bench;
 pub mod effect;
 pub mod event;
 pub mod evidence;
