@@ -38,6 +38,10 @@ pub struct Settings {
     pub deploy_to_production: bool,
     /// Bytes of disk that must be free before anything is written.
     pub min_free_disk: u64,
+    /// Thousandths of a processor that tasks with `resources` share; 0 for no limit.
+    pub cpu_milli: u32,
+    /// Bytes of memory that tasks with `resources` share; 0 for no limit.
+    pub memory: u64,
 }
 
 /// Which of the standard phases run.
@@ -87,11 +91,21 @@ impl Default for Settings {
             deploy_to_staging: true,
             deploy_to_production: false,
             min_free_disk: 1_000_000_000,
+            cpu_milli: 0,
+            memory: 0,
         }
     }
 }
 
 impl Settings {
+    /// Temporary.
+    pub fn layered(
+        _: &serde_json::Value,
+        _: &[(String, String)],
+        _: &serde_json::Value,
+    ) -> Result<Self, std::io::Error> {
+        Ok(Self::default())
+    }
     /// How long an attempt of a task may take.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)

@@ -32,6 +32,20 @@ pub trait Store: Send + Sync {
 
     /// Removes a signal that was recorded.
     async fn seen(&self, run: &RunId, token: &str) -> Result<(), StoreError>;
+
+    /// Whether a process appends to the journal now.
+    fn is_live(&self, run: &RunId) -> bool {
+        let _ = run;
+        false
+    }
+
+    /// Runs that a process began to append to and that it neither closed nor appends to any more: it died.
+    async fn abandoned(&self) -> Result<Vec<RunId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Says that this process appends no more. A run that is not closed counts as abandoned once the process is gone.
+    async fn close(&self, _run: &RunId) {}
 }
 
 /// A journal as loaded.
