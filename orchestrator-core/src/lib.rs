@@ -10,6 +10,8 @@ pub mod graph;
 pub mod id;
 pub mod input;
 pub mod json;
+pub mod layout;
+pub mod lock;
 pub mod observer;
 pub mod operation;
 pub mod order;
