@@ -5,7 +5,6 @@ mod scripted;
 use std::collections::BTreeMap;
 use std::io;
 
-
 use crate::agent::Task;
 use crate::id::{GroupName, PhaseName, TaskId};
 use crate::json::Json;

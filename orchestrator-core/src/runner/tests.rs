@@ -112,7 +112,9 @@ impl Bench {
 fn outcomes(state: &RunState) -> BTreeMap<String, Outcome> {
     let plan = state.plan();
     let tasks = state.tasks().iter().zip(plan.tasks());
-    tasks.map(|(task, planned)| (planned.id.to_string(), task.outcome().unwrap_or(Outcome::Waiting))).collect()
+    tasks
+        .map(|(task, planned)| (planned.id.to_string(), task.outcome().unwrap_or(Outcome::Waiting)))
+        .collect()
 }
 
 /// A bit of everything: effects, rounds, retries, conditions, outputs, failures.
@@ -120,18 +122,21 @@ fn mixed() -> Pipeline {
     let (reads, writes, publishes) = (Effect::Reads, Effect::Writes, Effect::Publishes);
     let mut taker = acts("taker", &[vec![run(writes, "ok")]]);
     taker.with["output"] = json!({ "from": "rounds/deep/1" });
-    let mut giver = acts("rounds", &[vec![run(writes, "ok")], vec![call(writes, "ok"), run(reads, "ok")], vec![]]);
+    let mut giver =
+        acts("rounds", &[vec![run(writes, "ok")], vec![call(writes, "ok"), run(reads, "ok")], vec![]]);
     giver.with["output"] = json!({ "deep": [1, 2] });
     pipeline(vec![
         acts("reads", &[vec![run(reads, "ok"), run(reads, "ok")]]),
         giver,
         taker,
-        acts("flaky", &[vec![run(writes, "ok"), run(writes, "fail-first 2")]]).retry(3, std::time::Duration::from_secs(7)),
+        acts("flaky", &[vec![run(writes, "ok"), run(writes, "fail-first 2")]])
+            .retry(3, std::time::Duration::from_secs(7)),
         acts("bad", &[vec![run(writes, "ok"), run(writes, "fail"), run(writes, "ok")]]),
         acts("after-bad", &[vec![run(writes, "ok")]]).needs([TaskId::new("bad").unwrap()]),
         acts("on-bad", &[vec![call(writes, "ok")]]).when(When::Failed(TaskId::new("bad").unwrap())),
         acts("not-on-bad", &[vec![]]).when(When::Passed(TaskId::new("bad").unwrap())),
-        acts("release", &[vec![call(publishes, "ok"), run(writes, "ok")]]).needs([TaskId::new("rounds").unwrap()]),
+        acts("release", &[vec![call(publishes, "ok"), run(writes, "ok")]])
+            .needs([TaskId::new("rounds").unwrap()]),
     ])
 }
 
@@ -158,7 +163,11 @@ async fn resume_after_a_cut_at_every_boundary() {
     let whole = bench.run(&mixed(), Effect::Publishes).await;
     let Journal { plan, records, torn: _ } = bench.store.load(&whole.run).await.unwrap();
     for cut in 1..records.len() {
-        let again = Bench { folder: tempfile::tempdir().unwrap(), store: Shared::default(), executor: bench.executor.clone() };
+        let again = Bench {
+            folder: tempfile::tempdir().unwrap(),
+            store: Shared::default(),
+            executor: bench.executor.clone(),
+        };
         let executor = Scripted::new(again.folder.path());
         executor.answer_already("release", Already::NotDone);
         let again = Bench { executor, ..again };
@@ -183,7 +192,9 @@ fn finished(records: &[Record]) -> Vec<(String, u32, u32, u32)> {
         match &record.event {
             Event::TaskStarted { task, attempt } => drop(attempts.insert(task.clone(), *attempt)),
             Event::TaskPlanned { task, round, .. } => drop(rounds.insert(task.clone(), *round)),
-            Event::ActionFinished { task, index, .. } => found.push((task.to_string(), attempts[task], rounds[task], *index)),
+            Event::ActionFinished { task, index, .. } => {
+                found.push((task.to_string(), attempts[task], rounds[task], *index))
+            }
             _ => {}
         }
     }
@@ -206,7 +217,8 @@ async fn stop_at_every_boundary_leaves_a_resumable_journal() {
         assert_eq!(stopped.state.status(), RunStatus::Stopped(Stopped::Interrupted), "stop at record {at}");
         bench.store.at.store(0, Ordering::SeqCst);
         bench.store.stop = Stop::new();
-        let resumed = bench.orchestrator().resume(&stopped.run, RunOptions::new(Effect::Reads)).await.unwrap();
+        let resumed =
+            bench.orchestrator().resume(&stopped.run, RunOptions::new(Effect::Reads)).await.unwrap();
         assert_eq!(outcomes(&resumed.state), outcomes(&whole.state), "stop at record {at}");
     }
 }
@@ -217,7 +229,8 @@ async fn what_may_have_been_published_is_asked_about() {
     let bench = Bench::new();
     let whole = bench.run(&publish, Effect::Publishes).await;
     let Journal { plan, records, torn: _ } = bench.store.load(&whole.run).await.unwrap();
-    let started = records.iter().position(|record| matches!(record.event, Event::ActionStarted { .. })).unwrap();
+    let started =
+        records.iter().position(|record| matches!(record.event, Event::ActionStarted { .. })).unwrap();
     for (assume, performed) in [(None, 0), (Some(Assume::Done), 0), (Some(Assume::NotDone), 1)] {
         let bench = Bench::new();
         bench.store.create(&whole.run, &plan).await.unwrap();
@@ -253,7 +266,8 @@ async fn a_dry_run_withholds_and_defers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_holds_no_slot_and_ends_with_its_signal() {
-    let wait = Await { signal: Some(SignalName::new("approve").unwrap()), seconds: None, message: "may it?".into() };
+    let wait =
+        Await { signal: Some(SignalName::new("approve").unwrap()), seconds: None, message: "may it?".into() };
     let mut tasks = vec![acts("gate", &[vec![wait.into(), run(Effect::Writes, "ok")]])];
     tasks.extend((0..3).map(|at| acts(&format!("other{at}"), &[vec![run(Effect::Writes, "ok")]])));
     let bench = Bench::new();
@@ -261,8 +275,11 @@ async fn a_wait_holds_no_slot_and_ends_with_its_signal() {
     assert_eq!(stopped.state.status(), RunStatus::Stopped(Stopped::Waiting));
     assert_eq!(stopped.state.count(Outcome::Passed), 3);
     let orchestrator = bench.orchestrator();
-    let signal =
-        Signal { name: SignalName::new("approve").unwrap(), payload: json!({"by": "a"}).into(), from: "a".into() };
+    let signal = Signal {
+        name: SignalName::new("approve").unwrap(),
+        payload: json!({"by": "a"}).into(),
+        from: "a".into(),
+    };
     orchestrator.signal(&stopped.run, signal).await.unwrap();
     let record = orchestrator.resume(&stopped.run, RunOptions::new(Effect::Reads)).await.unwrap();
     assert_eq!(record.state.status(), RunStatus::Finished(RunOutcome::Passed));
@@ -281,7 +298,11 @@ async fn a_timed_wait_passes_by_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_run_is_over() {
     let bench = Bench::new();
-    let wait = Await { signal: Some(SignalName::new("never").unwrap()), seconds: Some(9999), message: String::new() };
+    let wait = Await {
+        signal: Some(SignalName::new("never").unwrap()),
+        seconds: Some(9999),
+        message: String::new(),
+    };
     let tasks = vec![
         acts("slow", &[vec![run(Effect::Writes, "slow 1000")]]),
         acts("waits", &[vec![wait.into()]]),
@@ -309,12 +330,18 @@ async fn time_up_and_panics_are_failures_of_the_task() {
     let bench = Bench::new();
     let mut panics = acts("panics", &[]);
     panics.with["panic"] = json!(true);
-    let slow = acts("slow", &[vec![run(Effect::Writes, "slow 1000")]]).timeout(std::time::Duration::from_secs(3));
+    let slow =
+        acts("slow", &[vec![run(Effect::Writes, "slow 1000")]]).timeout(std::time::Duration::from_secs(3));
     let record = bench.run(&pipeline(vec![panics, slow, acts("fine", &[vec![]])]), Effect::Writes).await;
     let expected = json!({ "panics": "failed", "slow": "failed", "fine": "passed" });
     assert_eq!(serde_json::to_value(outcomes(&record.state)).unwrap(), expected);
-    let end = |id: &str| record.state.task(record.plan().find(&TaskId::new(id).unwrap()).unwrap()).end.clone().unwrap();
-    assert_eq!(end("panics").failure.unwrap().to_string(), "the agent panicked while planning: told to panic");
+    let end = |id: &str| {
+        record.state.task(record.plan().find(&TaskId::new(id).unwrap()).unwrap()).end.clone().unwrap()
+    };
+    assert_eq!(
+        end("panics").failure.unwrap().to_string(),
+        "the agent panicked while planning: told to panic"
+    );
     assert_eq!(end("slow").conclusion.unwrap().summary, "timed out");
 }
 

@@ -56,12 +56,20 @@ struct Seed {
 
 fn seeds() -> impl Strategy<Value = Seed> {
     let phase_deps = prop::collection::vec(any::<u8>(), 1..4);
-    let groups = prop::collection::vec((any::<u8>(), any::<bool>(), prop::option::of(1_u32..3), any::<u8>()), 1..6);
+    let groups =
+        prop::collection::vec((any::<u8>(), any::<bool>(), prop::option::of(1_u32..3), any::<u8>()), 1..6);
     let task = (any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<bool>(), any::<u8>());
     let tasks = prop::collection::vec(task, 0..25);
     let outcomes = prop::collection::vec(any::<u8>(), 25);
     (phase_deps, groups, tasks, outcomes, 1_u32..6, any::<bool>()).prop_map(
-        |(phase_deps, groups, tasks, outcomes, jobs, dry)| Seed { phase_deps, groups, tasks, outcomes, jobs, dry },
+        |(phase_deps, groups, tasks, outcomes, jobs, dry)| Seed {
+            phase_deps,
+            groups,
+            tasks,
+            outcomes,
+            jobs,
+            dry,
+        },
     )
 }
 
@@ -119,7 +127,8 @@ fn plan(seed: &Seed) -> Plan {
                 _ => When::Needed,
             };
         }
-        task.priority = [Priority::Low, Priority::Medium, Priority::High, Priority::Critical][usize::from(priority % 4)];
+        task.priority =
+            [Priority::Low, Priority::Medium, Priority::High, Priority::Critical][usize::from(priority % 4)];
         task.continue_on_error = *forgiven;
         task.selection = match selection % 9 {
             0 => Selection::LeftOut,
@@ -132,7 +141,8 @@ fn plan(seed: &Seed) -> Plan {
         tasks.push(task);
     }
     let (pipeline, notes) = (String::new(), vec![]);
-    Plan::new(PlanParts { version: 1, pipeline, rules: rules(seed.jobs), phases, groups, tasks, notes }).unwrap()
+    Plan::new(PlanParts { version: 1, pipeline, rules: rules(seed.jobs), phases, groups, tasks, notes })
+        .unwrap()
 }
 
 /// How a started task ends.
@@ -193,11 +203,14 @@ impl Naive<'_> {
     }
 
     fn phase_start(&self, phase: u32) -> Option<Before> {
-        Self::worst(self.plan.phases()[phase as usize].depends_on.iter().map(|before| self.phase_end(*before)))
+        Self::worst(
+            self.plan.phases()[phase as usize].depends_on.iter().map(|before| self.phase_end(*before)),
+        )
     }
 
     fn phase_end(&self, phase: u32) -> Option<Before> {
-        let groups = (0..self.plan.groups().len() as u32).filter(|at| self.plan.groups()[*at as usize].phase == phase);
+        let groups =
+            (0..self.plan.groups().len() as u32).filter(|at| self.plan.groups()[*at as usize].phase == phase);
         Self::worst(groups.map(|group| self.group_end(group)).chain([self.phase_start(phase)]))
     }
 
@@ -208,13 +221,17 @@ impl Naive<'_> {
         let find = |id: &TaskId| self.plan.find(id).unwrap();
         let gate = self.group_start(task.group)?;
         let needs = Self::worst(task.needs.iter().map(|id| self.of(find(id))))?;
-        let takes: Vec<_> = task.takes.iter().map(|id| self.ends.get(&find(id)).copied()).collect::<Option<_>>()?;
+        let takes: Vec<_> =
+            task.takes.iter().map(|id| self.ends.get(&find(id)).copied()).collect::<Option<_>>()?;
         let condition = match task.when.task() {
             Some(id) => Some(self.ends.get(&find(id))?.0),
             None => None,
         };
         if self.plan.group_of(ix).execution == Execution::Sequential
-            && self.tasks_of(task.group).take_while(|before| *before != ix).any(|before| !self.ends.contains_key(&before))
+            && self
+                .tasks_of(task.group)
+                .take_while(|before| *before != ix)
+                .any(|before| !self.ends.contains_key(&before))
         {
             return None;
         }
@@ -243,7 +260,9 @@ impl Naive<'_> {
             }
             _ => {}
         }
-        if takes.iter().any(|(outcome, _)| !outcome.is_success() && !matches!(outcome, Outcome::Withheld | Outcome::Deferred)) {
+        if takes.iter().any(|(outcome, _)| {
+            !outcome.is_success() && !matches!(outcome, Outcome::Withheld | Outcome::Deferred)
+        }) {
             return skipped(Reason::NoOutput);
         }
         if takes.iter().any(|(outcome, _)| !outcome.is_success()) {
@@ -270,11 +289,17 @@ fn simulate(seed: &Seed, plan: &Plan) -> Ends {
                 assert!(running.len() <= seed.jobs as usize, "more tasks than jobs");
                 let group = plan.task(ix).group;
                 let together = running.iter().filter(|other| plan.task(**other).group == group).count();
-                assert!(plan.group_of(ix).max_parallel.is_none_or(|most| together <= most as usize), "the group's limit");
+                assert!(
+                    plan.group_of(ix).max_parallel.is_none_or(|most| together <= most as usize),
+                    "the group's limit"
+                );
             }
             Next::End(ix, outcome, reason) => {
                 assert_eq!(naive.fate(ix), Some(Some((outcome, reason))), "{}", plan.task(ix).id);
-                assert!(ends.insert(ix, (outcome, reason)).is_none() && !seen.contains(&ix), "a task ends once");
+                assert!(
+                    ends.insert(ix, (outcome, reason)).is_none() && !seen.contains(&ix),
+                    "a task ends once"
+                );
                 scheduler.ended(ix, outcome, reason);
             }
             Next::Idle(_) => {
@@ -321,8 +346,16 @@ fn flat(tasks: Vec<PlannedTask>, jobs: u32) -> Scheduler {
     }];
     let mut rules = rules(jobs);
     rules.cpu_milli = 2000;
-    let plan =
-        Plan::new(PlanParts { version: 1, pipeline: String::new(), rules, phases, groups, tasks, notes: vec![] }).unwrap();
+    let plan = Plan::new(PlanParts {
+        version: 1,
+        pipeline: String::new(),
+        rules,
+        phases,
+        groups,
+        tasks,
+        notes: vec![],
+    })
+    .unwrap();
     Scheduler::new(&RunState::new(Arc::new(plan)), Effect::Publishes)
 }
 

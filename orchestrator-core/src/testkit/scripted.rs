@@ -67,21 +67,28 @@ impl Executor for Scripted {
 
     fn register(&self, _operation: Arc<dyn DynOperation>) {}
 
-    async fn perform(&self, order: &Order, _progress: &ProgressSink, stop: &Stop) -> Result<Receipt, ExecutorError> {
+    async fn perform(
+        &self,
+        order: &Order,
+        _progress: &ProgressSink,
+        stop: &Stop,
+    ) -> Result<Receipt, ExecutorError> {
         let line = match &order.action {
             Action::Run(run) => run.command.to_string(),
             Action::Call(call) => call.input.value().as_str().unwrap_or("ok").to_owned(),
             Action::Write(_) | Action::Remove(_) | Action::Await(_) => "ok".to_owned(),
         };
         let mut words = line.split(' ');
-        let (command, number) = (words.next().unwrap_or("ok"), words.next().and_then(|word| word.parse::<u32>().ok()));
+        let (command, number) =
+            (words.next().unwrap_or("ok"), words.next().and_then(|word| word.parse::<u32>().ok()));
         let seconds = if command == "slow" { u64::from(number.unwrap_or(60)) } else { 1 };
         tokio::select! {
             biased;
             () = stop.at_least(StopLevel::Graceful) => return Err(ExecutorError::Stopped(order.key.clone())),
             () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
         }
-        let fails = command == "fail" || (command == "fail-first" && order.key.attempt <= number.unwrap_or(1));
+        let fails =
+            command == "fail" || (command == "fail-first" && order.key.attempt <= number.unwrap_or(1));
         self.seen().finished.push(order.key.clone());
         Ok(match (&order.action, fails) {
             (Action::Run(_), fails) => Receipt::new(Status::Exited(i32::from(fails))),
