@@ -2,6 +2,8 @@
 
 pub mod action;
 pub mod agent;
+pub mod baseline;
+pub mod detect;
 pub mod effect;
 pub mod event;
 pub mod evidence;
