@@ -76,11 +76,14 @@ struct Place {
     folder: RelPath,
 }
 
+/// Says whether a folder is among them.
+type Members = Box<dyn Fn(&str) -> bool>;
+
 /// A stack that was found, and the folders below it that belong to it.
 struct Find {
     found: Found,
     /// Whether it stands for a manifest of the same stack in this folder, given relative to its own.
-    members: Option<Box<dyn Fn(&str) -> bool>>,
+    members: Option<Members>,
     /// Whether no workspace above may claim it.
     own_root: bool,
 }
@@ -147,7 +150,7 @@ impl Place {
 
     /// A TOML file as a tree, in the same way.
     fn toml(&self, name: &str) -> Option<toml::Table> {
-        self.text(name)?.parse().map(Some).unwrap_or_else(|error| self.unusable(name, &error))
+        self.text(name)?.parse().map_or_else(|error| self.unusable(name, &error), Some)
     }
 
     fn unusable<T>(&self, name: &str, why: &dyn std::fmt::Display) -> Option<T> {

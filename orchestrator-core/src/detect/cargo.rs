@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::{Find, Place, brought, word};
+use super::{Find, Members, Place, brought, word};
 use crate::project::Stack;
 
 const CONFIGURED: &[(&str, &str)] = &[
@@ -44,7 +44,7 @@ pub(super) fn look(place: &Place) -> Option<Find> {
 }
 
 /// A package below a workspace that does not exclude it has to be a member, or Cargo refuses it.
-fn members(workspace: &Table) -> Box<dyn Fn(&str) -> bool> {
+fn members(workspace: &Table) -> Members {
     let excluded = workspace.get("exclude").and_then(Value::as_array).into_iter().flatten();
     let excluded: Vec<String> = excluded
         .filter_map(Value::as_str)

@@ -95,10 +95,8 @@ pub(super) fn look(place: &Place) -> Option<Find> {
 fn pnpm(place: &Place) -> Option<Value> {
     let text = place.text("pnpm-workspace.yaml")?;
     let read: Result<Value, _> = serde_saphyr::from_str(&text);
-    read.map(Some)
-        .unwrap_or_else(|error| place.unusable("pnpm-workspace.yaml", &error))?
-        .get("packages")
-        .cloned()
+    let read = read.map_or_else(|error| place.unusable("pnpm-workspace.yaml", &error), Some);
+    read?.get("packages").cloned()
 }
 
 fn members(globs: &Value) -> Option<GlobSet> {
