@@ -51,7 +51,7 @@ fn record(n: u64) -> Record {
         }
         _ => Event::SignalReceived(Box::new(signal("approve", "{\n  \"by\": [1,\r\n 2]\n}"))),
     };
-    let at = Timestamp::new(1_795_000_000 + n as i64, 123_456_000).unwrap();
+    let at = Timestamp::new(1_795_000_000 + n.cast_signed(), 123_456_000).unwrap();
     Record { n, at, event }
 }
 
