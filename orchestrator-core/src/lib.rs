@@ -6,6 +6,7 @@ pub mod effect;
 pub mod event;
 pub mod evidence;
 pub mod executor;
+pub mod file;
 pub mod graph;
 pub mod id;
 pub mod input;
@@ -32,6 +33,7 @@ pub mod stop;
 pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod units;
 pub mod workspace;
 
 /// An error of code that plugs in.
