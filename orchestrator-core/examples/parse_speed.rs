@@ -77,6 +77,9 @@ fn main() {
     for (name, text, format) in [("YAML", &yaml, Format::Yaml), ("JSON", &json, Format::Json)] {
         let time = best(|| drop(parse(text, format)));
         let speed = text.len() as f64 / 1e6 / time;
-        println!("pipeline of {name}: {speed:6.1} MB/s, {:5.1} times the plain JSON value's time", time / plain);
+        println!(
+            "pipeline of {name}: {speed:6.1} MB/s, {:5.1} times the plain JSON value's time",
+            time / plain
+        );
     }
 }

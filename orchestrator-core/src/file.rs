@@ -3,6 +3,7 @@
 
 mod cursor;
 mod decode;
+mod json;
 mod keys;
 mod schema;
 mod task;
@@ -122,7 +123,7 @@ fn parse(text: &str, format: Format, wrong: &RefCell<Vec<Problem>>) -> Option<Pi
     let tree = match format {
         Format::Yaml => yaml::parse(text, &mut wrong.borrow_mut()),
         Format::Toml => toml::parse(text, &mut wrong.borrow_mut()),
-        Format::Json => yaml::parse_json(text, &mut wrong.borrow_mut()),
+        Format::Json => json::parse(text, &mut wrong.borrow_mut()),
     };
     let mut tree = tree.map_err(|problem| wrong.borrow_mut().push(problem)).ok()?;
     if format == Format::Yaml && matches!(tree.data, Data::Plain(Plain::Null, _)) {

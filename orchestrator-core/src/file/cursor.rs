@@ -100,7 +100,7 @@ impl<'a> Cursor<'a> {
         }
         for missing in table.required {
             if !entries.iter().any(|entry| entry.key == *missing) {
-                self.wrong(format!("a {} needs `{missing}`", table.what));
+                self.wrong(format!("{} needs `{missing}`", table.what));
             }
         }
         true

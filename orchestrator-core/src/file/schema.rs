@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::file::keys::{
-    CHECKPOINT, COMMAND, GROUP, Key, NAME, Others, PHASE, PIPELINE, RESOURCES, RETRY, Shape, TASK,
-    TASK_ID, Table, UNDO, VALIDATION, VALIDATION_COMMAND,
+    CHECKPOINT, COMMAND, GROUP, Key, NAME, Others, PHASE, PIPELINE, RESOURCES, RETRY, Shape, TASK, TASK_ID,
+    Table, UNDO, VALIDATION, VALIDATION_COMMAND,
 };
 use crate::id::MAX_NAME;
 use crate::registry::Registry;

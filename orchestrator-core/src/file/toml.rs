@@ -7,7 +7,7 @@ use serde_json::Number;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::file::tree::{Data, Entry, MAX_DEPTH, Node, Plain};
+use crate::file::tree::{Data, Entry, Lines, MAX_DEPTH, Node, Plain, too_deep};
 use crate::pipeline::Place;
 use crate::problem::Problem;
 
@@ -26,29 +26,7 @@ pub(super) fn parse<'t>(text: &'t str, wrong: &mut Vec<Problem>) -> Result<Node<
     Ok(Node { data, place: Place { line: 1, column: 1 } })
 }
 
-/// Where lines start, so that a byte finds its line.
-struct Lines<'t> {
-    text: &'t str,
-    starts: Vec<usize>,
-}
-
 impl<'t> Lines<'t> {
-    fn new(text: &'t str) -> Self {
-        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { text, starts: std::iter::once(0).chain(ends).collect() }
-    }
-
-    fn place(&self, at: usize) -> Place {
-        let line = self.starts.partition_point(|start| *start <= at).max(1);
-        let start = self.starts[line - 1];
-        // Characters, except far out in endless lines, where counting them each time would take forever.
-        let before = match self.text.get(start..at) {
-            Some(before) if before.len() < 4_096 => before.chars().count(),
-            _ => at - start,
-        };
-        Place { line: line as u32, column: before as u32 + 1 }
-    }
-
     fn table(&self, table: DeTable<'t>, depth: usize) -> Result<Data<'t>, Problem> {
         let mut entries: Vec<(usize, Entry<'t>)> = Vec::with_capacity(table.len());
         for (key, value) in table {
@@ -64,8 +42,7 @@ impl<'t> Lines<'t> {
         let span = value.span();
         let place = self.place(span.start);
         if depth > MAX_DEPTH {
-            let message = format!("nested too deep; {MAX_DEPTH} levels are taken");
-            return Err(Problem::new("", message).at(Some(place)));
+            return Err(too_deep(place));
         }
         let data = match value.into_inner() {
             DeValue::String(text) => Data::Text(text),

@@ -2,10 +2,12 @@
 //! It knows nothing of pipelines.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::{Map, Number, Value};
 
 use crate::pipeline::Place;
+use crate::problem::Problem;
 
 /// The deepest nesting that is taken.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -134,4 +136,64 @@ impl Budget {
         self.0 = self.0.saturating_sub(weight);
         enough
     }
+}
+
+/// Entries, each key once; a set of keys only where there are many.
+#[derive(Default)]
+pub(super) struct Keys<'t> {
+    pub(super) entries: Vec<Entry<'t>>,
+    seen: HashSet<Cow<'t, str>>,
+}
+
+impl<'t> Keys<'t> {
+    const FEW: usize = 24;
+
+    /// Adds an entry; a key that is there already is a problem, and the first counts.
+    pub(super) fn add(&mut self, entry: Entry<'t>) -> Option<Problem> {
+        if self.entries.len() == Self::FEW {
+            self.seen.extend(self.entries.iter().map(|entry| entry.key.clone()));
+        }
+        let new = if self.entries.len() >= Self::FEW {
+            self.seen.insert(entry.key.clone())
+        } else {
+            self.entries.iter().all(|other| other.key != entry.key)
+        };
+        if new {
+            self.entries.push(entry);
+            return None;
+        }
+        let Entry { key, place, .. } = entry;
+        let line = self.entries.iter().find(|other| other.key == key).map_or(0, |other| other.place.line);
+        let message = format!("duplicate key `{key}`; it stands in line {line} already");
+        Some(Problem::new("", message).at(Some(place)))
+    }
+}
+
+/// Where lines start, so that a byte finds its line.
+pub(super) struct Lines<'t> {
+    pub(super) text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { text, starts: std::iter::once(0).chain(ends).collect() }
+    }
+
+    pub(super) fn place(&self, at: usize) -> Place {
+        let line = self.starts.partition_point(|start| *start <= at).max(1);
+        let start = self.starts[line - 1];
+        // Characters, except far out in endless lines, where counting them each time would take forever.
+        let before = match self.text.get(start..at) {
+            Some(before) if before.len() < 4_096 => before.chars().count(),
+            _ => at - start,
+        };
+        Place { line: line as u32, column: before as u32 + 1 }
+    }
+}
+
+/// What is nested deeper than [`MAX_DEPTH`].
+pub(super) fn too_deep(place: Place) -> Problem {
+    Problem::new("", format!("nested too deep; {MAX_DEPTH} levels are taken")).at(Some(place))
 }

@@ -1,39 +1,26 @@
-//! YAML (and JSON, checked by a JSON parser first) into a located tree, from the parser's events.
+//! YAML into a located tree, from the parser's events.
 //! Anchors, aliases and merge keys are replaced by what they stand for, within a budget.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::str::FromStr;
 
-use serde::de::IgnoredAny;
 use serde_json::Number;
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag, options};
 
-use crate::file::tree::{Budget, Data, Entry, MAX_DEPTH, Node, Plain};
+use crate::file::tree::{Budget, Data, Entry, Keys, MAX_DEPTH, Node, Plain, too_deep};
 use crate::pipeline::Place;
 use crate::problem::Problem;
 
 /// Parses YAML. Duplicate keys are reported and the first counts; anything else ends it.
 pub(super) fn parse<'t>(text: &'t str, wrong: &mut Vec<Problem>) -> Result<Node<'t>, Problem> {
-    Builder::new(text, 1_024, true, wrong).document()
-}
-
-/// Parses JSON: a JSON parser says whether it is, the YAML parser says where everything stands.
-pub(super) fn parse_json<'t>(text: &'t str, wrong: &mut Vec<Problem>) -> Result<Node<'t>, Problem> {
-    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
-        let message = error.to_string();
-        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-        let place = Place { line: error.line() as u32, column: error.column().max(1) as u32 };
-        return Err(Problem::new("", message).at(Some(place)));
-    }
-    Builder::new(text, text.len(), false, wrong).document()
+    Builder::new(text, wrong).document()
 }
 
 struct Builder<'t, 'p> {
     events: Parser<'t, StrInput<'t>>,
     anchors: HashMap<usize, Node<'t>>,
     budget: Budget,
-    merges: bool,
     wrong: &'p mut Vec<Problem>,
 }
 
@@ -46,10 +33,9 @@ fn problem(place: Place, message: impl Into<String>) -> Problem {
 }
 
 impl<'t, 'p> Builder<'t, 'p> {
-    fn new(text: &'t str, key_length: usize, merges: bool, wrong: &'p mut Vec<Problem>) -> Self {
+    fn new(text: &'t str, wrong: &'p mut Vec<Problem>) -> Self {
         let options = options! {
             emit_comments: false,
-            simple_key_max_lookahead: key_length.max(1_024),
             flow_nesting_limit: MAX_DEPTH + 1,
             block_nesting_limit: MAX_DEPTH + 1,
         };
@@ -57,7 +43,6 @@ impl<'t, 'p> Builder<'t, 'p> {
             events: Parser::new_from_str_with_options(text, options),
             anchors: HashMap::new(),
             budget: Budget::new(),
-            merges,
             wrong,
         }
     }
@@ -97,7 +82,7 @@ impl<'t, 'p> Builder<'t, 'p> {
     fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node<'t>, Problem> {
         let place = place(&span);
         if depth > MAX_DEPTH {
-            return Err(problem(place, format!("nested too deep; {MAX_DEPTH} levels are taken")));
+            return Err(too_deep(place));
         }
         let (data, anchor) = match event {
             Event::Alias(anchor) => return self.alias(anchor, place, depth),
@@ -132,7 +117,7 @@ impl<'t, 'p> Builder<'t, 'p> {
             return Err(problem(place, "the alias stands inside what it names"));
         };
         if depth + deep - 1 > MAX_DEPTH {
-            return Err(problem(place, format!("nested too deep; {MAX_DEPTH} levels are taken")));
+            return Err(too_deep(place));
         }
         self.pay(weight, place)?;
         Ok(Node { data: self.anchors[&anchor].data.clone(), place })
@@ -164,12 +149,10 @@ impl<'t, 'p> Builder<'t, 'p> {
             };
             let (event, span) = self.next()?;
             let node = self.node(event, span, depth + 1)?;
-            if self.merges && plain && key == "<<" {
+            if plain && key == "<<" {
                 merged.push(node);
-            } else if let Some(first) = keys.add(Entry { key, place: at, node }) {
-                let Entry { key, place: Place { line, .. }, .. } = first;
-                let message = format!("duplicate key `{key}`; it stands in line {line} already");
-                self.wrong.push(problem(at, message));
+            } else {
+                self.wrong.extend(keys.add(Entry { key, place: at, node }));
             }
         }
         for node in merged {
@@ -196,35 +179,6 @@ fn merge<'t>(node: Node<'t>, keys: &mut Keys<'t>) -> Result<(), Problem> {
         }
     }
     Ok(())
-}
-
-/// Entries, each key once; a set of keys only where there are many.
-#[derive(Default)]
-struct Keys<'t> {
-    entries: Vec<Entry<'t>>,
-    seen: HashSet<Cow<'t, str>>,
-}
-
-impl<'t> Keys<'t> {
-    const FEW: usize = 24;
-
-    /// Adds an entry, or gives the one that has the key.
-    fn add(&mut self, entry: Entry<'t>) -> Option<&Entry<'t>> {
-        if self.entries.len() == Self::FEW {
-            self.seen.extend(self.entries.iter().map(|entry| entry.key.clone()));
-        }
-        let many = self.entries.len() >= Self::FEW;
-        let new = if many {
-            self.seen.insert(entry.key.clone())
-        } else {
-            self.entries.iter().all(|other| other.key != entry.key)
-        };
-        if new {
-            self.entries.push(entry);
-            return None;
-        }
-        self.entries.iter().find(|other| other.key == entry.key)
-    }
 }
 
 fn collection(tag: Option<&Tag>, kind: &str, place: Place) -> Result<(), Problem> {
