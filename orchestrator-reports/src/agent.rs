@@ -49,7 +49,8 @@ pub struct Rendered {
 
 impl Agent for RunReport {
     const NAME: &'static str = "run-report";
-    const ABOUT: &'static str = "renders reports of the run so far: JSON, one self-contained HTML page, Markdown";
+    const ABOUT: &'static str =
+        "renders reports of the run so far: JSON, one self-contained HTML page, Markdown";
     type Config = RunReportConfig;
     type Output = Rendered;
 

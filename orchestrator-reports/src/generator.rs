@@ -4,7 +4,7 @@ use orchestrator_core::report::ReportGenerator;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::html::Html;
+use crate::html::{Html, RUN_FOLDER};
 use crate::json::Json;
 use crate::markdown::Markdown;
 
@@ -33,8 +33,8 @@ impl Generator {
         }
     }
 
-    /// The generator; `base` leads from the folder of the report to the folder of the run.
-    pub fn generator(self, base: &str) -> Box<dyn ReportGenerator> {
+    /// The generator; `base` leads from the folder of the report to the folder of the run, for links.
+    pub fn generator(self, base: Option<&str>) -> Box<dyn ReportGenerator> {
         match self {
             Self::Json => Box::new(Json),
             Self::Html => Box::new(Html::with_base(base)),
@@ -45,5 +45,5 @@ impl Generator {
 
 /// All generators, for a folder below the run's own.
 pub fn generators() -> Vec<Box<dyn ReportGenerator>> {
-    Generator::ALL.into_iter().map(|one| one.generator(crate::html::RUN_FOLDER)).collect()
+    Generator::ALL.into_iter().map(|one| one.generator(Some(RUN_FOLDER))).collect()
 }

@@ -55,7 +55,11 @@ fn render(summary: &Summary) -> Result<String, std::fmt::Error> {
     pending(&mut out, summary)?;
     let records = summary.records;
     let plan = summary.plan.short();
-    writeln!(out, "\n<sub>Rendered from records {}–{} of run `{run}`, plan `{plan}`.</sub>", records.from, records.to)?;
+    writeln!(
+        out,
+        "\n<sub>Rendered from records {}–{} of run `{run}`, plan `{plan}`.</sub>",
+        records.from, records.to
+    )?;
     Ok(out)
 }
 
@@ -76,7 +80,9 @@ fn failure(out: &mut String, task: &TaskSummary) -> std::fmt::Result {
         let fence = fence(&tail);
         writeln!(out, "\n{fence}text\n{tail}\n{fence}")?;
     }
-    for log in task.actions.iter().rev().filter(|action| !action.tail.is_empty()).take(1).flat_map(|a| &a.logs) {
+    for log in
+        task.actions.iter().rev().filter(|action| !action.tail.is_empty()).take(1).flat_map(|a| &a.logs)
+    {
         writeln!(out, "\nWhole {}: {}", escape(&log.name), escape(log.place.as_str()))?;
     }
     Ok(())

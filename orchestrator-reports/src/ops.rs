@@ -17,8 +17,8 @@ use orchestrator_core::plan::Plan;
 use orchestrator_core::report::RunRecord;
 use orchestrator_core::state::{ApplyError, RunState};
 
-use crate::Generator;
 use crate::agent::{Rendered, RunReportConfig};
+use crate::html::RUN_FOLDER;
 use crate::write::write_reports;
 
 /// Renders reports of its own run into the run's folder and, where told, copies them into the checkout.
@@ -71,22 +71,22 @@ pub fn load(folder: &Path, run: RunId) -> Result<RunRecord, JournalError> {
     Ok(RunRecord::new(run, state))
 }
 
-/// The way from a folder of the checkout to the run's folder, with a slash at its end.
-fn way_back(to: &RelPath, root: &Path, run: &Path) -> String {
-    let Ok(below) = run.strip_prefix(root) else {
-        return format!("{}/", run.display());
-    };
+/// The way from a folder of the checkout to the run's folder, with a slash at its end; none where that lies outside.
+fn way_back(to: &RelPath, root: &Path, run: &Path) -> Option<String> {
+    let below = run.strip_prefix(root).ok()?.to_str()?;
     let depth = if to.is_root() { 0 } else { to.as_str().split('/').count() };
-    format!("{}{}/", "../".repeat(depth), below.display())
+    Some(format!("{}{below}/", "../".repeat(depth)))
 }
 
 fn render(config: &RunReportConfig, run: &RunId, root: &Path, state: &Path) -> Result<Rendered, BoxError> {
     let folder = state.join("runs").join(run.as_str());
     let record = load(&folder, run.clone())?;
-    let generators = |base: &str| config.generators.iter().map(|one| one.generator(base)).collect::<Vec<_>>();
-    let files = write_reports(&record, &generators(crate::html::RUN_FOLDER), &folder.join("reports"))?;
+    let generators =
+        |base: Option<&str>| -> Vec<_> { config.generators.iter().map(|one| one.generator(base)).collect() };
+    let files = write_reports(&record, &generators(Some(RUN_FOLDER)), &folder.join("reports"))?;
     if let Some(to) = &config.to {
-        write_reports(&record, &generators(&way_back(to, root, &folder)), &to.under(root))?;
+        let base = way_back(to, root, &folder);
+        write_reports(&record, &generators(base.as_deref()), &to.under(root))?;
     }
     Ok(Rendered { files, upto: record.upto })
 }

@@ -58,8 +58,8 @@ pub fn write_reports(
     for generator in generators {
         let name = generator.name();
         for (file, bytes) in generator.generate(record)?.files {
-            let path = RelPath::new(&file)
-                .map_err(|source| WriteError::Name { report: name.to_owned(), source })?;
+            let path =
+                RelPath::new(&file).map_err(|source| WriteError::Name { report: name.to_owned(), source })?;
             let target = path.under(folder);
             replace(&target, &bytes).map_err(|source| WriteError::Io { path: target, source })?;
             let digest = Digest::of(&bytes);

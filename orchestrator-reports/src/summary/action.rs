@@ -126,7 +126,9 @@ fn one(round: u32, index: u32, action: &Action, step: Option<&Step>, rest: Actio
         logs: receipt.map_or_else(Vec::new, |receipt| {
             [&receipt.stdout, &receipt.stderr].into_iter().flatten().cloned().collect()
         }),
-        tail: receipt.filter(|receipt| !receipt.ok()).map_or_else(String::new, |receipt| receipt.tail.clone()),
+        tail: receipt
+            .filter(|receipt| !receipt.ok())
+            .map_or_else(String::new, |receipt| receipt.tail.clone()),
     }
 }
 

@@ -192,8 +192,10 @@ pub(super) fn together(tasks: &[Seen], run: RunStatus) -> (PhaseStatus, Option<S
 fn ended(tasks: &[Seen]) -> (PhaseStatus, Option<String>) {
     let chosen = |task: &&Seen| matches!(task.reason, Some(Reason::Condition | Reason::Manual));
     let skipped: Vec<&Seen> = tasks.iter().filter(|task| task.status == TaskStatus::Skipped).collect();
-    let withheld =
-        tasks.iter().filter(|task| matches!(task.status, TaskStatus::Withheld | TaskStatus::Deferred)).count();
+    let withheld = tasks
+        .iter()
+        .filter(|task| matches!(task.status, TaskStatus::Withheld | TaskStatus::Deferred))
+        .count();
     let why = |task: &Seen| task.reason.map_or_else(|| "no reason on record".into(), |why| why.to_string());
     if let Some(first) = skipped.iter().find(|task| !chosen(task)) {
         let missing = skipped.iter().filter(|task| !chosen(task)).count();
