@@ -61,9 +61,10 @@ fn page(summary: &Summary, links: Links<'_>) -> Markup {
         main id="main" {
             (head::phases(summary))
             (trouble::section(summary, links))
+            @if summary.dry_run { (changes::withheld(summary, links)) }
             (timeline::section(summary))
             (tasks::section(summary, links))
-            (changes::withheld(summary, links))
+            @if !summary.dry_run { (changes::withheld(summary, links)) }
             (changes::made(summary))
             (figures::findings(summary))
             (figures::metrics(summary, links))

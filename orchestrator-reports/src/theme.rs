@@ -6,6 +6,7 @@ pub(crate) mod format;
 use std::fmt::Display;
 
 use maud::{Markup, PreEscaped, html};
+use orchestrator_core::effect::Effect;
 use orchestrator_core::path::RelPath;
 
 use crate::measured::Measured;
@@ -77,6 +78,14 @@ pub(crate) fn measured<T>(figure: &Measured<T>, show: impl FnOnce(&T) -> Markup)
     }
 }
 
+/// A figure, or only the reason why there is none: where the reason says all by itself.
+pub(crate) fn or_why<T>(figure: &Measured<T>, show: impl FnOnce(&T) -> Markup) -> Markup {
+    match figure {
+        Measured::Value(value) => show(value),
+        Measured::Not { not_measured } => html! { span class="nm" { (not_measured) } },
+    }
+}
+
 /// The same in little room: the reason shows on hovering.
 pub(crate) fn measured_short<T>(figure: &Measured<T>, show: impl FnOnce(&T) -> Markup) -> Markup {
     match figure {
@@ -85,6 +94,12 @@ pub(crate) fn measured_short<T>(figure: &Measured<T>, show: impl FnOnce(&T) -> M
             abbr class="nm" title=(format!("not measured: {not_measured}")) { "n/m" }
         },
     }
+}
+
+/// An action in one line, without its effect, which has a place of its own.
+pub(crate) fn action(what: &str, effect: Effect, most: usize) -> Markup {
+    let end = format!(" [{effect}]");
+    html! { code { (format::clip(what.strip_suffix(&end).unwrap_or(what), most)) } }
 }
 
 /// A section with its heading.

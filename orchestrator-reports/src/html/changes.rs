@@ -57,7 +57,7 @@ fn change(task: &TaskSummary, action: &ActionSummary) -> Markup {
     html! {
         tr {
             td { span class=(format!("effect {}", action.effect)) { (action.effect) } }
-            td class="what" { code { (format::clip(&action.what, 600)) } }
+            td class="what" { (theme::action(&action.what, action.effect, 600)) }
             td { span class=(format!("tone {tone}")) { (format::clip(&action.status, 300)) } }
             td class="n" { (theme::measured_short(&action.took_ms, |ms| html! { (format::duration(*ms)) })) }
             td { a href=(format!("#t-{}", task.id)) { (task.id) } }
@@ -102,7 +102,7 @@ fn one(withheld: &WithheldAction, links: Links<'_>) -> Markup {
     html! {
         li {
             span class=(format!("effect {}", withheld.effect)) { (withheld.effect) }
-            code { (format::clip(&withheld.what, 2000)) }
+            (theme::action(&withheld.what, withheld.effect, 2000))
             @if let Some(content) = content { (self::content(content, links)) }
         }
     }

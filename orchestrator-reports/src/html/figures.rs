@@ -70,16 +70,34 @@ fn record(n: &Measured<u64>) -> Markup {
     theme::measured_short(n, |n| html! { small title=(format!("record {n} of the journal")) { "#" (n) } })
 }
 
-/// Tasks that did not run: what they would have found or measured is not known.
+/// Tasks that did not run, or are not over.
+fn missing(summary: &Summary) -> Vec<&TaskSummary> {
+    let ran = |task: &TaskSummary| {
+        matches!(task.status, TaskStatus::Passed | TaskStatus::Cached | TaskStatus::Failed)
+    };
+    summary.tasks().filter(|task| !ran(task)).collect()
+}
+
+/// Says that what these tasks would have measured is not known.
+fn unknown(summary: &Summary) -> Markup {
+    let missing = missing(summary).len();
+    html! {
+        @if missing > 0 {
+            p {
+                "Not measured: whatever " a href="#not-run" { (format::plural(missing, "task")) }
+                " that did not run would have measured."
+            }
+        }
+    }
+}
+
+/// The same for findings, with the tasks and the reasons.
 fn not_run(summary: &Summary) -> Markup {
-    let missing: Vec<&TaskSummary> = summary
-        .tasks()
-        .filter(|task| !matches!(task.status, TaskStatus::Passed | TaskStatus::Cached | TaskStatus::Failed))
-        .collect();
+    let missing = missing(summary);
     html! {
         @if !missing.is_empty() {
-            details class="not-run" {
-                summary { (format::plural(missing.len(), "task")) " not run or not over: nothing is known of what they check or measure" }
+            details class="not-run" id="not-run" {
+                summary { (format::plural(missing.len(), "task")) " not run, or not over: nothing is known of what they check and measure" }
                 ul {
                     @for task in missing.iter().take(NOT_RUN) {
                         li {
@@ -97,7 +115,7 @@ fn not_run(summary: &Summary) -> Markup {
 pub(super) fn metrics(summary: &Summary, links: Links<'_>) -> Markup {
     if summary.metrics.is_empty() {
         let none = html! { p class="none" { "No task gave a measured value." } };
-        return theme::section("figures", "Figures and their evidence", &not_run(summary), &none);
+        return theme::section("figures", "Figures and their evidence", &unknown(summary), &none);
     }
     let heads = ["Figure", "Value", "Tool", "Command", "Evidence", "Task"];
     let rows = html! { @for one in summary.metrics.iter().take(METRICS) { (metric(one, links)) } };
@@ -107,7 +125,7 @@ pub(super) fn metrics(summary: &Summary, links: Links<'_>) -> Markup {
     };
     let about = html! {
         p { "Every figure names the tool and command that measured it, the kept output it was read from, and its record in the journal." }
-        (not_run(summary))
+        (unknown(summary))
     };
     theme::section("figures", "Figures and their evidence", &about, &body)
 }
@@ -125,9 +143,9 @@ fn metric(one: &MetricSummary, links: Links<'_>) -> Markup {
             }
             td {
                 (format::clip(&evidence.tool, 120)) " "
-                (theme::measured(&evidence.version, |version| html! { small { (format::clip(version, 120)) } }))
+                (theme::or_why(&evidence.version, |version| html! { small { (format::clip(version, 120)) } }))
             }
-            td class="what" { (theme::measured(&evidence.command, |command| html! { code { (format::clip(command, 400)) } })) }
+            td class="what" { (theme::or_why(&evidence.command, |command| html! { code { (format::clip(command, 400)) } })) }
             td { (source(one, links)) }
             td { a href=(format!("#t-{}", one.task)) { (one.task) } " " (record(&evidence.record)) }
         }
@@ -137,7 +155,7 @@ fn metric(one: &MetricSummary, links: Links<'_>) -> Markup {
 /// The kept output that a figure was read from.
 fn source(one: &MetricSummary, links: Links<'_>) -> Markup {
     let evidence = &one.evidence;
-    theme::measured(&evidence.artifact, |digest| {
+    theme::or_why(&evidence.artifact, |digest| {
         let title = digest.to_string();
         html! {
             code {

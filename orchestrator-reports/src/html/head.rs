@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::summary::{PhaseStatus, PhaseSummary, Summary, TaskStatus, TaskSummary};
+use crate::summary::{PhaseStatus, PhaseSummary, RunVerdict, Summary, TaskStatus, TaskSummary, Verdict};
 use crate::theme::{self, Tone, donut, format};
 
 pub(super) fn header(summary: &Summary) -> Markup {
@@ -11,11 +11,11 @@ pub(super) fn header(summary: &Summary) -> Markup {
     let good = summary.count(TaskStatus::Passed) + summary.count(TaskStatus::Cached);
     let total: usize = summary.counts.values().sum();
     html! {
-        header id="top" class=(format!("verdict {}", verdict.status.class())) {
+        header id="top" class=(format!("verdict {}", tone(verdict))) {
             div class="wrap" {
                 div class="said" {
                     p class="eyebrow" { "Run " code { (run) } @if summary.dry_run { span class="tag" { "dry run" } } }
-                    h1 { (theme::icon(verdict.status)) span { (format::clip(pipeline, 120)) " " em { (verdict.status) } } }
+                    h1 { (theme::icon(verdict.status)) span { (format::clip(pipeline, 120)) " " em { (word(verdict)) } } }
                     p class="headline" { (capital(&verdict.headline)) "." }
                     (facts(summary))
                 }
@@ -27,6 +27,19 @@ pub(super) fn header(summary: &Summary) -> Markup {
             (tiles(summary))
         }
     }
+}
+
+/// A dry run that finds changes to make has passed; what matters to people is the changes.
+fn tone(verdict: &Verdict) -> String {
+    if shows_pending(verdict) { TaskStatus::Withheld.class() } else { verdict.status.class() }
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    if shows_pending(verdict) { "changes pending" } else { verdict.status.as_str() }
+}
+
+fn shows_pending(verdict: &Verdict) -> bool {
+    verdict.changes_pending && verdict.status == RunVerdict::Passed
 }
 
 fn facts(summary: &Summary) -> Markup {
@@ -54,6 +67,10 @@ fn tiles(summary: &Summary) -> Markup {
     let retried = summary.tasks().filter(|task| task.attempts > 1).count();
     let duration = theme::measured_short(&summary.duration_ms, |ms| html! { (format::duration(*ms)) });
     let busy: f64 = summary.tasks().filter_map(|task| task.duration_ms.value()).sum();
+    let figures = match summary.metrics.len() {
+        0 => html! { "none" },
+        n => html! { (format::number(n as f64)) },
+    };
     html! {
         div class="tiles" {
             (tile("Duration", "#timeline", &duration, &match summary.duration_ms.why() {
@@ -64,7 +81,7 @@ fn tiles(summary: &Summary) -> Markup {
             (tile("Retried", "#tasks", &html! { (format::number(retried as f64)) }, &html! { "tasks took more than one attempt" }))
             (changes(summary))
             (findings(summary))
-            (tile("Figures", "#figures", &html! { (format::number(summary.metrics.len() as f64)) }, &html! { "measured, each with its evidence" }))
+            (tile("Figures", "#figures", &figures, &html! { "measured, each with its evidence" }))
         }
     }
 }
@@ -97,6 +114,7 @@ fn findings(summary: &Summary) -> Markup {
     };
     let big = match (ran, summary.findings.len()) {
         (0, _) => html! { abbr class="nm" title="no task ran" { "n/m" } },
+        (_, 0) => html! { "none" },
         (_, n) => html! { (format::number(n as f64)) },
     };
     tile("Findings", "#findings", &big, &small)

@@ -57,7 +57,7 @@ fn irreversible(summary: &Summary) -> Markup {
                     li {
                         span class=(format!("effect {}", one.effect)) { (one.effect) }
                         a href=(format!("#t-{}", one.task)) { (one.task) } " "
-                        code { (format::clip(&one.change, 300)) } " " small { (one.why) }
+                        (theme::action(&one.change, one.effect, 300)) " " small { (one.why) }
                     }
                 }
             }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use maud::{Markup, html};
 
 use super::selection;
+use crate::measured::Measured;
 use crate::summary::{ActionState, ActionSummary, AttemptSummary, GroupSummary, PhaseStatus, PhaseSummary};
 use crate::summary::{Summary, TaskStatus, TaskSummary};
 use crate::theme::{self, Links, Tone, format};
@@ -46,21 +47,21 @@ fn phase(phase: &PhaseSummary, shown: &Shown<'_>) -> Markup {
                 h3 { (format::clip(&phase.title, 120)) }
                 (theme::badge(phase.status))
                 span class="line" { @if let Some(why) = &phase.reason { (format::clip(why, 300)) } }
-                span class="took" { (theme::measured_short(&phase.duration_ms, |ms| html! { (format::duration(*ms)) })) }
+                span class="took" { (took(&phase.duration_ms)) }
             }
-            @for group in &phase.groups { (self::group(group, shown)) }
+            @for group in &phase.groups { (self::group(group, phase.groups.len() > 1, shown)) }
             @if phase.groups.is_empty() { p class="none" { "No tasks were planned in this phase." } }
         }
     }
 }
 
-fn group(group: &GroupSummary, shown: &Shown<'_>) -> Markup {
+fn group(group: &GroupSummary, several: bool, shown: &Shown<'_>) -> Markup {
     let rows: Vec<_> = group.tasks.iter().filter(|task| shown.rows.contains(task.id.as_str())).collect();
     html! {
         div class="group" {
             h4 {
                 @if group.checkpoint { "Checkpoint " } (group.name)
-                @if group.status != PhaseStatus::Passed {
+                @if several && group.status != PhaseStatus::Passed {
                     " " (theme::badge(group.status))
                     @if let Some(why) = &group.reason { small { (format::clip(why, 300)) } }
                 }
@@ -73,12 +74,20 @@ fn group(group: &GroupSummary, shown: &Shown<'_>) -> Markup {
     }
 }
 
+/// The time that something took; the status beside it says why there is none.
+fn took(ms: &Measured<f64>) -> Markup {
+    match ms {
+        Measured::Value(ms) => html! { (format::duration(*ms)) },
+        Measured::Not { not_measured } => html! { abbr class="nm" title=(not_measured) { "no time" } },
+    }
+}
+
 fn row(task: &TaskSummary, clip: usize) -> Markup {
     html! {
         (theme::badge(task.status))
         b { (task.id) }
         span class="line" { (format::clip(&task.line(), clip)) }
-        span class="took" { (theme::measured_short(&task.duration_ms, |ms| html! { (format::duration(*ms)) })) }
+        span class="took" { (took(&task.duration_ms)) }
     }
 }
 
@@ -157,7 +166,7 @@ fn action(action: &ActionSummary, links: Links<'_>) -> Markup {
     };
     html! {
         tr {
-            td class="what" { code { (format::clip(&action.what, 600)) } }
+            td class="what" { (theme::action(&action.what, action.effect, 600)) }
             td { (action.effect) }
             td { span class=(format!("tone {tone}")) { (format::clip(&action.status, 300)) } }
             td class="n" { (theme::measured_short(&action.took_ms, |ms| html! { (format::duration(*ms)) })) }

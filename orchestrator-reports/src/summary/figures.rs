@@ -97,8 +97,8 @@ fn one(task: &TaskId, metric: &Metric, record: Measured<u64>) -> MetricSummary {
         unit: unit.clone(),
         evidence: EvidenceSummary {
             tool: evidence.tool.clone(),
-            version: Measured::or(evidence.version.clone(), "the agent did not ask for it"),
-            command: Measured::or(evidence.command.clone(), "no command is on record"),
+            version: Measured::or(evidence.version.clone(), "version not asked for"),
+            command: Measured::or(evidence.command.clone(), "no command on record"),
             artifact: Measured::or(evidence.artifact, "no file was kept"),
             place: Measured::or(evidence.place.clone(), "no file was kept"),
             record,

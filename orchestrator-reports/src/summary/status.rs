@@ -202,7 +202,7 @@ fn ended(tasks: &[Seen]) -> (PhaseStatus, Option<String>) {
         let why = format!("{missing} of {} tasks did not run: {}", tasks.len(), why(first));
         (PhaseStatus::NotRun, Some(why))
     } else if withheld > 0 {
-        (PhaseStatus::Withheld, Some(format!("{withheld} of {} tasks reach above the ceiling", tasks.len())))
+        (PhaseStatus::Withheld, Some(format!("{withheld} of {} tasks withheld by the ceiling", tasks.len())))
     } else if skipped.len() == tasks.len() {
         (PhaseStatus::Skipped, Some(why(skipped[0])))
     } else {

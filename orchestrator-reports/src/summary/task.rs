@@ -155,6 +155,9 @@ fn reason(planned: &PlannedTask, task: &TaskState) -> Option<String> {
         (Stage::Ended(Outcome::Passed), Selection::Carried { run, .. }) => {
             Some(format!("it passed in run {run}"))
         }
+        (Stage::Ended(Outcome::Withheld), _) if task.reason().is_none() => {
+            Some("it reaches above the ceiling".into())
+        }
         _ => task.reason().map(|reason| reason.to_string()),
     }
 }

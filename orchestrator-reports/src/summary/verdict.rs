@@ -102,6 +102,13 @@ fn headline(record: &RunRecord, status: RunVerdict, dry: bool, pending: bool) ->
     let good = state.tasks().iter().filter(|task| task.outcome().is_some_and(Outcome::is_success)).count();
     let failed = state.count(Outcome::Failed);
     let withheld = state.count(Outcome::Withheld) + state.count(Outcome::Deferred);
+    let skipped = state.count(Outcome::Skipped);
+    let rest = if skipped > 0 { format!(", {skipped} did not run") } else { String::new() };
+    let may = match forgiven(record) {
+        0 => String::new(),
+        n if n == failed => format!(", {n} failed and may fail"),
+        n => format!(" ({n} of them may fail)"),
+    };
     let so_far = match failed {
         0 => format!("{ended} of {} ended, none failed so far", tasks(total)),
         _ => format!("{ended} of {} ended, {failed} failed so far", tasks(total)),
@@ -117,8 +124,8 @@ fn headline(record: &RunRecord, status: RunVerdict, dry: bool, pending: bool) ->
         RunVerdict::Passed if withheld > 0 => {
             format!("{good} of {} passed, {withheld} withheld by the ceiling", tasks(total))
         }
-        RunVerdict::Passed => format!("{good} of {} passed", tasks(total)),
-        RunVerdict::Failed => format!("{failed} of {} failed, {good} passed", tasks(total)),
+        RunVerdict::Passed => format!("{good} of {} passed{may}{rest}", tasks(total)),
+        RunVerdict::Failed => format!("{failed} of {} failed{may}, {good} passed{rest}", tasks(total)),
         RunVerdict::Cancelled => {
             format!("cancelled: {good} of {} passed, {failed} failed before", tasks(total))
         }
@@ -132,6 +139,14 @@ fn headline(record: &RunRecord, status: RunVerdict, dry: bool, pending: bool) ->
             format!("stopped while publishing; whether it went out is not known: {so_far}")
         }
     }
+}
+
+/// How many tasks failed that may.
+fn forgiven(record: &RunRecord) -> usize {
+    let tasks = record.state.tasks().iter().zip(record.plan().tasks());
+    tasks
+        .filter(|(task, planned)| task.outcome() == Some(Outcome::Failed) && planned.continue_on_error)
+        .count()
 }
 
 fn tasks(n: usize) -> String {

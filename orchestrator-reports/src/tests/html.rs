@@ -97,7 +97,10 @@ fn logs_are_linked_relative_to_the_folder_of_the_run() {
 #[test]
 fn what_was_not_measured_says_so() {
     let page = page(&runs::failed());
-    assert!(page.contains("not measured<span class=\"why\">: the agent did not ask for it</span>"));
+    assert!(page.contains("<span class=\"nm\">version not asked for</span>"));
+    assert!(page.contains("(something it needs did not pass)"));
+    let running = self::page(&runs::failing().record());
+    assert!(running.contains("not measured<span class=\"why\">: the run is not over</span>"));
     assert!(page.contains("coverage: cargo-llvm-cov is not installed"));
 }
 
