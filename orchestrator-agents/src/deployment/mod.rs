@@ -36,5 +36,5 @@ pub use checked::{Environment, Pointer, Seconds, UrlPath, Version};
 pub use deploy::{Deploy, DeployConfig, DeployOutput};
 pub use phase::{DeploymentPhase, Overrides, PhaseConfig};
 pub use proof::{Answer, Expect, Health, Method, SmokeTest};
-pub use service::{Current, Process, Release, Service};
+pub use service::{Current, Happening, Process, Release, Service, What};
 pub use stop::{StopDeployment, StopDeploymentConfig};

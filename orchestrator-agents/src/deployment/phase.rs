@@ -102,7 +102,8 @@ impl Phase for DeploymentPhase {
         for name in targets {
             let config = config(&with, name, artifact.clone(), version.clone())?;
             let id = format!("deploy-{name}");
-            let task = TaskSpec::of::<Deploy>(&id, &config)?.needs(before).describe(format!("Deploys to {name}"));
+            let task =
+                TaskSpec::of::<Deploy>(&id, &config)?.needs(before).describe(format!("Deploys to {name}"));
             before = Some(task.id.clone());
             draft.task(name, task)?;
         }
@@ -121,12 +122,16 @@ fn what_is_missing<'p>(
         (Some(_), _, _) => Some(None),
         (None, Some(_), Some(cargo)) => Some(Some(cargo)),
         (None, Some(binary), None) => {
-            draft.note(format!("nothing is deployed: `binary: {binary}` needs a Cargo project; name an `artifact` instead"));
+            draft.note(format!(
+                "nothing is deployed: `binary: {binary}` needs a Cargo project; name an `artifact` instead"
+            ));
             None
         }
         (None, None, cargo) => {
             let hint = if cargo.is_some() { "`binary: NAME` (built with Cargo) or " } else { "" };
-            draft.note(format!("nothing is deployed: say what under `with:`, {hint}`artifact: PATH` of an executable"));
+            draft.note(format!(
+                "nothing is deployed: say what under `with:`, {hint}`artifact: PATH` of an executable"
+            ));
             None
         }
     }

@@ -190,7 +190,8 @@ fn differs(found: &Value, pointer: &Pointer, wanted: &Value) -> Option<String> {
 
 /// Equal, where 1 and 1.0 are the same number.
 fn same(found: &Value, wanted: &Value) -> bool {
-    found == wanted || matches!((found.as_f64(), wanted.as_f64()), (Some(a), Some(b)) if a.to_bits() == b.to_bits())
+    found == wanted
+        || matches!((found.as_f64(), wanted.as_f64()), (Some(a), Some(b)) if a.to_bits() == b.to_bits())
 }
 
 pub(super) fn shortened(text: &str) -> String {
@@ -245,8 +246,10 @@ mod tests {
 
     #[test]
     fn health_says_all_that_is_wrong() {
-        let health: Health =
-            serde_json::from_value(json!({ "json": { "/status": "healthy", "/n": 1 }, "version": "/version" })).unwrap();
+        let health: Health = serde_json::from_value(
+            json!({ "json": { "/status": "healthy", "/n": 1 }, "version": "/version" }),
+        )
+        .unwrap();
         let version = Version::new("0.2.0").unwrap();
         let good = answer(200, r#"{"status":"healthy","n":1.0,"version":"0.2.0"}"#);
         assert!(health.problems(&good, Some(&version)).is_empty());
@@ -269,7 +272,11 @@ mod tests {
         let wrong = expect.problems(&answer(404, "hay"));
         assert_eq!(
             wrong,
-            ["status 404 instead of 200", "the body does not hold `needle`", "it took 12.0 ms, more than 10 ms"]
+            [
+                "status 404 instead of 200",
+                "the body does not hold `needle`",
+                "it took 12.0 ms, more than 10 ms"
+            ]
         );
     }
 
@@ -280,6 +287,8 @@ mod tests {
         };
         assert_eq!(test("GET").effect(), Effect::Reads);
         assert_eq!(test("POST").effect(), Effect::Publishes);
-        assert!(serde_json::from_value::<SmokeTest>(json!({ "name": "x", "path": "/", "expct": {} })).is_err());
+        assert!(
+            serde_json::from_value::<SmokeTest>(json!({ "name": "x", "path": "/", "expct": {} })).is_err()
+        );
     }
 }

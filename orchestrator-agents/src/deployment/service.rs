@@ -191,7 +191,10 @@ mod tests {
     fn templates_are_filled_once() {
         assert_eq!(release(&[]).argv("/r", 80), ["/r/app"]);
         let argv = release(&["{binary}", "--listen=:{port}", "{\"v\":\"{version}\"}", "{{port}}", "{"]);
-        assert_eq!(argv.argv("/{port}", 80), ["/{port}/app", "--listen=:80", "{\"v\":\"1.0.0\"}", "{80}", "{"]);
+        assert_eq!(
+            argv.argv("/{port}", 80),
+            ["/{port}/app", "--listen=:80", "{\"v\":\"1.0.0\"}", "{80}", "{"]
+        );
         assert_eq!(release(&[]).tag(), "staging/1.0.0/RUN/TASK#1.0.0");
     }
 

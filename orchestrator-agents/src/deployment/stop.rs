@@ -45,14 +45,19 @@ impl Agent for StopDeployment {
         _artifacts: &Artifacts<'_>,
     ) -> Result<Verdict<StopOutput>, BoxError> {
         let Some(receipt) = receipts.first().filter(|receipt| receipt.ok()) else {
-            let why = receipts.first().map_or_else(|| "not performed".into(), |receipt| receipt.status.to_string());
+            let why =
+                receipts.first().map_or_else(|| "not performed".into(), |receipt| receipt.status.to_string());
             return Ok(Verdict::failed(format!("services could not be ended: {why}")));
         };
         let output: StopOutput =
             if receipt.output.is_null() { StopOutput::default() } else { receipt.output.parse()? };
-        let names: Vec<String> =
-            output.stopped.iter().map(|stopped| format!("{} {}", stopped.environment, stopped.version)).collect();
-        let summary = if names.is_empty() { "nothing ran".into() } else { format!("stopped {}", names.join(", ")) };
+        let names: Vec<String> = output
+            .stopped
+            .iter()
+            .map(|stopped| format!("{} {}", stopped.environment, stopped.version))
+            .collect();
+        let summary =
+            if names.is_empty() { "nothing ran".into() } else { format!("stopped {}", names.join(", ")) };
         Ok(Verdict::passed(summary, output))
     }
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeployConfig, DeployOutput};
 use crate::deployment::ops::{
-    CheckHealth, CheckHealthInput, CheckHealthOutput, Promote, PromoteInput, PromoteOutput, SmokeInput, SmokeOutput,
-    StartOutput, StopInput, StopService, Watched, Which,
+    CheckHealth, CheckHealthInput, CheckHealthOutput, Promote, PromoteInput, PromoteOutput, SmokeInput,
+    SmokeOutput, StartOutput, StopInput, StopService, Watched, Which,
 };
 
 /// What is known so far; carried from round to round.
@@ -134,7 +134,8 @@ fn given_up(config: &DeployConfig, known: &Known, why: &str, receipts: &[Receipt
         Err(error) => format!("the version before it stays, and it could not be ended: {error}"),
     };
     let summary = format!("{}: {} was not deployed: {why}; {end}", config.environment, known.started.version);
-    let wrong = known.smoke.iter().flat_map(|smoke| &smoke.results).filter(|result| !result.problems.is_empty());
+    let wrong =
+        known.smoke.iter().flat_map(|smoke| &smoke.results).filter(|result| !result.problems.is_empty());
     let findings = wrong.map(|result| {
         let message = format!("{} {}: {}", result.method, result.path, result.problems.join("; "));
         Finding::new(format!("smoke/{}", result.name), Severity::Error, message)
@@ -161,7 +162,9 @@ fn metrics(known: &Known) -> Vec<Metric> {
         let mut latencies: Vec<f64> = smoke.results.iter().filter_map(|result| result.latency_ms).collect();
         latencies.sort_by(f64::total_cmp);
         // Nearest rank: the smallest latency that at least half of the answers did not exceed.
-        if let (Some(p50), Some(max)) = (latencies.get(latencies.len().saturating_sub(1) / 2), latencies.last()) {
+        if let (Some(p50), Some(max)) =
+            (latencies.get(latencies.len().saturating_sub(1) / 2), latencies.last())
+        {
             metrics.push(Metric::new("deploy.smoke.p50", *p50, "ms", evidence.clone()));
             metrics.push(Metric::new("deploy.smoke.max", *max, "ms", evidence));
         }

@@ -46,7 +46,9 @@ pub enum DeployError {
         tail: String,
     },
     /// The service did not listen in time.
-    #[error("nothing listened on port {port} within {seconds} (the service is told its port in `PORT` and `{{port}}`); the end of its log:\n{tail}")]
+    #[error(
+        "nothing listened on port {port} within {seconds} (the service is told its port in `PORT` and `{{port}}`); the end of its log:\n{tail}"
+    )]
     Silent {
         /// The port that it was given.
         port: u16,
@@ -113,6 +115,9 @@ pub(super) trait Tried<T> {
 
 impl<T> Tried<T> for io::Result<T> {
     fn tried(self, what: &str, path: &Path) -> Result<T, DeployError> {
-        self.map_err(|source| DeployError::Io { what: format!("`{}` could not be {what}", path.display()), source })
+        self.map_err(|source| DeployError::Io {
+            what: format!("`{}` could not be {what}", path.display()),
+            source,
+        })
     }
 }

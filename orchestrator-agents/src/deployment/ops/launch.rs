@@ -91,7 +91,8 @@ impl Launch<'_> {
             chances -= 1;
             match self.attempt(port, &started) {
                 // Somebody else took the picked port in the moment between.
-                Err(DeployError::Exited { port: given, .. }) if port == 0 && chances > 0 && !is_free(given) => {}
+                Err(DeployError::Exited { port: given, .. })
+                    if port == 0 && chances > 0 && !is_free(given) => {}
                 done => return done,
             }
         }

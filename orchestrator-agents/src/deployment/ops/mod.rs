@@ -21,5 +21,5 @@ pub use promote::{Promote, PromoteInput, PromoteOutput};
 pub use reinstate::{Reinstate, ReinstateInput};
 pub use smoke::{SmokeInput, SmokeOutput, SmokeResult, SmokeTests};
 pub use start::{StartInput, StartOutput, StartService};
-pub use status::{Deployment, Role, deployments, stop_all};
+pub use status::{Deployment, Role, deployments, history, stop_all};
 pub use stop::{StopInput, StopOutput, StopService, Stopped, Which};

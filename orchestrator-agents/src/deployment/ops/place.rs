@@ -11,8 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{DeployError, Tried};
 use super::halt::Halt;
-use crate::deployment::service::{Happening, What};
-use crate::deployment::{Current, Environment, Release, Service, Version};
+use crate::deployment::{Current, Environment, Happening, Release, Service, Version, What};
 
 /// The folder of an environment.
 #[derive(Debug, Clone)]
@@ -118,6 +117,16 @@ impl Place {
         file.and_then(|mut file| file.write_all(line.as_bytes())).tried("added to", &path)
     }
 
+    /// What happened, oldest first. Lines that are no records are left out.
+    pub(super) fn history(&self) -> Result<Vec<Happening>, DeployError> {
+        let path = self.folder.join("history.jsonl");
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read.tried("read", &path)?,
+        };
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
     /// Waits until nobody else changes the environment.
     pub(super) fn lock(&self, halt: &Halt) -> Result<Locked, DeployError> {
         fs::create_dir_all(&self.folder).tried("created", &self.folder)?;
@@ -171,7 +180,8 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, DeployError> {
 /// Writes a file whole: to a temporary file beside it, synced, then renamed.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), DeployError> {
     let temporary = path.with_extension("tmp");
-    let written = File::create(&temporary).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    let written =
+        File::create(&temporary).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     written.and_then(|()| fs::rename(&temporary, path)).tried("written", path)
 }
 

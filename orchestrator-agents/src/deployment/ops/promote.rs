@@ -16,8 +16,7 @@ use super::place::Place;
 use super::process;
 use super::reinstate::{Reinstate, ReinstateInput};
 use super::stop::{GRACE, StopInput, StopService, Which};
-use crate::deployment::service::What;
-use crate::deployment::{Current, Environment, Process, Seconds, Service, Version};
+use crate::deployment::{Current, Environment, Process, Seconds, Service, Version, What};
 
 /// What becomes current.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,7 +91,12 @@ impl Operation for Promote {
         Ok(vec![back(&place, &input.release)?])
     }
 
-    async fn already(&self, input: &PromoteInput, _order: &OrderKey, site: &Site<'_>) -> Already<PromoteOutput> {
+    async fn already(
+        &self,
+        input: &PromoteInput,
+        _order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Already<PromoteOutput> {
         match Place::new(site.state, &input.environment).current() {
             // What follows the switch may not have been done, so it is done again: all of it bears that.
             Ok(_) => Already::NotDone,
@@ -105,7 +109,9 @@ impl Operation for Promote {
 pub(super) fn back(place: &Place, release: &str) -> Result<Action, BoxError> {
     let environment = place.environment.clone();
     let before = match place.current()? {
-        Some(current) if current.service.release == release => current.previous.map(|service| service.release),
+        Some(current) if current.service.release == release => {
+            current.previous.map(|service| service.release)
+        }
         current => current.map(|current| current.service.release),
     };
     match before {
@@ -174,9 +180,10 @@ pub(super) fn settle(place: &Place, current: &Current, grace: Seconds) -> Result
     if place.candidate()?.is_some_and(|candidate| candidate.release == service.release) {
         place.set_candidate(None)?;
     }
-    let ended = previous.as_ref().filter(|previous| previous.release != service.release).map(|previous| {
-        process::end(Some(&previous.process), &previous.tag, grace.duration())
-    });
+    let ended = previous
+        .as_ref()
+        .filter(|previous| previous.release != service.release)
+        .map(|previous| process::end(Some(&previous.process), &previous.tag, grace.duration()));
     let Service { environment, version, release, process, port, url, .. } = service.clone();
     let previous = previous.as_ref().map(|previous| previous.version.clone());
     let left = ended.and_then(Result::err).map(|error| error.to_string());

@@ -17,8 +17,7 @@ use super::place::Place;
 use super::process;
 use super::promote::{PromoteOutput, back, settle, switch};
 use super::stop::{self, GRACE};
-use crate::deployment::service::What;
-use crate::deployment::{Current, Environment, Release, Seconds, Service};
+use crate::deployment::{Current, Environment, Release, Seconds, Service, What};
 
 /// What becomes current again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,7 +68,8 @@ impl Operation for Reinstate {
             let current = match current {
                 Some(current) if is(&current, &release) => current,
                 current => {
-                    let service = running_or_started(&place, &release, current.as_ref(), &surroundings, halt)?;
+                    let service =
+                        running_or_started(&place, &release, current.as_ref(), &surroundings, halt)?;
                     switch(&place, &service, current, What::Reinstated, &order)?
                 }
             };

@@ -85,7 +85,8 @@ impl Operation for SmokeTests {
         _order: &OrderKey,
         site: &Site<'_>,
     ) -> Result<SmokeOutput, BoxError> {
-        let headers = input.tests.iter().map(|test| headers(test, site.secrets)).collect::<Result<Vec<_>, _>>()?;
+        let headers =
+            input.tests.iter().map(|test| headers(test, site.secrets)).collect::<Result<Vec<_>, _>>()?;
         let progress = site.progress.clone();
         looking(site, move |halt| {
             let all = input.tests.len() as u64;
@@ -126,7 +127,8 @@ fn send(
         Value::String(text) => text.clone().into_bytes(),
         json => json.to_string().into_bytes(),
     });
-    let request = Ask { method: *method, url: &url, headers, body: body.as_deref(), timeout: timeout.duration() };
+    let request =
+        Ask { method: *method, url: &url, headers, body: body.as_deref(), timeout: timeout.duration() };
     let (status, latency_ms, problems) = match ask(&request) {
         Ok(answer) => (Some(answer.status), Some(answer.latency_ms), expect.problems(&answer)),
         Err(error) => (None, None, vec![error]),

@@ -23,8 +23,7 @@ use super::launch::{Launch, Surroundings};
 use super::place::Place;
 use super::stop::{self, StopInput, StopService, Which};
 use super::{launch, process};
-use crate::deployment::service::What;
-use crate::deployment::{Environment, Health, Process, Release, Seconds, Service, Version};
+use crate::deployment::{Environment, Health, Process, Release, Seconds, Service, Version, What};
 
 /// What to start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -113,10 +112,13 @@ impl Operation for StartService {
 
     async fn already(&self, input: &StartInput, order: &OrderKey, site: &Site<'_>) -> Already<StartOutput> {
         let place = Place::new(site.state, &input.environment);
-        let (Ok(candidate), Ok(current)) = (place.candidate(), place.current()) else { return Already::Unknown };
+        let (Ok(candidate), Ok(current)) = (place.candidate(), place.current()) else {
+            return Already::Unknown;
+        };
         let known = candidate.into_iter().chain(current.map(|current| current.service));
         let order = order.to_string();
-        match known.into_iter().find(|service| service.order == order && process::is_alive(&service.process)) {
+        match known.into_iter().find(|service| service.order == order && process::is_alive(&service.process))
+        {
             Some(service) => Already::Done(StartOutput::of(&service, None)),
             // What was started without being recorded is ended when the order is repeated.
             None => Already::NotDone,
@@ -128,7 +130,9 @@ impl Operation for StartService {
 fn find(artifact: &str, root: &Path, state: &Path) -> Result<PathBuf, DeployError> {
     let path = root.join(artifact);
     let path = fs::canonicalize(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => DeployError::NoArtifact(artifact.to_owned()),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            DeployError::NoArtifact(artifact.to_owned())
+        }
         _ => DeployError::Io { what: format!("artifact `{artifact}` could not be read"), source: error },
     })?;
     let inside = |folder: &Path| fs::canonicalize(folder).is_ok_and(|folder| path.starts_with(folder));
@@ -187,7 +191,8 @@ fn lay_out(
         fs::remove_dir_all(&folder).tried("cleared", &folder)?;
     }
     fs::create_dir_all(&folder).tried("created", &folder)?;
-    let binary = artifact.file_name().map_or_else(|| "service".into(), |name| name.to_string_lossy().into_owned());
+    let binary =
+        artifact.file_name().map_or_else(|| "service".into(), |name| name.to_string_lossy().into_owned());
     let copy = folder.join(&binary);
     copy_executable(artifact, &copy)?;
     let release = Release {

@@ -10,7 +10,7 @@ use super::halt::Halt;
 use super::place::Place;
 use super::process;
 use super::stop::{self, StopInput, Stopped, Which};
-use crate::deployment::{Environment, Service, Version};
+use crate::deployment::{Environment, Happening, Service, Version};
 
 /// What a deployed service is in its environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -61,6 +61,11 @@ pub fn deployments(state: &Path) -> Result<Vec<Deployment>, DeployError> {
         all.extend(place.candidate()?.map(|candidate| Deployment::of(candidate, Role::Candidate)));
     }
     Ok(all)
+}
+
+/// What happened in an environment, oldest first. A line that a crash cut off is left out.
+pub fn history(state: &Path, environment: &Environment) -> Result<Vec<Happening>, DeployError> {
+    Place::new(state, environment).history()
 }
 
 /// Ends every service that was deployed from a state folder, recorded or not; says which ran.

@@ -16,8 +16,7 @@ use super::error::DeployError;
 use super::halt::{Halt, blocking};
 use super::place::Place;
 use super::process;
-use crate::deployment::service::What;
-use crate::deployment::{Environment, Process, Seconds, Version};
+use crate::deployment::{Environment, Process, Seconds, Version, What};
 
 /// How long a service gets to end before it is killed.
 pub(super) const GRACE: Seconds = Seconds::known(10);
@@ -133,10 +132,13 @@ pub(super) fn stop(state: &Path, input: &StopInput, halt: &Halt) -> Result<StopO
         let wanted = |name: &str| match &input.which {
             Which::All => true,
             Which::Candidate { version } => {
-                !is_current(name) && candidate.as_ref().is_some_and(|c| c.release == name && c.version == *version)
+                !is_current(name)
+                    && candidate.as_ref().is_some_and(|c| c.release == name && c.version == *version)
             }
             Which::Release { release } => name == release,
-            Which::Process { process } => known().any(|known| known.release == name && known.process == *process),
+            Which::Process { process } => {
+                known().any(|known| known.release == name && known.process == *process)
+            }
         };
         stopped.extend(end_releases(&place, wanted, input.grace.duration())?);
     }
