@@ -22,6 +22,7 @@
 //! the order key by which a run finds what it left behind. Processes are told apart by id *and* start time, so an
 //! id that was used again is never taken for the service. This needs `/proc`, so it works on Linux.
 
+mod answer;
 mod checked;
 mod deploy;
 pub mod ops;
@@ -32,9 +33,10 @@ mod stop;
 #[cfg(test)]
 mod tests;
 
+pub use answer::Answer;
 pub use checked::{Environment, Pointer, Seconds, UrlPath, Version};
 pub use deploy::{Deploy, DeployConfig, DeployOutput};
 pub use phase::{DeploymentPhase, Overrides, PhaseConfig};
-pub use proof::{Answer, Expect, Health, Method, SmokeTest};
+pub use proof::{Expect, Health, Method, SmokeTest};
 pub use service::{Current, Happening, Process, Release, Service, What};
 pub use stop::{StopDeployment, StopDeploymentConfig};

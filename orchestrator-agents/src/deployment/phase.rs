@@ -95,9 +95,8 @@ impl Phase for DeploymentPhase {
         if targets.is_empty() {
             return Ok(());
         }
-        let Some(cargo) = what_is_missing(project, &with, draft) else { return Ok(()) };
-        let (artifact, build) = artifact(&with, cargo, draft)?;
-        let version = version(&with, project, cargo)?;
+        let Some(Source { artifact, build }) = source(project, &with, draft)? else { return Ok(()) };
+        let version = version(project, &with)?;
         let mut before = build;
         for name in targets {
             let config = config(&with, name, artifact.clone(), version.clone())?;
@@ -111,58 +110,55 @@ impl Phase for DeploymentPhase {
     }
 }
 
-/// Notes what has to be said before anything can be deployed; gives the Cargo project that builds the binary, if one does.
-fn what_is_missing<'p>(
-    project: &'p Project,
-    with: &PhaseConfig,
-    draft: &mut Draft<'_>,
-) -> Option<Option<&'p Found>> {
-    let cargo = project.stacks.iter().find(|found| found.stack == Stack::Cargo);
-    match (&with.artifact, &with.binary, cargo) {
-        (Some(_), _, _) => Some(None),
-        (None, Some(_), Some(cargo)) => Some(Some(cargo)),
+/// What is deployed.
+struct Source {
+    artifact: Input<String>,
+    /// The task that builds it, where the phase drafts one.
+    build: Option<TaskId>,
+}
+
+/// What is deployed; none where it is not said: then a note says what to add.
+fn source(project: &Project, with: &PhaseConfig, draft: &mut Draft<'_>) -> Result<Option<Source>, BoxError> {
+    match (&with.artifact, &with.binary, cargo(project)) {
+        (Some(artifact), _, _) => Ok(Some(Source { artifact: artifact.clone(), build: None })),
+        (None, Some(binary), Some(cargo)) => {
+            let path = cargo.folder.join(format!("target/release/{binary}"))?;
+            let artifact = Input::Given(path.to_string());
+            Ok(Some(Source { artifact, build: Some(build(binary, draft)?) }))
+        }
         (None, Some(binary), None) => {
             draft.note(format!(
                 "nothing is deployed: `binary: {binary}` needs a Cargo project; name an `artifact` instead"
             ));
-            None
+            Ok(None)
         }
         (None, None, cargo) => {
             let hint = if cargo.is_some() { "`binary: NAME` (built with Cargo) or " } else { "" };
             draft.note(format!(
                 "nothing is deployed: say what under `with:`, {hint}`artifact: PATH` of an executable"
             ));
-            None
+            Ok(None)
         }
     }
 }
 
-/// The artifact, and the task that builds it where the phase drafts one.
-fn artifact(
-    with: &PhaseConfig,
-    cargo: Option<&Found>,
-    draft: &mut Draft<'_>,
-) -> Result<(Input<String>, Option<TaskId>), BoxError> {
-    if let Some(artifact) = &with.artifact {
-        return Ok((artifact.clone(), None));
-    }
-    let (Some(binary), Some(cargo)) = (&with.binary, cargo) else {
-        return Err("neither `artifact` nor `binary` of a Cargo project".into());
-    };
-    let config = json!({ "args": ["--release"] });
-    let build = TaskSpec::new(TaskId::new("build-release")?, AgentName::new("cargo-build")?, config);
-    let build = build.describe(format!("Builds {binary} as it is deployed"));
-    let id = build.id.clone();
-    draft.task("build", build)?;
-    let path = cargo.folder.join(format!("target/release/{binary}"))?;
-    Ok((Input::Given(path.to_string()), Some(id)))
+fn cargo(project: &Project) -> Option<&Found> {
+    project.stacks.iter().find(|found| found.stack == Stack::Cargo)
 }
 
-fn version(with: &PhaseConfig, project: &Project, cargo: Option<&Found>) -> Result<Input<Version>, BoxError> {
+fn build(binary: &str, draft: &mut Draft<'_>) -> Result<TaskId, BoxError> {
+    let id = TaskId::new("build-release")?;
+    let task = TaskSpec::new(id.clone(), AgentName::new("cargo-build")?, json!({ "args": ["--release"] }));
+    draft.task("build", task.describe(format!("Builds {binary} as it is deployed")))?;
+    Ok(id)
+}
+
+fn version(project: &Project, with: &PhaseConfig) -> Result<Input<Version>, BoxError> {
     if let Some(version) = &with.version {
         return Ok(version.clone());
     }
-    let found = cargo.or_else(|| project.stack()).and_then(|found| found.version.as_deref());
+    let built = with.binary.as_ref().and_then(|_| cargo(project));
+    let found = built.or_else(|| project.stack()).and_then(|found| found.version.as_deref());
     let version = found.ok_or("`with.version` is missing, and no manifest names a version")?;
     Ok(Input::Given(Version::new(version)?))
 }

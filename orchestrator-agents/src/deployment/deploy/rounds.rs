@@ -46,7 +46,7 @@ pub(super) fn conclude(task: &Task<DeployConfig>, receipts: &[Receipt]) -> Concl
     match known.step.clone() {
         Step::Prove => proved(config, known, receipts),
         Step::Promote => promoted(config, known, receipts),
-        Step::GiveUp(why) => given_up(config, &known, &why, receipts),
+        Step::GiveUp(why) => Ok(given_up(config, &known, &why, receipts)),
     }
 }
 
@@ -101,7 +101,8 @@ fn proved(config: &DeployConfig, mut known: Known, receipts: &[Receipt]) -> Conc
 }
 
 fn give_up(config: &DeployConfig, known: Known, why: String) -> Concluded {
-    let which = Which::Release { release: known.started.release.clone() };
+    // Never what is current: no failure of this run takes down what answers.
+    let which = Which::Candidate { version: known.started.version.clone() };
     let stop = StopInput { environment: Some(config.environment.clone()), which, grace: config.grace };
     let carried = Json::of(&Known { step: Step::GiveUp(why), ..known })?;
     Ok(Verdict::More { actions: vec![StopService::action(&stop)?], carried })
@@ -118,17 +119,18 @@ fn promoted(config: &DeployConfig, known: Known, receipts: &[Receipt]) -> Conclu
         Some(passed) => format!("{passed} smoke tests passed"),
     };
     let summary = format!("{}: {} answers at {} ({tests})", now.environment, now.version, now.url);
-    let findings = now.left.map(|left| {
-        let message = format!("the version before could not be ended: {left}");
-        Finding::new("deploy/previous-left", Severity::Warning, message)
-    });
+    let findings: Vec<Finding> = now
+        .problems
+        .iter()
+        .map(|problem| Finding::new("deploy/unfinished", Severity::Warning, problem.clone()))
+        .collect();
     let PromoteOutput { environment, version, url, process, port, previous, .. } = now;
     let output = DeployOutput { environment, version, url, pid: process.pid, port, previous };
     let conclusion = Conclusion::new(summary, output).metrics(metrics(&known)).findings(findings);
     Ok(Verdict::Passed(conclusion))
 }
 
-fn given_up(config: &DeployConfig, known: &Known, why: &str, receipts: &[Receipt]) -> Concluded {
+fn given_up(config: &DeployConfig, known: &Known, why: &str, receipts: &[Receipt]) -> Verdict<DeployOutput> {
     let end = match outcome::<Json>(receipts.first()) {
         Ok(_) => "it was ended and the version before it stays".to_owned(),
         Err(error) => format!("the version before it stays, and it could not be ended: {error}"),
@@ -140,7 +142,7 @@ fn given_up(config: &DeployConfig, known: &Known, why: &str, receipts: &[Receipt
         let message = format!("{} {}: {}", result.method, result.path, result.problems.join("; "));
         Finding::new(format!("smoke/{}", result.name), Severity::Error, message)
     });
-    Ok(Verdict::Failed(Conclusion::new(summary, ()).metrics(metrics(known)).findings(findings)))
+    Verdict::Failed(Conclusion::new(summary, ()).metrics(metrics(known)).findings(findings))
 }
 
 /// What was measured, and nothing else.

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use crate::deployment::proof::shortened;
+use crate::deployment::answer::shortened;
 use crate::deployment::{Answer, Method};
 
 /// The most bytes of headers that are read.

@@ -46,6 +46,13 @@ impl Surroundings {
         Ok(all)
     }
 
+    /// A command with the allow-list only.
+    pub(super) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(self.env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+        command
+    }
+
     /// The end of a log, without the secrets.
     pub(super) fn tail(&self, log: &Path) -> String {
         process::tail(log, &self.secrets)
@@ -129,22 +136,19 @@ impl Launch<'_> {
     }
 
     fn command(&self, folder: &Path, port: u16) -> Command {
-        let Surroundings { env, declared, secrets: _ } = self.surroundings;
         let release = self.release;
         let path = folder.to_string_lossy();
-        let filled = declared.iter().map(|(name, value)| (name, release.fill(value, &path, port)));
-        let mut command = Command::new("/bin/sh");
+        let filled =
+            self.surroundings.declared.iter().map(|(name, value)| (name, release.fill(value, &path, port)));
+        let mut command = self.surroundings.command("/bin/sh");
         command
             .args(["-c", DETACH, "sh"])
             .args(release.argv(&path, port))
             .current_dir(folder)
-            .env_clear()
-            .envs(env.iter().map(|(name, value)| (name, value)))
             .env("PORT", port.to_string())
             .envs(filled)
             .env_remove("ORCHESTRATE_ORDER")
             .env(TAG, release.tag())
-            .stdin(Stdio::null())
             .stdout(Stdio::piped());
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command

@@ -53,9 +53,9 @@ pub struct PromoteOutput {
     /// The version before, kept for a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Version>,
-    /// Why the version before could not be ended, where that is so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub left: Option<String>,
+    /// What could not be done after the switch, such as ending the version before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
 }
 
 /// Makes the candidate current, then ends the version before it. Twice is as good as once.
@@ -81,7 +81,7 @@ impl Operation for Promote {
         blocking(site, move |halt| {
             let _locked = place.lock(halt)?;
             let current = current_or_candidate(&place, &input.release, &order, &secrets)?;
-            settle(&place, &current, input.grace)
+            Ok(settle(&place, &current, input.grace))
         })
         .await
     }
@@ -114,12 +114,11 @@ pub(super) fn back(place: &Place, release: &str) -> Result<Action, BoxError> {
         }
         current => current.map(|current| current.service.release),
     };
-    match before {
-        Some(release) => Reinstate::action(&ReinstateInput { environment, release, grace: GRACE }),
-        None => {
-            let which = Which::Release { release: release.to_owned() };
-            StopService::action(&StopInput::new(Some(environment), which))
-        }
+    if let Some(release) = before {
+        Reinstate::action(&ReinstateInput { environment, release, grace: GRACE })
+    } else {
+        let which = Which::Release { release: release.to_owned() };
+        StopService::action(&StopInput::new(Some(environment), which))
     }
 }
 
@@ -167,25 +166,33 @@ pub(super) fn switch(
         if before.service.release == service.release { before.previous } else { Some(before.service) }
     });
     let current = Current { service: service.clone(), previous };
-    place.set_current(Some(&current))?;
     place.tell(what, &service.version, &service.release, Some(order))?;
+    place.set_current(Some(&current))?;
     Ok(current)
 }
 
-/// All that follows the switch; may be repeated. That the version before cannot be ended is said, and fails nothing:
-/// the new one is current already.
-pub(super) fn settle(place: &Place, current: &Current, grace: Seconds) -> Result<PromoteOutput, DeployError> {
+/// All that follows the switch; may be repeated. What of it does not succeed is told and fails nothing: the release is
+/// current already, and a failure would say that it is not.
+pub(super) fn settle(place: &Place, current: &Current, grace: Seconds) -> PromoteOutput {
     let Current { service, previous } = current;
-    place.set_url(Some(&service.url))?;
-    if place.candidate()?.is_some_and(|candidate| candidate.release == service.release) {
-        place.set_candidate(None)?;
+    let mut problems = Vec::new();
+    let mut tried = |done: Result<(), DeployError>, what: &str| {
+        problems.extend(done.err().map(|error| format!("{what}: {error}")));
+    };
+    tried(place.set_url(Some(&service.url)), "where it answers could not be written");
+    tried(forget_candidate(place, &service.release), "it is still recorded as candidate");
+    if let Some(previous) = previous.as_ref().filter(|previous| previous.release != service.release) {
+        let ended = process::end(Some(&previous.process), &previous.tag, grace.duration());
+        tried(ended.map(drop), &format!("{} could not be ended", previous.version));
     }
-    let ended = previous
-        .as_ref()
-        .filter(|previous| previous.release != service.release)
-        .map(|previous| process::end(Some(&previous.process), &previous.tag, grace.duration()));
     let Service { environment, version, release, process, port, url, .. } = service.clone();
     let previous = previous.as_ref().map(|previous| previous.version.clone());
-    let left = ended.and_then(Result::err).map(|error| error.to_string());
-    Ok(PromoteOutput { environment, version, release, process, port, url, previous, left })
+    PromoteOutput { environment, version, release, process, port, url, previous, problems }
+}
+
+fn forget_candidate(place: &Place, release: &str) -> Result<(), DeployError> {
+    match place.candidate()? {
+        Some(candidate) if candidate.release == release => place.set_candidate(None),
+        _ => Ok(()),
+    }
 }

@@ -73,7 +73,7 @@ impl Operation for Reinstate {
                     switch(&place, &service, current, What::Reinstated, &order)?
                 }
             };
-            settle(&place, &current, grace)
+            Ok(settle(&place, &current, grace))
         })
         .await
     }

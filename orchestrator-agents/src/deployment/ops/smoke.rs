@@ -5,7 +5,7 @@ use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::OrderKey;
-use orchestrator_core::operation::{Operation, SecretSource, Site};
+use orchestrator_core::operation::{Already, Operation, SecretSource, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -100,6 +100,11 @@ impl Operation for SmokeTests {
         })
         .await
     }
+
+    /// Tests are sent again after a crash, those that change something too: declare what bears that.
+    async fn already(&self, _: &SmokeInput, _: &OrderKey, _: &Site<'_>) -> Already<SmokeOutput> {
+        Already::NotDone
+    }
 }
 
 fn headers(test: &SmokeTest, secrets: &dyn SecretSource) -> Result<Vec<(String, String)>, DeployError> {
@@ -124,7 +129,7 @@ fn send(
     let SmokeTest { name, method, path, headers: _, body, expect, effect: _, timeout } = test;
     let url = format!("{url}{path}");
     let body = body.as_ref().map(|body| match body {
-        Value::String(text) => text.clone().into_bytes(),
+        Value::String(plain) => plain.clone().into_bytes(),
         json => json.to_string().into_bytes(),
     });
     let request =

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -155,7 +154,7 @@ fn start(
     if input.port != 0 && !launch::is_free(input.port) {
         return Err(DeployError::Taken(input.port));
     }
-    let release = lay_out(place, input, artifact, order)?;
+    let release = lay_out(place, input, artifact, order, surroundings)?;
     let begun = Instant::now();
     let launch = Launch { place, release: &release, surroundings, halt };
     match launch.run(input.port, |service| place.set_candidate(Some(service))) {
@@ -184,6 +183,7 @@ fn lay_out(
     input: &StartInput,
     artifact: &Path,
     order: &OrderKey,
+    surroundings: &Surroundings,
 ) -> Result<Release, DeployError> {
     let name = Release::name_for(&input.version, order);
     let folder = place.release_folder(&name);
@@ -194,7 +194,7 @@ fn lay_out(
     let binary =
         artifact.file_name().map_or_else(|| "service".into(), |name| name.to_string_lossy().into_owned());
     let copy = folder.join(&binary);
-    copy_executable(artifact, &copy)?;
+    copy_executable(artifact, &copy, surroundings)?;
     let release = Release {
         environment: input.environment.clone(),
         version: input.version.clone(),
@@ -213,8 +213,8 @@ fn lay_out(
 
 /// Copies by `cp`: had this process the copy open for writing while another thread starts a command, that command
 /// would inherit it for a moment, and a file that is open for writing cannot be executed (`ETXTBSY`).
-fn copy_executable(from: &Path, to: &Path) -> Result<(), DeployError> {
-    let output = Command::new("cp").arg("--").arg(from).arg(to).output().tried("copied", from)?;
+fn copy_executable(from: &Path, to: &Path, surroundings: &Surroundings) -> Result<(), DeployError> {
+    let output = surroundings.command("cp").arg("--").arg(from).arg(to).output().tried("copied", from)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(io::Error::other(said)).tried("copied", from);

@@ -1,5 +1,6 @@
 //! Real processes, real HTTP on loopback. The service is compiled once from `fixtures/service.rs`.
 
+mod crashes;
 mod drafts;
 mod faults;
 mod hostile;
