@@ -155,7 +155,12 @@ impl Lock {
     /// Whether somebody holds the lock, this process included. No file is made.
     pub fn is_held(path: &Path) -> bool {
         let Ok(file) = File::open(path) else { return false };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(_)) => false,
+            // As in `drop`: closing is not enough where a child is about to be started.
+            Ok(()) => file.unlock().is_err(),
+        }
     }
 
     /// Who holds the lock; none where nobody does or that cannot be read.

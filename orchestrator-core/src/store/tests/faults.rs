@@ -175,6 +175,14 @@ fn a_short_write_leaves_a_good_journal() {
     assert!(fs::metadata(temp.path().join(format!("runs/{}/journal.jsonl", run(1)))).unwrap().len() > 9_000);
 }
 
+struct Mounted<'a>(&'a std::path::Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
 #[tokio::test]
 async fn a_full_disk_leaves_a_good_journal() {
     let temp = tempfile::tempdir().unwrap();
@@ -186,8 +194,8 @@ async fn a_full_disk_leaves_a_good_journal() {
         );
         return;
     }
+    let _mounted = Mounted(temp.path());
     let ballast = temp.path().join("ballast");
     fs::write(&ballast, vec![0; 16 << 10]).unwrap();
     fill(&temp.path().join("state"), || fs::remove_file(&ballast).unwrap()).await;
-    assert!(Command::new("umount").arg(temp.path()).status().unwrap().success());
 }
