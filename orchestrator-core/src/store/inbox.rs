@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -37,7 +37,7 @@ fn file_of(inbox: &Path, token: &str) -> Result<PathBuf, StoreError> {
     }
 }
 
-/// Drops a signal.
+/// Drops a signal. When it returns, it survives the death of the machine: people do not approve twice.
 pub(super) fn put(inbox: &Path, run: &RunId, signal: &Signal) -> Result<(), StoreError> {
     let path = file_of(inbox, &token())?;
     let failed = |error| io_error("written", &path, error);
@@ -52,7 +52,11 @@ pub(super) fn put(inbox: &Path, run: &RunId, signal: &Signal) -> Result<(), Stor
         _ => {}
     }
     let draft = path.with_extension("new");
-    fs::write(&draft, &text).and_then(|()| fs::rename(&draft, &path)).map_err(|error| {
+    let dropped = File::create_new(&draft)
+        .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&draft, &path))
+        .and_then(|()| File::open(inbox)?.sync_all());
+    dropped.map_err(|error| {
         // It was never there for readers; what is left of it only takes room.
         let _ = fs::remove_file(&draft);
         failed(error)

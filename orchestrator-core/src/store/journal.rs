@@ -26,22 +26,23 @@ pub(super) fn io_error(doing: &str, path: &Path, source: io::Error) -> StoreErro
 
 /// What is wrong with a line.
 enum Flaw {
-    /// It was not written to its end: all right where it is the last one.
+    /// It has no end: it was, or is just being, written.
+    Cut,
+    /// It is no JSON: what a crash of the machine leaves, where it is the last one.
     Torn(serde_json::Error),
-    /// It was, and is no record.
+    /// It was written so, and is no record.
     Damaged(serde_json::Error),
 }
 
 fn parse(line: &[u8]) -> Result<Record, Flaw> {
     let Some((b'\n', text)) = line.split_last() else {
-        let error = serde_json::Error::custom;
         return Err(if line.len() > MAX_LINE {
-            Flaw::Damaged(error("the line is longer than 64 MiB"))
+            Flaw::Damaged(serde_json::Error::custom("the line is longer than 64 MiB"))
         } else {
-            Flaw::Torn(error("the line has no end"))
+            Flaw::Cut
         });
     };
-    // What a crash leaves is no JSON. JSON that does not fit was written so, and must not be dropped as torn.
+    // JSON that does not fit must not be dropped as torn: a later version may have written it.
     Record::parse(text)
         .map_err(|error| if error.is_data() { Flaw::Damaged(error) } else { Flaw::Torn(error) })
 }
@@ -67,6 +68,7 @@ pub(super) fn read(path: &Path) -> Result<(Vec<Record>, u64), StoreError> {
         number += 1;
         match parse(&line) {
             Ok(record) => records.push(record),
+            Err(Flaw::Cut) => return Ok((records, line.len() as u64)),
             Err(Flaw::Torn(_)) if reader.fill_buf().map_err(failed)?.is_empty() => {
                 return Ok((records, line.len() as u64));
             }
@@ -90,11 +92,12 @@ fn sound(path: &Path) -> Result<(u64, u64), StoreError> {
         std::mem::swap(&mut line, &mut last);
     }
     match parse(&last) {
-        Err(Flaw::Torn(_)) if records > 0 => Ok((records - 1, bytes - last.len() as u64)),
+        Ok(_) => Ok((records, bytes)),
+        Err(Flaw::Cut | Flaw::Torn(_)) if records == 0 => Ok((0, 0)),
+        Err(Flaw::Cut | Flaw::Torn(_)) => Ok((records - 1, bytes - last.len() as u64)),
         Err(Flaw::Damaged(source)) => {
             Err(StoreError::Damaged { file: path.display().to_string(), line: records, source })
         }
-        Ok(_) | Err(Flaw::Torn(_)) => Ok((records, bytes)),
     }
 }
 

@@ -31,6 +31,30 @@ async fn a_journal_cut_at_any_byte_is_a_prefix_and_goes_on() {
     }
 }
 
+#[tokio::test]
+async fn a_journal_can_be_read_while_it_grows() {
+    let folder = Folder::with(1).await;
+    let (writer, reader, run) = (folder.store(), folder.store(), folder.run.clone());
+    let last = 2001;
+    let writing = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for n in (2..=last).step_by(2) {
+            runtime.block_on(writer.append(&run, &records(n..=n + 1))).unwrap();
+        }
+    });
+    loop {
+        let done = writing.is_finished();
+        let journal = reader.load(&folder.run).await.unwrap();
+        let count = journal.records.len() as u64;
+        assert_eq!(journal.records, records(1..=count));
+        if done {
+            assert_eq!((count, journal.torn), (last, 0));
+            break;
+        }
+    }
+    writing.join().unwrap();
+}
+
 /// A journal of three records, then these bytes.
 async fn followed_by(bytes: &[u8]) -> (Folder, Result<crate::store::Journal, StoreError>) {
     let folder = Folder::with(3).await;
@@ -151,6 +175,14 @@ fn a_short_write_leaves_a_good_journal() {
     assert!(fs::metadata(temp.path().join(format!("runs/{}/journal.jsonl", run(1)))).unwrap().len() > 9_000);
 }
 
+struct Mounted<'a>(&'a std::path::Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
 #[tokio::test]
 async fn a_full_disk_leaves_a_good_journal() {
     let temp = tempfile::tempdir().unwrap();
@@ -162,8 +194,8 @@ async fn a_full_disk_leaves_a_good_journal() {
         );
         return;
     }
+    let _mounted = Mounted(temp.path());
     let ballast = temp.path().join("ballast");
     fs::write(&ballast, vec![0; 16 << 10]).unwrap();
     fill(&temp.path().join("state"), || fs::remove_file(&ballast).unwrap()).await;
-    assert!(Command::new("umount").arg(temp.path()).status().unwrap().success());
 }
