@@ -100,8 +100,13 @@ fn one_or_list(item: Value) -> Value {
     json!({ "anyOf": [item, { "type": "array", "items": item }] })
 }
 
+/// A name as decoding takes it: what YAML reads as a number or a truth value counts as it was written.
 fn name(pattern: &str) -> Value {
-    or_var(json!({ "type": ["string", "number"], "pattern": pattern, "maxLength": MAX_NAME }))
+    let text = json!({ "type": ["string", "boolean"], "pattern": pattern, "maxLength": MAX_NAME });
+    if pattern == TASK_ID {
+        return or_var(json!({ "anyOf": [text, { "type": "number", "minimum": 0 }] }));
+    }
+    or_var(text)
 }
 
 /// A variable may stand wherever a value does.
