@@ -6,7 +6,7 @@ use crate::file::keys::{
     CHECKPOINT, COMMAND, GROUP, Key, NAME, Others, PHASE, PIPELINE, RESOURCES, RETRY, Shape, TASK, TASK_ID,
     Table, UNDO, VALIDATION, VALIDATION_COMMAND,
 };
-use crate::id::MAX_NAME;
+use crate::id::{AgentName, MAX_NAME};
 use crate::registry::Registry;
 use crate::{settings, units};
 
@@ -191,7 +191,7 @@ fn settings_schema() -> Value {
 
 /// `uses` takes the known agents, and `with` what the agent takes.
 fn agents(registry: &Registry, task: &mut Value, defs: &mut Map<String, Value>) {
-    let names: Vec<&str> = registry.agents().keys().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = registry.agents().keys().map(AgentName::as_str).collect();
     let mut rules = Vec::new();
     for (name, agent) in registry.agents() {
         let mut config = Value::from(agent.config_schema());
