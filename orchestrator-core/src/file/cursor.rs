@@ -161,13 +161,11 @@ impl<'a> Cursor<'a> {
 
     /// `true` or `false`.
     pub(super) fn flag(&self) -> Option<bool> {
-        match &self.node.data {
-            Data::Plain(Plain::Bool(flag), _) => Some(*flag),
-            _ => {
-                self.expected("`true` or `false`");
-                None
-            }
+        if let Data::Plain(Plain::Bool(flag), _) = &self.node.data {
+            return Some(*flag);
         }
+        self.expected("`true` or `false`");
+        None
     }
 
     /// A whole number within the limits of its shape.

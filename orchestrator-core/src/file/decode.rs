@@ -29,7 +29,7 @@ pub(super) fn pipeline(root: &Node<'_>, wrong: &RefCell<Vec<Problem>>) -> Pipeli
 }
 
 fn version(at: &Cursor<'_>) {
-    if at.node.value() != Value::from(1) {
+    if at.node.value() != 1 {
         let found = at.node.written().unwrap_or(at.node.kind());
         at.wrong(format!("version `{found}` is not known; this program reads version 1"));
     }
@@ -154,7 +154,7 @@ fn checkpoint(at: &Cursor<'_>, phase: Option<&PhaseName>) -> Checkpoint {
     at.each_key(&CHECKPOINT, |key, value| match key {
         // Its name follows the pattern of groups: it is shown as one.
         "name" => {
-            checkpoint.name = value.name::<GroupName>().map_or_else(String::new, |name| name.to_string())
+            checkpoint.name = value.name::<GroupName>().map_or_else(String::new, |name| name.to_string());
         }
         "validations" => {
             checkpoint.validations = value.list(|index, at| task::validation(&at, phase, index + 1));

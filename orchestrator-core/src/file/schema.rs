@@ -6,7 +6,7 @@ use crate::file::keys::{
     CHECKPOINT, COMMAND, GROUP, Key, NAME, Others, PHASE, PIPELINE, RESOURCES, RETRY, Shape, TASK, TASK_ID,
     Table, UNDO, VALIDATION, VALIDATION_COMMAND,
 };
-use crate::id::MAX_NAME;
+use crate::id::{AgentName, MAX_NAME};
 use crate::registry::Registry;
 use crate::{settings, units};
 
@@ -100,8 +100,13 @@ fn one_or_list(item: Value) -> Value {
     json!({ "anyOf": [item, { "type": "array", "items": item }] })
 }
 
+/// A name as decoding takes it: what YAML reads as a number or a truth value counts as it was written.
 fn name(pattern: &str) -> Value {
-    or_var(json!({ "type": ["string", "number"], "pattern": pattern, "maxLength": MAX_NAME }))
+    let text = json!({ "type": ["string", "boolean"], "pattern": pattern, "maxLength": MAX_NAME });
+    if pattern == TASK_ID {
+        return or_var(json!({ "anyOf": [text, { "type": "number", "minimum": 0 }] }));
+    }
+    or_var(text)
 }
 
 /// A variable may stand wherever a value does.
@@ -186,7 +191,7 @@ fn settings_schema() -> Value {
 
 /// `uses` takes the known agents, and `with` what the agent takes.
 fn agents(registry: &Registry, task: &mut Value, defs: &mut Map<String, Value>) {
-    let names: Vec<&str> = registry.agents().keys().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = registry.agents().keys().map(AgentName::as_str).collect();
     let mut rules = Vec::new();
     for (name, agent) in registry.agents() {
         let mut config = Value::from(agent.config_schema());

@@ -140,13 +140,11 @@ impl<'t> Vars<'t, '_> {
             return None;
         };
         let (kind, text) = (value.kind(), value.written().map(str::to_owned));
-        match text {
-            Some(text) => self.pays(text.len(), place, way).then_some(text),
-            None => {
-                self.problem(place, way, format!("`vars.{name}` is {kind}, so it cannot stand within text"));
-                None
-            }
+        if let Some(text) = text {
+            return self.pays(text.len(), place, way).then_some(text);
         }
+        self.problem(place, way, format!("`vars.{name}` is {kind}, so it cannot stand within text"));
+        None
     }
 
     fn unknown(&mut self, name: &str, place: Place, way: &Way<'_>) {

@@ -1,5 +1,7 @@
 //! What bad files give: exactly these problems, all of them.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -137,25 +139,26 @@ fn what_expands_or_nests_without_end_is_an_error() {
     let mut laughs = String::from("x-0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n");
     for n in 1..10 {
         let alias = format!("*a{}", n - 1);
-        laughs += &format!("x-{n}: &a{n} [{}]\n", [alias.as_str(); 9].join(", "));
+        writeln!(laughs, "x-{n}: &a{n} [{}]", [alias.as_str(); 9].join(", ")).unwrap();
     }
     let found = problems(&laughs, Format::Yaml);
     assert!(found.contains("aliases expand to too much"), "{found}");
     let mut vars = String::from("version: 1\nphases: []\nvars:\n  v0: lollollollollollollollollollol\n");
     for n in 1..30 {
-        vars += &format!("  v{n}: '{0}{0}{0}'\n", format!("${{vars.v{}}}", n - 1));
+        let before = format!("${{vars.v{}}}", n - 1);
+        writeln!(vars, "  v{n}: '{before}{before}{before}'").unwrap();
     }
     let found = problems(&vars, Format::Yaml);
     assert!(found.contains("variables expand to too much"), "{found}");
     let mut deep = String::from("version: 1\nphases: []\nvars:\n  v0: [1]\n");
     for n in 1..100 {
-        deep += &format!("  v{n}: ['${{vars.v{}}}']\n", n - 1);
+        writeln!(deep, "  v{n}: ['${{vars.v{}}}']", n - 1).unwrap();
     }
     assert!(problems(&deep, Format::Yaml).contains("nested too deep; 64 levels are taken"));
     for (format, text) in [
         (Format::Yaml, "[".repeat(100_000)),
         (Format::Yaml, "- ".repeat(100_000)),
-        (Format::Yaml, (0..300).map(|n| format!("{}a:\n", " ".repeat(n))).collect()),
+        (Format::Yaml, (0..300).map(|n| " ".repeat(n) + "a:\n").collect()),
         (Format::Json, format!("{}{}", "[".repeat(65), "]".repeat(65))),
         (Format::Json, "[".repeat(100_000) + &"]".repeat(100_000)),
         (Format::Toml, format!("a = {}", "[".repeat(100_000))),
@@ -187,8 +190,8 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn no_text_panics(text in any::<String>(), format in 0..3) {
-        let format = [Format::Yaml, Format::Toml, Format::Json][format as usize];
+    fn no_text_panics(text in any::<String>(), format in 0..3_usize) {
+        let format = [Format::Yaml, Format::Toml, Format::Json][format];
         let _ = Pipeline::parse(&text, format, "p");
     }
 

@@ -39,7 +39,7 @@ fn the_whole_example_is_read() {
         })
     );
     assert_eq!((fmt.agent.as_str(), fmt.kind, fmt.priority), ("command", Kind::Test, Priority::High));
-    assert_eq!((fmt.when.clone(), fmt.timeout), (When::Always, Some(Duration::from_secs(600))));
+    assert_eq!((fmt.when.clone(), fmt.timeout), (When::Always, Some(Duration::from_mins(10))));
     assert_eq!(fmt.retry, Some(Retry { attempts: 3, delay: Duration::from_secs(1), explicit: true }));
     assert_eq!(fmt.resources, Resources { cpu_milli: 2_000, memory: 1 << 30 });
     assert_eq!(
@@ -212,8 +212,8 @@ phases:
 ",
     );
     let [a, b] = &pipeline.phases[0].groups[0].tasks[..] else { panic!() };
-    assert_eq!((a.timeout, &a.tags[..]), (Some(Duration::from_secs(60)), &["slow".to_owned()][..]));
-    assert_eq!((b.timeout, b.kind), (Some(Duration::from_secs(300)), Kind::Gate));
+    assert_eq!((a.timeout, &a.tags[..]), (Some(Duration::from_mins(1)), &["slow".to_owned()][..]));
+    assert_eq!((b.timeout, b.kind), (Some(Duration::from_mins(5)), Kind::Gate));
     assert_eq!(b.with, json!({ "run": ["make", "all"] }));
 }
 
