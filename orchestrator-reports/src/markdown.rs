@@ -7,6 +7,7 @@ use orchestrator_core::report::{Report, ReportError, ReportGenerator, RunRecord}
 use crate::measured::Measured;
 use crate::summary::{PhaseStatus, PhaseSummary, RunVerdict, Summary, TaskStatus, TaskSummary};
 use crate::theme::format;
+use crate::theme::text::visible;
 
 /// Renders the summary as Markdown: `summary.md`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +31,7 @@ impl ReportGenerator for Markdown {
     fn generate(&self, run: &RunRecord) -> Result<Report, ReportError> {
         let text = render(&Summary::of(run))
             .map_err(|error| ReportError { name: self.name().into(), source: error.into() })?;
-        Ok(Report { files: vec![(Self::FILE.into(), text.into_bytes())] })
+        Ok(Report { files: vec![(Self::FILE.into(), visible(&text).into_owned().into_bytes())] })
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod donut;
 pub(crate) mod format;
+pub(crate) mod text;
 
 use std::fmt::Display;
 

@@ -169,6 +169,7 @@ fn hostile_text_stays_text() {
     let page = page(&hostile());
     assert!(!page.contains("<img"), "an element got in");
     assert_eq!(page.matches("</style>").count(), 1);
+    assert!(!page.contains('\u{202e}') && page.contains("[U+202E]"), "nothing turns the text around");
     assert!(page.matches("&lt;img").count() > 20, "it is shown as text");
     let markdown = Markdown.generate(&hostile()).unwrap().files.remove(0).1;
     let markdown = String::from_utf8(markdown).unwrap();

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::text::plain;
+
 /// A span of milliseconds: `12ms`, `4.5s`, `1m 05s`, `2h 03m`, `3d 4h`.
 pub(crate) fn duration(ms: f64) -> String {
     if ms < 1.0 {
@@ -85,6 +87,7 @@ pub(crate) fn time(at: Timestamp) -> String {
 
 /// The text, or its beginning and how much was left out.
 pub(crate) fn clip(text: &str, most: usize) -> String {
+    let text = &*plain(text);
     match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some((at, _)) => {
@@ -96,6 +99,7 @@ pub(crate) fn clip(text: &str, most: usize) -> String {
 
 /// The last `lines` lines of a text, at most `most` characters of them.
 pub(crate) fn last_lines(text: &str, lines: usize, most: usize) -> String {
+    let text = plain(text);
     let text = text.trim_end();
     let all: Vec<&str> = text.lines().collect();
     let tail = all[all.len().saturating_sub(lines)..].join("\n");
