@@ -31,7 +31,7 @@ pub use html::{Html, RUN_FOLDER};
 pub use json::Json;
 pub use markdown::Markdown;
 pub use measured::Measured;
-pub use ops::{JournalError, RenderReport, load};
+pub use ops::{JournalError, RenderReport, load_run};
 pub use phase::Reports;
 pub use summary::Summary;
 pub use write::{WriteError, Written, write_reports};

@@ -1,75 +1,49 @@
 //! The axis of the timeline: round times.
 
-/// Round times on the axis: place, text, side.
+const SECOND: u64 = 1000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// Steps that are easy to count in, in milliseconds.
+#[rustfmt::skip]
+const STEPS: [u64; 33] = [
+    1, 2, 5, 10, 20, 50, 100, 200, 500,
+    SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND, 15 * SECOND, 30 * SECOND,
+    MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE,
+    HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
+    DAY, 2 * DAY, 5 * DAY, 10 * DAY, 30 * DAY, 100 * DAY, 1_000_000 * DAY,
+];
+
+/// Round times on an axis of so many milliseconds: place in hundredths, text, side.
 pub(super) fn ticks(span: f64) -> Vec<(f64, String, &'static str)> {
-    const S: f64 = 1000.0;
-    const M: f64 = 60.0 * S;
-    const H: f64 = 60.0 * M;
-    const D: f64 = 24.0 * H;
-    const STEPS: [f64; 32] = [
-        1.0,
-        2.0,
-        5.0,
-        10.0,
-        20.0,
-        50.0,
-        100.0,
-        200.0,
-        500.0,
-        S,
-        2.0 * S,
-        5.0 * S,
-        10.0 * S,
-        15.0 * S,
-        30.0 * S,
-        M,
-        2.0 * M,
-        5.0 * M,
-        10.0 * M,
-        15.0 * M,
-        30.0 * M,
-        H,
-        2.0 * H,
-        3.0 * H,
-        6.0 * H,
-        12.0 * H,
-        D,
-        2.0 * D,
-        5.0 * D,
-        10.0 * D,
-        30.0 * D,
-        100.0 * D,
-    ];
-    let step = STEPS.into_iter().find(|step| span / step <= 7.0).unwrap_or(span);
-    let count = (span / step).floor() as u32;
-    (0..=count)
-        .map(|n| {
-            let ms = f64::from(n) * step;
-            let at = ms * 100.0 / span;
-            let anchor = if n == 0 {
-                "start"
-            } else if at > 96.0 {
-                "end"
-            } else {
-                "middle"
-            };
-            (at, tick(ms), anchor)
-        })
-        .collect()
+    let fits = |step: &u64| span / *step as f64 <= 7.0;
+    let step = STEPS.into_iter().find(fits).unwrap_or(STEPS[STEPS.len() - 1]);
+    let times = (0..).map(|n: u64| n * step).take_while(|ms| *ms as f64 <= span);
+    let tick = |ms: u64| {
+        let at = ms as f64 * 100.0 / span;
+        let anchor = match ms {
+            0 => "start",
+            _ if at > 96.0 => "end",
+            _ => "middle",
+        };
+        (at, text(ms), anchor)
+    };
+    times.map(tick).collect()
 }
 
-/// A round time: `0`, `200ms`, `5s`, `2m`, `1m 30s`, `3h`, `2d`.
-fn tick(ms: f64) -> String {
-    let whole = ms.round() as u64;
-    if whole == 0 {
+/// A round time: `0`, `200ms`, `5s`, `1m 30s`, `3h`, `2d`.
+fn text(ms: u64) -> String {
+    if ms == 0 {
         return "0".into();
     }
-    if whole % 1000 != 0 {
-        return if whole < 1000 { format!("{whole}ms") } else { format!("{}s", ms / 1000.0) };
-    }
-    let seconds = whole / 1000;
-    let parts =
-        [(seconds / 86400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let parts = [
+        (ms / DAY, "d"),
+        (ms % DAY / HOUR, "h"),
+        (ms % HOUR / MINUTE, "m"),
+        (ms % MINUTE / SECOND, "s"),
+        (ms % SECOND, "ms"),
+    ];
     let parts: Vec<String> =
         parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
     parts.join(" ")
@@ -81,12 +55,12 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_few() {
-        for span in [1.0, 9.0, 4500.0, 61_000.0, 5_000_000.0, 1e9, 1e11] {
+        for span in [1.0, 9.0, 4500.0, 61_000.0, 5_000_000.0, 1e9, 1e11, 3e14] {
             let ticks = ticks(span);
             assert!((1..=8).contains(&ticks.len()), "{span}: {ticks:?}");
             assert!(ticks.iter().all(|(at, ..)| (0.0..=100.0).contains(at)));
         }
-        assert_eq!(tick(90_000.0), "1m 30s");
-        assert_eq!(tick(1500.0), "1.5s");
+        assert_eq!(text(90_000), "1m 30s");
+        assert_eq!(text(200), "200ms");
     }
 }

@@ -15,6 +15,7 @@ pub(crate) fn duration(ms: f64) -> String {
     if ms < 59_950.0 {
         return format!("{:.1}s", ms / 1000.0);
     }
+    #[expect(clippy::cast_sign_loss, reason = "it is about a minute at least")]
     let seconds = (ms / 1000.0).round() as u64;
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
     match (days, hours) {

@@ -1,6 +1,7 @@
 //! Text from elsewhere, made harmless: no terminal codes, no characters that turn the text after them around.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// The text without the colours and cursor moves of terminals, and without what a carriage return wrote over.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
@@ -40,7 +41,11 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 64);
     for c in text.chars() {
-        if is_hidden(c) { out.push_str(&format!("[U+{:04X}]", u32::from(c))) } else { out.push(c) }
+        if is_hidden(c) {
+            write!(out, "[U+{:04X}]", u32::from(c)).expect("a string takes everything");
+        } else {
+            out.push(c);
+        }
     }
     Cow::Owned(out)
 }
