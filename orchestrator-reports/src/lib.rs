@@ -1,6 +1,6 @@
 //! Reports rendered from the journal of a run: JSON for programs, one HTML page for people, Markdown for CI.
 //!
-//! Every report is a rendering of one value, the [`Summary`](summary::Summary), which is made of a
+//! Every report is a rendering of one value, the [`Summary`], which is made of a
 //! [`RunRecord`](orchestrator_core::report::RunRecord) and nothing else: no clock, no file system, no environment. A
 //! figure names its evidence or says why it was not measured. Same record, same bytes.
 //!

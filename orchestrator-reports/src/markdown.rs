@@ -103,12 +103,12 @@ fn pending(out: &mut String, summary: &Summary) -> std::fmt::Result {
     }
     let actions = format::plural(changes.withheld, "action");
     let tasks = format::plural(changes.deferred, "task");
-    writeln!(out, "\nWithheld by the ceiling: {actions}; {tasks} known after what they need is done.")
+    writeln!(out, "\nWithheld by the ceiling: {actions}; known only after something else is done: {tasks}.")
 }
 
 fn took(ms: &Measured<f64>) -> String {
     match ms {
-        Measured::Value(ms) => format::duration(*ms),
+        Measured::Value(ms) => escape(&format::duration(*ms)),
         Measured::Not { not_measured } => format!("not measured ({not_measured})"),
     }
 }
