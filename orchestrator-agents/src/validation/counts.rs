@@ -139,13 +139,19 @@ impl Read {
                 return Verdict::passed(summary, Tests { tests: None, not_measured: Some(why) });
             }
         };
-        let metrics = counts.metrics(ran, self.on_stderr);
+        // What a part of the run counted is no count of the run.
+        let metrics = if self.torn.is_some() { Vec::new() } else { counts.metrics(ran, self.on_stderr) };
         let failed = |summary: String, findings: Vec<Finding>| {
             Verdict::Failed(Conclusion::new(summary, ()).metrics(metrics.clone()).findings(findings))
         };
         let bad = counts.failed + counts.errors;
         if bad > 0 {
-            let mut summary = format!("{bad} of {} failed", text::count(counts.ran(), "test"));
+            let tests = text::count(counts.ran() - counts.errors, "test");
+            let mut summary = match (counts.failed, counts.errors) {
+                (failed, 0) => format!("{failed} of {tests} failed"),
+                (0, errors) => text::count(errors, "error"),
+                (failed, errors) => format!("{failed} of {tests} failed, {}", text::count(errors, "error")),
+            };
             if !names.is_empty() {
                 summary = format!("{summary}: {}", text::some(names.iter().map(String::as_str)));
             }

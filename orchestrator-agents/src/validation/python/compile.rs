@@ -103,6 +103,10 @@ impl Tool for PythonCompile {
         }
         let Some(files) = checked else { return ran.failed(findings) };
         let broken = findings.len() as u64;
+        if files == 0 && ran.ok() {
+            let summary = "not run: there is no Python file".into();
+            return Verdict::Passed(Conclusion { summary, ..Conclusion::default() });
+        }
         let metrics = [ran.metric("syntax.files", files), ran.metric("syntax.errors", broken)];
         if broken > 0 {
             let summary = format!("{broken} of {} do not compile", text::count(files, "file"));
@@ -111,11 +115,8 @@ impl Tool for PythonCompile {
         if !ran.ok() {
             return ran.failed(findings);
         }
-        let summary = match files {
-            0 => "not run: there is no Python file".to_owned(),
-            1 => "1 file compiles".to_owned(),
-            n => format!("{n} files compile"),
-        };
+        let summary =
+            if files == 1 { "1 file compiles".to_owned() } else { format!("{files} files compile") };
         Verdict::Passed(Conclusion::new(summary, Compiled { files }).metrics(metrics))
     }
 }

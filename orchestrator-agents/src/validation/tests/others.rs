@@ -27,7 +27,33 @@ fn javascript_runners() {
     ] {
         all += &concluded(NpmScript, script(true), printed);
     }
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r"
+    failed: 1 of 3 tests failed: breaks
+    tests.passed = 2
+    tests.failed = 1
+    tests.ignored = 1
+    Error test-failed breaks
+    failed: 1 of 3 tests failed: breaks
+    tests.passed = 2
+    tests.failed = 1
+    tests.ignored = 1
+    Error test-failed breaks
+    failed: 1 of 2 tests failed: breaks
+    tests.passed = 1
+    tests.failed = 1
+    tests.ignored = 1
+    Error test-failed breaks
+    failed: 1 of 2 tests failed: vv/a.spec.mjs > breaks
+    tests.passed = 1
+    tests.failed = 1
+    tests.ignored = 1
+    Error test-failed vv/a.spec.mjs > breaks
+    failed: 1 of 2 tests failed: breaks
+    tests.passed = 1
+    tests.failed = 1
+    tests.ignored = 1
+    Error test-failed breaks
+    ");
 }
 
 #[test]
@@ -46,7 +72,24 @@ fn javascript_without_counts() {
         script(false),
         printed(1, "", include_str!("../../../fixtures/npm_no_script.err")),
     );
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    passed: `test` ended well; counts not measured: unknown runner
+    output {"runner":null,"tests":null,"not_measured":"unknown runner"}
+    passed: `test` ended well
+    output {"runner":null,"tests":null}
+    passed: no tests ran
+    output {"runner":"node:test","tests":{"passed":0,"failed":0,"ignored":0,"errors":0,"measured":0,"filtered":0}}
+    tests.passed = 0
+    tests.failed = 0
+    tests.ignored = 0
+    Warning no-tests no tests ran
+    passed: 1 test passed, 1 ignored
+    output {"runner":"tap","tests":{"passed":1,"failed":0,"ignored":1,"errors":0,"measured":0,"filtered":0}}
+    tests.passed = 1
+    tests.failed = 0
+    tests.ignored = 1
+    failed: `npm run test` ended with exit code 1: npm error Missing script: "nosuch"
+    "#);
 }
 
 #[test]
@@ -59,7 +102,40 @@ fn python() {
     all += &of(printed(1, "", "/usr/bin/python3: No module named pytest\n"));
     all += &of(printed(4, "", "ERROR: usage: pytest [options]\n"));
     all += &of(printed(0, "3 passed, 2 deselected in 65.10s (0:01:05)\n", ""));
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    failed: 1 of 2 tests failed, 1 error: test_a.py::TestThing::test_fix, test_a.py::test_breaks
+    tests.passed = 1
+    tests.failed = 1
+    tests.ignored = 2
+    tests.errors = 1
+    Error test-failed test_a.py::TestThing::test_fix: RuntimeError: no db
+    Error test-failed test_a.py::test_breaks: AssertionError: sum
+    passed: 1 test passed
+    output {"tests":{"passed":1,"failed":0,"ignored":0,"errors":0,"measured":0,"filtered":0}}
+    tests.passed = 1
+    tests.failed = 0
+    tests.ignored = 0
+    passed: no tests ran
+    output {"tests":{"passed":0,"failed":0,"ignored":0,"errors":0,"measured":0,"filtered":0}}
+    tests.passed = 0
+    tests.failed = 0
+    tests.ignored = 0
+    Warning no-tests no tests ran
+    failed: 1 error: test_e.py
+    tests.passed = 0
+    tests.failed = 0
+    tests.ignored = 0
+    tests.errors = 1
+    Error test-failed test_e.py
+    failed: pytest is not installed: python3 -m pip install pytest
+    failed: `python3 -m pytest -p no:cacheprovider --color=no -rfE` ended with exit code 4: ERROR: usage: pytest [options]
+    passed: 3 tests passed, 2 filtered out
+    output {"tests":{"passed":3,"failed":0,"ignored":0,"errors":0,"measured":0,"filtered":2}}
+    tests.passed = 3
+    tests.failed = 0
+    tests.ignored = 0
+    tests.filtered = 2
+    "#);
 }
 
 #[test]
@@ -73,7 +149,21 @@ fn ruff() {
     );
     all += &concluded(Ruff, RuffConfig::default(), printed(2, "", "ruff failed\n  Cause: bad config\n"));
     all += &concluded(Ruff, RuffConfig::default(), printed(1, "[{\"code\":", ""));
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    failed: 4 findings
+    lint.errors = 4
+    Error I001 a.py:1:1 Import block is un-sorted or un-formatted
+    Error F401 a.py:1:8 `os` imported but unused
+    Error F401 a.py:2:8 `sys` imported but unused
+    Error F821 a.py:5:12 Undefined name `undefined_name`
+    passed: no findings
+    output {"warnings":0,"errors":0}
+    lint.errors = 0
+    passed: not run: there is no Python file
+    output null
+    failed: `ruff check --output-format=json --no-fix` ended with exit code 2: Cause: bad config
+    failed: `ruff check --output-format=json --no-fix` ended with exit code 1: [{"code":
+    "#);
 }
 
 #[test]
@@ -91,7 +181,15 @@ fn compile_plans_the_files_and_leaves_nothing() {
     let mut all = concluded(PythonCompile, config.clone(), printed(1, said, ""));
     all += &concluded(PythonCompile, config.clone(), printed(0, "{\"checked\": 0}\n", ""));
     all += &concluded(PythonCompile, config, printed(1, "", "Traceback\nUnicodeDecodeError: bad\n"));
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r"
+    failed: 1 of 2 files do not compile
+    syntax.files = 2
+    syntax.errors = 1
+    Error syntax lib/b.py:1:7 invalid syntax
+    passed: not run: there is no Python file
+    output null
+    failed: `python3 -c 'compile(..)'` ended with exit code 1: UnicodeDecodeError: bad
+    ");
 }
 
 #[test]
@@ -114,7 +212,28 @@ fn go_by_its_documented_formats() {
         GoConfig::default(),
         printed(0, "{\"Action\":\"skip\",\"Package\":\"tiny\"}\n", ""),
     );
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    failed: 2 findings
+    lint.errors = 2
+    Error vet a.go:7:2 unreachable code
+    Error vet b.go:3:1 expected declaration
+    passed: no findings
+    output {"warnings":0,"errors":0}
+    lint.errors = 0
+    failed: 1 of 2 tests failed, 1 error: tiny.TestBreaks, tiny/broken
+    tests.passed = 1
+    tests.failed = 1
+    tests.ignored = 1
+    tests.errors = 1
+    Error test-failed tiny.TestBreaks: a_test.go:9: got 2
+    Error test-failed tiny/broken: the package could not be built or tested
+    passed: no tests ran
+    output {"tests":{"passed":0,"failed":0,"ignored":0,"errors":0,"measured":0,"filtered":0}}
+    tests.passed = 0
+    tests.failed = 0
+    tests.ignored = 0
+    Warning no-tests no tests ran
+    "#);
 }
 
 #[test]
@@ -126,7 +245,24 @@ fn phpunit_by_its_documented_formats() {
         "1) App\\FooTest::testBar\nfailed\n\nFAILURES!\nTests: 3, Assertions: 4, Failures: 1, Skipped: 1.\n",
     );
     all += &of(1, "No tests executed!\n");
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    passed: 3 tests passed
+    output {"tests":{"passed":3,"failed":0,"ignored":0,"errors":0,"measured":0,"filtered":0}}
+    tests.passed = 3
+    tests.failed = 0
+    tests.ignored = 0
+    failed: 1 of 2 tests failed: App\FooTest::testBar
+    tests.passed = 1
+    tests.failed = 1
+    tests.ignored = 1
+    Error test-failed App\FooTest::testBar
+    passed: no tests ran
+    output {"tests":{"passed":0,"failed":0,"ignored":0,"errors":0,"measured":0,"filtered":0}}
+    tests.passed = 0
+    tests.failed = 0
+    tests.ignored = 0
+    Warning no-tests no tests ran
+    "#);
 }
 
 #[test]
