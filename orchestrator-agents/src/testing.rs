@@ -6,9 +6,15 @@ use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::task::{Context, Poll, Waker};
 
-use orchestrator_core::action::{Action, CommandLine, EnvValue, Expects};
+use orchestrator_core::action::{Action, CommandLine, Content, EnvValue, Expects};
 use orchestrator_core::order::{Receipt, Status};
 use orchestrator_core::testkit::Kept;
+
+/// Actions as people see them, one a line.
+pub(crate) fn shown<'a>(actions: impl IntoIterator<Item = &'a Action>) -> String {
+    let lines: Vec<String> = actions.into_iter().map(ToString::to_string).collect();
+    lines.join("\n") + "\n"
+}
 
 /// What a future gives that never waits, as planning does.
 pub(crate) fn ready<F: Future>(future: F) -> F::Output {
@@ -41,7 +47,7 @@ pub(crate) fn perform(action: &Action, root: &Path, kept: &mut Kept) -> Receipt 
     }
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let stdin = run.stdin.as_ref().and_then(|stdin| stdin.bytes()).unwrap_or_default();
+    let stdin = run.stdin.as_ref().and_then(Content::bytes).unwrap_or_default();
     child.stdin.take().unwrap().write_all(&stdin).unwrap();
     let output = child.wait_with_output().unwrap();
     let mut receipt = Receipt::new(Status::Exited(output.status.code().unwrap()));

@@ -9,7 +9,7 @@ use orchestrator_core::workspace::Workspace;
 use serde_json::{Value, json};
 
 use super::{RenderConfig, RenderTemplates, Rendered};
-use crate::testing::{perform, ready};
+use crate::testing::{perform, ready, shown};
 
 fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -66,7 +66,7 @@ fn renders_what_differs_and_nothing_twice() {
             "t/entity.rs",
             "{% include 'head' %}\npub struct {{ item.name | title }} {\n{% for field in item.fields %}\n    {{ field }}: u32,\n{% endfor %}\n}\n",
         ),
-        ("t/head", "// {{ spec.name }} <&>"),
+        ("t/head", "// {{ spec.name }} <&>\n"),
         ("src/room.rs", "old"),
     ]);
     let config = json!({ "spec": "spec.yaml", "templates": [
@@ -74,16 +74,17 @@ fn renders_what_differs_and_nothing_twice() {
         { "template": "t/head", "to": "HEAD", "mode": 0o755 },
     ]});
     let (rounds, rendered) = run(config.clone(), folder.path());
-    let text: String = rounds.iter().flatten().map(|action| format!("{action}\n")).collect();
+    let text = shown(rounds.iter().flatten());
     assert_snapshot!(text, @r"
-    write src/pupil.rs (61 bytes, replaces no file) [writes]
-    write src/room.rs (33 bytes, replaces content 96a4257289f9) [writes]
-    write HEAD (13 bytes, mode 755, replaces no file) [writes]
+    write src/pupil.rs (62 bytes, replaces no file) [writes]
+    write src/room.rs (34 bytes, replaces content 96a4257289f9) [writes]
+    write HEAD (14 bytes, mode 755, replaces no file) [writes]
     ");
     assert_eq!(rendered.unwrap().written.len(), 3);
     let pupil = std::fs::read_to_string(folder.path().join("src/pupil.rs")).unwrap();
     assert_snapshot!(pupil, @r"
-    // school <&>pub struct Pupil {
+    // school <&>
+    pub struct Pupil {
         id: u32,
         age: u32,
     }
@@ -107,8 +108,7 @@ fn formatted_files_stay_in_step() {
         "format": { "stdin": ["rustfmt", "--edition", "2021"] },
     });
     let (rounds, rendered) = run(config.clone(), folder.path());
-    let text: Vec<String> =
-        rounds.iter().map(|round| round.iter().map(|action| format!("{action}\n")).collect()).collect();
+    let text: Vec<String> = rounds.iter().map(shown).collect();
     assert_snapshot!(text.join("--\n"), @r"
     run rustfmt --edition 2021 < 14 bytes [reads]
     --

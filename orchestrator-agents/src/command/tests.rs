@@ -7,7 +7,7 @@ use orchestrator_core::workspace::Workspace;
 use serde_json::{Value, json};
 
 use super::{Command, CommandConfig};
-use crate::testing::ready;
+use crate::testing::{ready, shown};
 
 fn config(value: Value) -> CommandConfig {
     serde_json::from_value(value).unwrap()
@@ -16,7 +16,7 @@ fn config(value: Value) -> CommandConfig {
 fn planned(value: Value) -> String {
     let look = Workspace::new("/", "2026-11-20T23:44:33Z".parse().unwrap());
     match ready(Command.plan(&task(config(value)), &look)) {
-        Ok(actions) => actions.iter().map(|action| format!("{action}\n")).collect(),
+        Ok(actions) => shown(&actions),
         Err(error) => format!("error: {error}\n"),
     }
 }

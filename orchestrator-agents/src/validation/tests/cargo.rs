@@ -101,9 +101,7 @@ fn a_test_binary_that_dies_has_no_result() {
         CargoTestConfig::default(),
         fixture!(101, "cargo_test_aborted.out", "cargo_test_aborted.err"),
     );
-    assert_snapshot!(text, @r"
-    failed: 1 of 2 test binaries ended without a result (signal: 6, SIGABRT: process abort signal)
-    ");
+    assert_snapshot!(text, @"failed: 1 of 2 test binaries ended without a result (signal: 6, SIGABRT: process abort signal)");
 }
 
 #[test]
@@ -125,6 +123,8 @@ fn other_ends() {
         concluded(CargoTest, CargoTestConfig::default(), Printed { status, stdout, stderr })
     };
     let mut all = of(Status::TimedOut, b"running 3 tests\ntest a ... ok\n", b"");
+    let built = b"{\"reason\":\"build-finished\",\"success\":true}\nrunning 3 tests\ntest a ... ok\n";
+    all += &of(Status::TimedOut, built, b"");
     all += &of(Status::Signaled(9), b"", b"\xff\xfe broken");
     all += &of(Status::Exited(101), b"", b"\x1b[31merror\x1b[0m: could not find `Cargo.toml`\n");
     all += &of(
@@ -133,6 +133,7 @@ fn other_ends() {
         b"",
     );
     assert_snapshot!(all, @r#"
+    failed: `cargo test --no-fail-fast --workspace --message-format=json` ran out of time
     failed: `cargo test --no-fail-fast --workspace --message-format=json` ran out of time
     failed: `cargo test --no-fail-fast --workspace --message-format=json` was ended by signal 9
     failed: `cargo test --no-fail-fast --workspace --message-format=json` ended with exit code 101: error: could not find `Cargo.toml`

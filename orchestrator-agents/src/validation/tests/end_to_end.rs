@@ -41,8 +41,8 @@ fn a_real_cargo_project() {
     std::fs::write(root.join("src/main.rs"), main).unwrap();
 
     let args = vec!["--offline".to_owned()];
-    let build = CargoBuildConfig { args: args.clone(), ..CargoBuildConfig::default() };
-    let built = passed(run(&Check(CargoBuild), build, root)).output.unwrap();
+    let config = CargoBuildConfig { args: args.clone(), ..CargoBuildConfig::default() };
+    let built = passed(run(&Check(CargoBuild), config, root)).output.unwrap();
     assert_eq!(built.executables.len(), 1);
     assert_eq!(built.executables[0].path, "target/debug/tiny");
 

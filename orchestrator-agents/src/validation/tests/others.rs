@@ -176,7 +176,7 @@ fn compile_plans_the_files_and_leaves_nothing() {
     let cwd = RelPath::new("lib").unwrap();
     let config = PythonCompileConfig { cwd, ..PythonCompileConfig::default() };
     let text = planned(PythonCompile, config.clone(), &look(folder.path()));
-    assert!(text.contains("(in lib) < 10 bytes [reads]"), "{text}");
+    assert!(text.contains("(in lib) < 9 bytes [reads]"), "{text}");
     let said = "{\"file\": \"b.py\", \"line\": 1, \"column\": 7, \"message\": \"invalid syntax\"}\n{\"checked\": 2}\n";
     let mut all = concluded(PythonCompile, config.clone(), printed(1, said, ""));
     all += &concluded(PythonCompile, config.clone(), printed(0, "{\"checked\": 0}\n", ""));

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use insta::assert_snapshot;
 use orchestrator_core::path::RelPath;
@@ -18,11 +19,11 @@ fn drafted(phase: &dyn Phase, stacks: Vec<Found>, with: &Value) -> String {
     let mut text = String::new();
     for group in groups {
         for task in group.tasks {
-            text += &format!("{} {}: {} {}\n", group.name, task.id, task.agent, task.config());
+            writeln!(text, "{} {}: {} {}", group.name, task.id, task.agent, task.config()).unwrap();
         }
     }
     for note in notes {
-        text += &format!("note: {note}\n");
+        writeln!(text, "note: {note}").unwrap();
     }
     text
 }
