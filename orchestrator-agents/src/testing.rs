@@ -48,7 +48,8 @@ pub(crate) fn perform(action: &Action, root: &Path, kept: &mut Kept) -> Receipt 
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stdin = run.stdin.as_ref().and_then(Content::bytes).unwrap_or_default();
-    child.stdin.take().unwrap().write_all(&stdin).unwrap();
+    // A command may end without reading what it is given.
+    let _ = child.stdin.take().unwrap().write_all(&stdin);
     let output = child.wait_with_output().unwrap();
     let mut receipt = Receipt::new(Status::Exited(output.status.code().unwrap()));
     receipt.tail = String::from_utf8_lossy(&output.stderr).into_owned();
