@@ -82,7 +82,7 @@ impl Tool for PythonCompile {
 
     fn stdin(&self, config: &PythonCompileConfig, look: &Workspace) -> Result<Option<Content>, BoxError> {
         let within = format!("{}/", config.cwd);
-        let files = look.files(&config.cwd)?;
+        let files = look.files(&config.cwd);
         let python = files
             .iter()
             .map(RelPath::as_str)
