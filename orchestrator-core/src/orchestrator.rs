@@ -25,7 +25,7 @@ use crate::problem::{Problem, Problems};
 use crate::project::Project;
 use crate::registry::Registry;
 use crate::report::RunRecord;
-use crate::runner::{RunError, Runner};
+use crate::runner::Runner;
 use crate::settings::Settings;
 use crate::state::{ApplyError, RunState, RunStatus};
 use crate::stop::Stop;
@@ -34,6 +34,8 @@ use crate::tree::Tree;
 use crate::watch::{ReadOn, Watch};
 use crate::workspace::Workspace;
 
+pub use crate::job::Assume;
+pub use crate::runner::RunError;
 pub use rollback::{Irreversible, Rollback};
 
 /// Takes a repository through its delivery life.
