@@ -42,7 +42,7 @@ pub enum Event {
         /// From 1.
         attempt: u32,
     },
-    /// What the attempt will perform; in later rounds with what the last verdict carried.
+    /// What the attempt will perform, with what the survey gave; in later rounds with what the last verdict carried.
     TaskPlanned {
         /// Whose.
         task: TaskId,
@@ -50,7 +50,7 @@ pub enum Event {
         round: u32,
         /// In this order.
         actions: Vec<Action>,
-        /// What `Verdict::More` carried.
+        /// What `Agent::survey` gave, then what `Verdict::More` carried.
         #[serde(default, skip_serializing_if = "Json::is_null")]
         carried: Json,
     },

@@ -132,7 +132,7 @@ impl Job {
     async fn attempt(&mut self, deadline: Option<tokio::time::Instant>, events: &mut Vec<Event>) -> Fate {
         if self.rounds.is_empty() {
             match self.first_plan(deadline).await {
-                Ok(actions) => self.open_round(actions, Json::null(), events),
+                Ok((actions, surveyed)) => self.open_round(actions, surveyed, events),
                 Err(fate) => return fate,
             }
         }
@@ -163,8 +163,13 @@ impl Job {
     }
 
     /// Asks the agent, within the time of the attempt; a panic is a failure of the task.
-    async fn first_plan(&self, deadline: Option<tokio::time::Instant>) -> Result<Vec<Action>, Fate> {
-        let planning = AssertUnwindSafe(self.agent.plan(&self.task, &self.look)).catch_unwind();
+    async fn first_plan(&self, deadline: Option<tokio::time::Instant>) -> Result<(Vec<Action>, Json), Fate> {
+        let asking = async {
+            let surveyed = self.agent.survey(&self.task, &self.look).await?;
+            let task = Task { carried: surveyed.clone(), ..self.task.clone() };
+            Ok::<_, BoxError>((self.agent.plan(&task, &self.look).await?, surveyed))
+        };
+        let planning = AssertUnwindSafe(asking).catch_unwind();
         let planned = match deadline {
             None => planning.await,
             Some(at) => match tokio::time::timeout_at(at, planning).await {
@@ -174,12 +179,12 @@ impl Job {
                 }
             },
         };
-        let actions = match planned {
-            Ok(Ok(actions)) => actions,
+        let (actions, surveyed) = match planned {
+            Ok(Ok(planned)) => planned,
             Ok(Err(error)) => return Err(self.failed(None, Some(Failure::from_error(&*error)))),
             Err(panic) => return Err(self.failed(None, Some(panicked("planning", &*panic)))),
         };
-        self.kept(actions).await.map_err(Fate::Broken)
+        Ok((self.kept(actions).await.map_err(Fate::Broken)?, surveyed))
     }
 
     /// Moves bytes that are too many for a journal to the executor.

@@ -12,6 +12,7 @@ pub mod effect;
 pub mod event;
 pub mod evidence;
 pub mod executor;
+pub mod file;
 pub mod graph;
 pub mod id;
 pub mod input;
@@ -47,6 +48,7 @@ pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod tree;
+pub mod units;
 mod watch;
 pub mod workspace;
 

@@ -97,20 +97,24 @@ fn holder(owner: Option<&Owner>) -> String {
 impl Lock {
     /// Takes the lock, or says who holds it. Makes its file and folder where there are none.
     pub fn acquire(path: &Path, owner: &Owner) -> Result<Self, LockError> {
+        Self::attempt(path, owner, TRIES)
+    }
+
+    fn attempt(path: &Path, owner: &Owner, tries: u32) -> Result<Self, LockError> {
         let failed = |source| LockError::Io { path: path.to_owned(), source };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let file = file.map_err(failed)?;
-        for tried in 1..=TRIES {
+        for tried in 1..=tries {
             match file.try_lock() {
                 Ok(()) => {
                     let mut lock = Self { file, path: path.to_owned() };
                     lock.write(owner).map_err(failed)?;
                     return Ok(lock);
                 }
-                Err(TryLockError::WouldBlock) if tried < TRIES => {
+                Err(TryLockError::WouldBlock) if tried < tries => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 Err(TryLockError::WouldBlock) => {}
@@ -129,7 +133,8 @@ impl Lock {
     ) -> Result<Self, LockError> {
         let mut told = None;
         loop {
-            match Self::acquire(path, owner) {
+            let tries = if told.is_none() { TRIES } else { 1 };
+            match Self::attempt(path, owner, tries) {
                 Err(LockError::Held { path: _, owner: holder }) => {
                     if told.as_ref() != Some(&holder) {
                         on_wait(holder.as_ref());
@@ -150,7 +155,12 @@ impl Lock {
     /// Whether somebody holds the lock, this process included. No file is made.
     pub fn is_held(path: &Path) -> bool {
         let Ok(file) = File::open(path) else { return false };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(_)) => false,
+            // As in `drop`: closing is not enough where a child is about to be started.
+            Ok(()) => file.unlock().is_err(),
+        }
     }
 
     /// Who holds the lock; none where nobody does or that cannot be read.

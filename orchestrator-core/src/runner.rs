@@ -420,3 +420,6 @@ impl Live {
 fn state_writes(ceiling: Effect) -> bool {
     ceiling > Effect::Reads
 }
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests;

@@ -160,9 +160,10 @@ impl Workspace {
         }
     }
 
-    /// The first line that `TOOL --version` prints; none where there is no such tool.
+    /// The first line that `TOOL --version` prints; none where there is no such tool. `go` only knows `go version`.
     pub fn tool_version(&self, tool: &str) -> Option<String> {
-        let output = self.command(tool).arg("--version").output().ok()?;
+        let flag = if tool == "go" { "version" } else { "--version" };
+        let output = self.command(tool).arg(flag).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout);
         output.status.success().then(|| text.lines().next().unwrap_or_default().trim().to_owned())
     }

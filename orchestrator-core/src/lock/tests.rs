@@ -88,7 +88,7 @@ fn hold_a_lock_until_killed() {
     let Some(path) = std::env::var_os(CHILD) else { return };
     let _lock = Lock::acquire(Path::new(&path), &owner("child")).unwrap();
     println!("\nheld");
-    std::thread::sleep(Duration::from_secs(600));
+    std::thread::sleep(Duration::from_mins(10));
 }
 
 #[test]

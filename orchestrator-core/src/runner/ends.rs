@@ -104,11 +104,7 @@ impl Live {
             Again::IfAsked => planned.retry.explicit,
             Again::No => false,
         };
-        if !allowed
-            || attempt >= planned.retry.attempts
-            || self.cancelling
-            || self.asked > crate::stop::StopLevel::Go
-        {
+        if !allowed || attempt >= planned.retry.attempts || self.cancelling {
             return None;
         }
         let (run, task) = (self.own.run.clone(), planned.id.clone());

@@ -1,0 +1,215 @@
+#!/bin/sh
+# Restores a backup: the files, and where the backup holds them the git refs and HEAD.
+# Needs sh, tar and gzip, and git where the backup holds refs. Nothing is lost: commits, refs and uncommitted work
+# that it replaces stay under refs/before-rollback/. Files that git ignores are left alone, except those in the backup.
+#
+# Exit codes: 0 restored, 1 failed, 2 wrong usage, 3 refused because newer work would be replaced.
+set -eu
+LC_ALL=C
+export LC_ALL
+unset CDPATH GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_NAMESPACE || :
+
+name='@NAME@' # of this backup
+with_refs='@WITH_REFS@'
+branch=@BRANCH@ # that HEAD named; empty where it was detached
+head='@HEAD@'
+prefix=@PREFIX@ # of the project in its repository
+format='@FORMAT@'
+back='@BACK@' # from here to the root of the project
+store=@STORE@  # folder of all backups, from that root
+
+usage() {
+    printf '%s\n' "usage: sh rollback.sh [--target DIR] [--dry-run] [--force]" \
+        "  --target DIR  where to restore; by default the project that was backed up" \
+        "  --dry-run     only say what would change" \
+        "  --force       also where uncommitted work is newer than the backup"
+}
+say() { printf '%s\n' "$*"; }
+die() {
+    code=$1
+    shift
+    printf 'rollback: %s\n' "$*" >&2
+    exit "$code"
+}
+
+target=
+dry=
+force=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --target)
+        [ $# -gt 1 ] || die 2 "--target needs a folder"
+        target=$2
+        shift
+        ;;
+    --target=*) target=${1#--target=} ;;
+    --dry-run) dry=1 ;;
+    --force) force=1 ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    *)
+        usage >&2
+        die 2 "unknown argument: $1"
+        ;;
+    esac
+    shift
+done
+
+case $0 in
+*/*) here=${0%/*} ;;
+*) here=. ;;
+esac
+here=$(cd "$here" && pwd -P)
+[ -n "$target" ] || target=$(cd "$here/$back" && pwd -P)
+case $target in /*) ;; *) target=$(pwd -P)/$target ;; esac
+archive=$here/tree.tar.gz
+bundle=$here/refs.bundle
+
+gzip -t "$archive" || die 1 "$archive is damaged; nothing was changed"
+
+# Whether the target holds anything but what backups and runs keep there.
+occupied() {
+    for path in "$target"/* "$target"/.[!.]* "$target"/..?*; do
+        if [ -e "$path" ] || [ -L "$path" ]; then
+            case ${path##*/} in
+            .git | .orchestrate | "${store%%/*}") ;;
+            *) return 0 ;;
+            esac
+        fi
+    done
+    return 1
+}
+
+unpack() { tar -xpzf "$archive" -C "$1" || die 1 "the files could not be unpacked into $1"; }
+
+# Git as it is, whatever the user's settings and hooks say.
+g() {
+    git -c core.hooksPath=/dev/null -c core.autocrlf=false -c core.fsmonitor=false -c core.quotePath=true \
+        -c core.safecrlf=false -c gc.auto=0 -c maintenance.auto=false -c commit.gpgSign=false \
+        -c advice.addEmbeddedRepo=false "$@"
+}
+at() { g -C "$target" "$@"; }
+
+# The files of the target, looked at with an index of our own, as if the target were the root of the repository.
+looked() {
+    GIT_INDEX_FILE=$index GIT_ATTR_SOURCE=$empty g -C "$target" --git-dir="$gitdir" --work-tree="$target" "$@"
+}
+
+commit() { # TREE [-p PARENT].. : a commit that only names a tree
+    GIT_AUTHOR_NAME=rollback GIT_AUTHOR_EMAIL=rollback@localhost GIT_COMMITTER_NAME=rollback \
+        GIT_COMMITTER_EMAIL=rollback@localhost at commit-tree "$@" -m "before the rollback to $name"
+}
+
+include() { # PATH : counts an ignored file that the backup holds as work
+    if [ -e "$target/$1" ] || [ -L "$target/$1" ]; then
+        looked add -A -f -- ":(top,literal)$1"
+    fi
+}
+included() {
+    :
+@INCLUDED@
+}
+
+# Compares the target with the backup. Sets $was, $now (trees), $work (a commit of the present files).
+compare() {
+    gitdir=$(at rev-parse --absolute-git-dir)
+    empty=$(at hash-object -t tree -w --stdin </dev/null)
+    stage=$gitdir/rollback-$$
+    at worktree add -q --detach --no-checkout "$stage" "$(commit "$empty")"
+    trap 'at worktree remove --force "$stage" || :' 0
+    trap 'exit 1' 1 2 15
+    unpack "$stage"
+    GIT_ATTR_SOURCE=$empty g -C "$stage" add -A -f . || die 1 "git could not read the backup; nothing was changed"
+    was=$(g -C "$stage" write-tree)
+    index=$(g -C "$stage" rev-parse --absolute-git-dir)/now
+    committed=$(at rev-parse -q --verify "HEAD:$prefix" || printf '%s\n' "$empty")
+    looked read-tree "$committed"
+    looked add -A -- . ':(exclude,top).orchestrate' || die 1 "git could not read $target; nothing was changed"
+    included
+    now=$(looked write-tree)
+    work=$(commit "$now" -p "$(commit "$committed")" -p "$(commit "$was")")
+    # What differs from the commit and from the backup is work that only this place has.
+    newer=$(at diff-tree -c --no-commit-id --name-only -r "$work")
+}
+
+# Prints the changes of refs as `git update-ref --stdin` reads them.
+ref_changes() {
+    n=1
+    while [ -n "$(at for-each-ref --count=1 "refs/before-rollback/$n/")" ]; do n=$((n + 1)); done
+    present=$(at rev-parse -q --verify HEAD || :)
+    if [ -n "$present" ] && [ "$present" != "$head" ]; then
+        say "create refs/before-rollback/$n/HEAD $present"
+    fi
+    if [ "$now" != "$committed" ] && [ "$now" != "$was" ]; then
+        say "create refs/before-rollback/$n/files $(commit "$now" ${present:+-p "$present"})"
+    fi
+    printf '%s\n' "$refs" | while read -r object ref; do
+        if [ "$ref" = HEAD ] || at symbolic-ref -q "$ref" >/dev/null; then continue; fi
+        old=$(at rev-parse -q --verify "$ref" || :)
+        if [ -z "$old" ]; then
+            say "create $ref $object"
+        elif [ "$old" != "$object" ]; then
+            say "create refs/before-rollback/$n/${ref#refs/} $old"
+            say "update $ref $object $old"
+        fi
+    done
+}
+
+restore_with_refs() {
+    if [ -d "$target" ] && [ "$(at rev-parse --show-prefix 2>/dev/null || printf none)" = "$prefix" ]; then
+        :
+    elif [ -n "$dry" ]; then
+        say "would make a repository in $target and restore backup $name into it"
+        return
+    else
+        if occupied && [ -z "$force" ]; then
+            die 3 "$target holds files and is not the repository that was backed up; use --force to replace them"
+        fi
+        git init -q --object-format="$format" "$target"
+    fi
+    at bundle verify -q "$bundle" || die 1 "$bundle is damaged; nothing was changed"
+    refs=$(at bundle unbundle "$bundle")
+    compare
+    if [ -n "$newer" ]; then
+        [ -n "$force" ] || printf '%s\n' "uncommitted work that is not in the backup:" "$newer" >&2
+        [ -n "$force$dry" ] || die 3 "refused; commit it, or use --force (it then stays under refs/before-rollback/)"
+    fi
+    changes=$(ref_changes)
+    if [ -n "$dry" ]; then
+        say "would change refs:"
+        say "$changes"
+        say "would change files:"
+        at diff-tree --name-status -r "$now" "$was"
+        return
+    fi
+    if [ -n "$changes" ]; then
+        printf '%s\n' "$changes" | at update-ref -m "rollback to $name" --stdin
+    fi
+    if [ -n "$branch" ]; then
+        at symbolic-ref -m "rollback to $name" HEAD "refs/heads/$branch"
+    else
+        at update-ref -m "rollback to $name" --no-deref HEAD "$head"
+    fi
+    # Removes what is not in the backup; the archive then gives every byte and mode.
+    looked read-tree --reset -u "$now" "$was"
+    unpack "$target"
+    if [ -n "$head" ]; then at reset -q; else at read-tree --empty; fi
+}
+
+restore_files() {
+    if [ -n "$dry" ]; then
+        say "would unpack these files into $target:"
+        tar -tzf "$archive"
+        return
+    fi
+    if occupied && [ -z "$force" ]; then
+        die 3 "$target holds files, and without git nobody can tell whether they are newer; use --force"
+    fi
+    [ -d "$target" ] || mkdir -p "$target"
+    unpack "$target"
+}
+
+if [ -n "$with_refs" ]; then restore_with_refs; else restore_files; fi
+[ -n "$dry" ] || say "restored backup $name into $target"

@@ -1,0 +1,5 @@
+//! What the operations of this crate share. Only operations may use it.
+
+pub(crate) mod git;
+pub(crate) mod here;
+pub(crate) mod process;

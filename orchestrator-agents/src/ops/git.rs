@@ -1,0 +1,117 @@
+//! Runs git for operations: the user's git, with the user's hooks, signing and credentials, that never asks anything.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::here::Here;
+use super::process::{self, Output, ProcessError};
+
+/// Git in a folder.
+#[derive(Clone)]
+pub(crate) struct Git<'a> {
+    here: &'a Here,
+    folder: PathBuf,
+    limit: Option<Duration>,
+}
+
+/// Why git did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GitError {
+    /// It ran and failed.
+    #[error("`git {command}` failed: {said}")]
+    Failed { command: String, said: String },
+    /// It did not run to its end.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+impl<'a> Git<'a> {
+    /// Git at the root of the checkout.
+    pub(crate) fn new(here: &'a Here) -> Self {
+        Self { here, folder: here.root.clone(), limit: None }
+    }
+
+    /// The same in another folder.
+    pub(crate) fn at(&self, folder: &Path) -> Self {
+        Self { folder: folder.to_path_buf(), ..self.clone() }
+    }
+
+    /// The same with a limit of time.
+    pub(crate) fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Runs git to its end, however it ends.
+    pub(crate) fn output<S: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+        stdin: Option<Vec<u8>>,
+    ) -> Result<Output, GitError> {
+        let mut command = process::command(self.here, "git");
+        command.current_dir(&self.folder).args(args);
+        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        // Without a terminal to ask on, ssh would otherwise wait for one.
+        if !self.here.env.iter().any(|(name, _)| name == "SSH_ASKPASS") {
+            command.env("SSH_ASKPASS", "false").env("SSH_ASKPASS_REQUIRE", "force");
+        }
+        Ok(process::run(self.here, command, stdin, self.limit)?)
+    }
+
+    /// What git prints, as bytes.
+    pub(crate) fn bytes<S: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<u8>, GitError> {
+        let args: Vec<OsString> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        let output = self.output(&args, None)?;
+        if output.status.success() { Ok(output.stdout) } else { Err(failed(&args, &output)) }
+    }
+
+    /// What git prints, as text without the last line break.
+    pub(crate) fn text<S: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<String, GitError> {
+        let bytes = self.bytes(args)?;
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+    }
+
+    /// The same; none where git fails.
+    pub(crate) fn maybe<S: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<Option<String>, GitError> {
+        match self.text(args) {
+            Ok(text) => Ok(Some(text)),
+            Err(GitError::Failed { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The commit that a revision names; none where there is no such revision.
+    pub(crate) fn commit(&self, revision: &str) -> Result<Option<String>, GitError> {
+        let revision = format!("{revision}^{{commit}}");
+        self.maybe(["rev-parse", "--quiet", "--verify", &revision])
+    }
+
+    /// Whether one commit can be reached from another.
+    pub(crate) fn is_ancestor(&self, ancestor: &str, of: &str) -> Result<bool, GitError> {
+        Ok(self.maybe(["merge-base", "--is-ancestor", ancestor, of])?.is_some())
+    }
+}
+
+/// The error of a git command that ran and failed, with git's own words.
+pub(crate) fn failed<S: AsRef<OsStr>>(args: &[S], output: &Output) -> GitError {
+    let args: Vec<_> = args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect();
+    let mut command = args.join(" ");
+    if command.len() > 200 {
+        command = command.chars().take(200).chain("...".chars()).collect();
+    }
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let said = if output.stderr.is_empty() { stdout.trim() } else { &output.stderr };
+    let said = if said.is_empty() { output.status.to_string() } else { said.replace('\n', "; ") };
+    GitError::Failed { command, said }
+}

@@ -1,0 +1,160 @@
+//! Runs a program in its own process group, with bounded output, until it ends, its time is up, or the run stops.
+
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use orchestrator_core::stop::StopLevel;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::here::{Here, Stopped};
+
+/// The most bytes that are kept of each output.
+const MOST: usize = 64 << 20;
+/// How long a program gets between the request to end and the kill.
+const GRACE: Duration = Duration::from_secs(3);
+/// How often the clock and the stop are looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// How a program ended, and what it printed.
+#[derive(Debug)]
+pub(crate) struct Output {
+    /// Its exit status.
+    pub(crate) status: ExitStatus,
+    /// Standard output.
+    pub(crate) stdout: Vec<u8>,
+    /// Standard error, as text.
+    pub(crate) stderr: String,
+}
+
+/// Why there is no exit status.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProcessError {
+    #[error("`{program}` could not be run")]
+    Io { program: String, source: io::Error },
+    #[error("`{program}` was ended after {seconds} s")]
+    TimedOut { program: String, seconds: u64 },
+    #[error("`{program}` printed more than {} MiB", MOST >> 20)]
+    TooMuch { program: String },
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// A command with the environment of the site and nothing else.
+pub(crate) fn command(here: &Here, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(here.env.iter().map(|(name, value)| (name, value))).current_dir(&here.root);
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(
+    here: &Here,
+    mut command: Command,
+    stdin: Option<Vec<u8>>,
+    limit: Option<Duration>,
+) -> Result<Output, ProcessError> {
+    here.go_on()?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    let io = |source| ProcessError::Io { program: program.clone(), source };
+    command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = command.spawn().map_err(io)?;
+    if let (Some(bytes), Some(mut pipe)) = (stdin, child.stdin.take()) {
+        // A program that does not read all of its input says so by its exit status.
+        std::thread::spawn(move || pipe.write_all(&bytes));
+    }
+    let (ended, readers) = channel();
+    let stdout = collect(child.stdout.take(), ended.clone());
+    let stderr = collect(child.stderr.take(), ended);
+    let status = wait(here, &mut child, &readers, limit, &program).inspect_err(|_| end(&mut child))?;
+    let (stdout, stderr) = (taken(&stdout), taken(&stderr));
+    if stdout.len() > MOST {
+        return Err(ProcessError::TooMuch { program });
+    }
+    Ok(Output { status, stdout, stderr: String::from_utf8_lossy(&stderr).trim().to_owned() })
+}
+
+/// Waits for the end of the program; then a second more for those of its children that still hold its output.
+fn wait(
+    here: &Here,
+    child: &mut Child,
+    readers: &Receiver<()>,
+    limit: Option<Duration>,
+    program: &str,
+) -> Result<ExitStatus, ProcessError> {
+    let start = Instant::now();
+    let (mut open, mut ended) = (2, None::<(ExitStatus, Instant)>);
+    loop {
+        match readers.recv_timeout(TICK) {
+            Ok(()) => open -= 1,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(1)),
+        }
+        if ended.is_none() {
+            let status = child.try_wait();
+            let status = status.map_err(|source| ProcessError::Io { program: program.to_owned(), source })?;
+            ended = status.map(|status| (status, Instant::now()));
+        }
+        match ended {
+            Some((status, at)) if open <= 0 || at.elapsed() > Duration::from_secs(1) => return Ok(status),
+            Some(_) => {}
+            None => {
+                here.go_on()?;
+                if limit.is_some_and(|limit| start.elapsed() > limit) {
+                    let seconds = limit.unwrap_or_default().as_secs();
+                    return Err(ProcessError::TimedOut { program: program.to_owned(), seconds });
+                }
+            }
+        }
+        if here.stop.level() == StopLevel::Kill {
+            return Err(Stopped.into());
+        }
+    }
+}
+
+/// Ends the whole group: a request first, then by force.
+fn end(child: &mut Child) {
+    let Ok(id) = i32::try_from(child.id()) else { return };
+    let Some(group) = Pid::from_raw(id) else { return };
+    // Errors here mean that there is nobody left to end.
+    let _ = kill_process_group(group, Signal::TERM);
+    let start = Instant::now();
+    while start.elapsed() < GRACE && !matches!(child.try_wait(), Ok(Some(_))) {
+        std::thread::sleep(TICK);
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = child.wait();
+}
+
+type Shared = Arc<Mutex<Vec<u8>>>;
+
+fn collect(pipe: Option<impl Read + Send + 'static>, ended: Sender<()>) -> Shared {
+    let kept = Shared::default();
+    let into = Arc::clone(&kept);
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 << 10];
+        if let Some(mut pipe) = pipe {
+            while let Ok(read) = pipe.read(&mut buffer) {
+                if read == 0 {
+                    break;
+                }
+                let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
+                // One byte over the limit tells that there was more; the rest is read and dropped.
+                let room = (MOST + 1).saturating_sub(kept.len()).min(read);
+                kept.extend_from_slice(&buffer[..room]);
+            }
+        }
+        // Nobody listens any more once the program was ended.
+        let _ = ended.send(());
+    });
+    kept
+}
+
+fn taken(kept: &Shared) -> Vec<u8> {
+    std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner))
+}

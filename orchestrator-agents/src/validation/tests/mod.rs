@@ -1,0 +1,6 @@
+//! Captured outputs of real tools, and what the agents make of them.
+
+mod cargo;
+mod end_to_end;
+mod others;
+mod phase;

@@ -1,0 +1,7 @@
+//! Reports of runs made by hand.
+
+mod runs;
+
+mod html;
+mod json;
+mod operation;
