@@ -14,7 +14,6 @@ use crate::effect::Effect;
 use crate::event::{JOURNAL_VERSION, Process, RunStarted};
 use crate::executor::{Executor, Survivor};
 use crate::id::{NameError, RunId, TaskId};
-use crate::job::Assume;
 use crate::lock::{Lock, LockError, Owner};
 use crate::observer::Observer;
 use crate::order::Signal;
