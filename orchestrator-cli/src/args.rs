@@ -87,7 +87,9 @@ pub(crate) enum Command {
     /// Render the reports of a run and say where the page is
     Report(OneArgs),
     /// Print completions for a shell
-    #[command(after_help = "Example:\n  orchestrate completions bash > ~/.local/share/bash-completion/completions/orchestrate")]
+    #[command(
+        after_help = "Example:\n  orchestrate completions bash > ~/.local/share/bash-completion/completions/orchestrate"
+    )]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
@@ -160,7 +162,9 @@ pub(crate) struct LogsArgs {
 
 /// `resume`.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Example: a deployment was cut off, and it did go out:\n  orchestrate resume --assume done deploy-production")]
+#[command(
+    after_help = "Example: a deployment was cut off, and it did go out:\n  orchestrate resume --assume done deploy-production"
+)]
 pub(crate) struct ResumeArgs {
     /// Which run [default: the latest that is not over]
     pub(crate) run: Option<String>,

@@ -22,13 +22,14 @@ use orchestrator_core::stop::Stop;
 use crate::out::Out;
 use live::Live;
 
-pub(crate) use end::end;
+pub(crate) use end::{end, is_over, is_settled, word};
 pub use paint::Paint;
 pub(crate) use phase::{Shown, heading, render as phase};
-pub(crate) use text::{clean, counts, plural, took};
+pub(crate) use task::wait;
+pub(crate) use text::{clean, counts, plural};
 
 /// How much is shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Volume {
     /// Failures and the last line.
     Quiet,

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::io;
 
 use orchestrator_core::file::PipelineError;
+use orchestrator_core::id::NameError;
 use orchestrator_core::lock::LockError;
 use orchestrator_core::orchestrator::{OrchestratorError as Core, RunError};
-use orchestrator_core::id::NameError;
 use orchestrator_core::problem::{Problem, Problems};
 use orchestrator_core::settings::SettingsError;
 use orchestrator_core::store::StoreError;
@@ -60,15 +60,14 @@ impl CliError {
 
     /// The exit code that it means.
     pub(crate) fn exit(&self) -> Exit {
-                match self {
+        match self {
             Self::Usage(_) | Self::Pipeline(_) | Self::Settings(_) | Self::Name(_) => Exit::Usage,
             Self::Core(Core::Problems(_) | Core::Over(_) | Core::Name(_)) => Exit::Usage,
             Self::Core(Core::Locked(LockError::Held { .. })) => Exit::Locked,
             Self::Core(Core::Locked(LockError::Stopped { .. })) => Exit::Interrupted,
             Self::Core(Core::Run(RunError::Unsure { .. })) => Exit::Unsure,
-            Self::Core(Core::Run(RunError::Store { source, .. }) | Core::Store(source)) | Self::Store(source) => {
-                of_store(source)
-            }
+            Self::Core(Core::Run(RunError::Store { source, .. }) | Core::Store(source))
+            | Self::Store(source) => of_store(source),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::Usage,
             Self::Core(_) | Self::Report(_) | Self::Io { .. } => Exit::Broken,
         }

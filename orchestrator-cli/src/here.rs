@@ -23,9 +23,9 @@ impl Here {
     /// The root is the top of the git checkout where a pipeline file lies there, else the folder itself.
     pub(crate) fn find(global: &Global) -> Result<Self, CliError> {
         let Global { dir, state, config } = global;
-        let dir = dir
-            .canonicalize()
-            .map_err(|source| CliError::io(format!("`{}` cannot be used as folder", dir.display()), source))?;
+        let dir = dir.canonicalize().map_err(|source| {
+            CliError::io(format!("`{}` cannot be used as folder", dir.display()), source)
+        })?;
         if !dir.is_dir() {
             return Err(CliError::usage(format!("`{}` is no folder", dir.display())));
         }

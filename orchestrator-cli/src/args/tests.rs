@@ -30,7 +30,9 @@ fn where_to_work_may_stand_before_and_after() {
     for line in ["orchestrate -C x status 12ab", "orchestrate status 12ab -C x"] {
         let args = parse(line).unwrap();
         assert_eq!(args.global.dir, PathBuf::from("x"));
-        assert!(matches!(args.command, Some(Command::Status(OneArgs { run: Some(run), .. })) if run == "12ab"));
+        assert!(
+            matches!(args.command, Some(Command::Status(OneArgs { run: Some(run), .. })) if run == "12ab")
+        );
     }
 }
 

@@ -68,10 +68,12 @@ fn changes(path: &RelPath, before: Option<&[u8]>, after: Option<&[u8]>, paint: P
         Some(bytes) => String::from_utf8(bytes.to_vec()).ok(),
     };
     let (Some(old), Some(new)) = (text(before), text(after)) else {
-        let size = |bytes: Option<&[u8]>| bytes.map_or("no file".into(), |bytes| format!("{} bytes", bytes.len()));
+        let size =
+            |bytes: Option<&[u8]>| bytes.map_or("no file".into(), |bytes| format!("{} bytes", bytes.len()));
         return format!("{} become {}\n", size(before), size(after));
     };
-    let side = |there: bool, side: char| if there { format!("{side}/{path}") } else { "/dev/null".to_owned() };
+    let side =
+        |there: bool, side: char| if there { format!("{side}/{path}") } else { "/dev/null".to_owned() };
     let diff = TextDiff::configure()
         .algorithm(Algorithm::Myers)
         .timeout(Duration::from_secs(1))

@@ -47,7 +47,8 @@ pub(crate) fn end(
 /// The run, how it ended, how long it took, how its tasks ended.
 fn last(record: &RunRecord, paint: Paint) -> String {
     let state = &record.state;
-    let time = between(state.started(), state.last()).map_or_else(String::new, |time| format!(" in {}", took(time)));
+    let time =
+        between(state.started(), state.last()).map_or_else(String::new, |time| format!(" in {}", took(time)));
     format!("Run {} {}{time}: {}", record.run, word(state, paint), counts(state))
 }
 
@@ -63,6 +64,16 @@ pub(crate) fn word(state: &RunState, paint: Paint) -> String {
         RunStatus::Stopped(Stopped::Waiting) => paint.warn("waits for a person"),
         RunStatus::Stopped(Stopped::Unsure) => paint.warn("stopped while publishing"),
     }
+}
+
+/// Whether no process has anything left to do.
+pub(crate) fn is_over(state: &RunState) -> bool {
+    matches!(state.status(), RunStatus::Finished(_))
+}
+
+/// Whether no process runs it, as its journal says.
+pub(crate) fn is_settled(state: &RunState) -> bool {
+    matches!(state.status(), RunStatus::Finished(_) | RunStatus::Stopped(_))
 }
 
 fn next(record: &RunRecord) -> Option<String> {

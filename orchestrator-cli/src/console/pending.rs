@@ -52,7 +52,8 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
         })
         .collect();
     if !deferred.is_empty() {
-        let _ = writeln!(text, "\n{}\n{}", paint.bold("Known only once the above is done"), deferred.join("\n"));
+        let _ =
+            writeln!(text, "\n{}\n{}", paint.bold("Known only once the above is done"), deferred.join("\n"));
     }
     text
 }

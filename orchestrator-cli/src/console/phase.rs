@@ -58,10 +58,8 @@ pub(crate) fn render(state: &RunState, at: usize, shown: Shown, paint: Paint) ->
         let _ = writeln!(text, "  {}", paint.dim(&format!("– {}", clean(note))));
     }
     let status = status(state, &states().collect::<Vec<_>>(), paint);
-    let time = between(
-        states().filter_map(|task| task.started).min(),
-        states().filter_map(|task| task.ended).max(),
-    );
+    let time =
+        between(states().filter_map(|task| task.started).min(), states().filter_map(|task| task.ended).max());
     let time = time.map_or_else(String::new, |time| format!(" ({})", took(time)));
     let _ = writeln!(text, "  Status: {status}{time}");
     text

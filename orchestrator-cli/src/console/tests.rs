@@ -97,6 +97,7 @@ fn a_stopped_run_says_how_to_go_on() {
 #[test]
 fn a_wait_says_what_for() {
     let text = screen(Sample::Waiting, Volume::Quiet);
-    let said = "… edit waits: Release 1.2?\n    give it with: orchestrate signal 20261120234433-00ff00ff approve\n";
+    let said =
+        "… edit waits: Release 1.2?\n    give it with: orchestrate signal 20261120234433-00ff00ff approve\n";
     assert!(text.starts_with(said), "{text}");
 }
