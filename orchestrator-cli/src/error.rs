@@ -117,7 +117,7 @@ impl CliError {
 
     /// Tells it on standard error.
     pub(crate) fn tell(&self, json: bool) {
-        note(&if json { self.json().to_string() } else { self.text() });
+        note(&if json { format!("{{\"v\":1,\"error\":{}}}", self.json()) } else { self.text() });
     }
 
     fn text(&self) -> String {
@@ -145,7 +145,7 @@ impl CliError {
         if let Some(problems) = self.problems() {
             error["problems"] = problems.list.iter().map(|problem| located(problems, problem)).collect();
         }
-        json!({ "v": 1, "error": error })
+        error
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
         let error = CliError::from(Core::Problems(Problems::new(Some("p.yaml".into()), list)));
         assert_eq!(error.text(), "error: 2 problems\np.yaml: phases[0]: one\np.yaml: phases[1]: two");
         assert_eq!(error.exit(), Exit::Usage);
-        assert_eq!(error.json()["error"]["problems"][1]["message"], "two");
+        assert_eq!(error.json()["problems"][1]["message"], "two");
     }
 
     #[test]

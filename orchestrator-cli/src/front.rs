@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::args::Global;
 use crate::error::CliError;
-use crate::here::Here;
+use crate::here::{Here, shown};
 use crate::secrets::EnvSecrets;
 
 /// The order of the standard phases.
@@ -37,7 +37,7 @@ impl Front {
     /// The pipeline of the file, or else a default for the project.
     pub(crate) fn pipeline(&self) -> Result<Pipeline, CliError> {
         match &self.here.file {
-            Some(file) => Ok(Pipeline::from_file(file)?),
+            Some(file) => Ok(Pipeline::from_file(shown(file))?),
             None => self.default_pipeline(),
         }
     }

@@ -48,6 +48,11 @@ impl Observer for JsonLines {
     }
 }
 
+/// The one line of an answer: `{"v":1,"result":{..}}`.
+pub(crate) fn answer(result: &Value) -> String {
+    format!("{{\"v\":{VERSION},\"result\":{result}}}")
+}
+
 /// What a run came to: the last line of `--format json`, and what `status` answers.
 pub(crate) fn result(record: &RunRecord, exit: Exit, report: Option<&std::path::Path>) -> Value {
     let state = &record.state;

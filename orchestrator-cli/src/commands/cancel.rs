@@ -9,6 +9,7 @@ use crate::console::{is_over, word};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
+use crate::json::answer;
 use crate::out::say;
 use crate::runs::{self, Latest};
 
@@ -30,7 +31,7 @@ pub(super) async fn cancel(front: Front, args: OneArgs) -> Result<Exit, CliError
         (Format::Human, true) => say(&format!("Run {run} is told to end; what runs is stopped.")),
         (Format::Human, false) => say(&format!("Run {run} is cancelled.")),
         (Format::Json, _) => {
-            say(&json!({ "v": 1, "result": { "run": run, "cancelled": !live, "told": live } }).to_string());
+            say(&answer(&json!({ "run": run, "cancelled": !live, "told": live })));
         }
     }
     Ok(Exit::Passed)

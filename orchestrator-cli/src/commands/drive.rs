@@ -59,7 +59,7 @@ fn finish(front: &Front, output: Output, record: &RunRecord, report: Option<Path
     match output.format {
         Format::Json => {
             let result = json::result(record, exit, report.as_deref());
-            say(&serde_json::json!({ "v": json::VERSION, "result": result }).to_string());
+            say(&json::answer(&result));
         }
         Format::Human => {
             let here = &front.here;

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 
 use orchestrator_core::project::{Found, Project, Stack};
+use orchestrator_core::registry::Registry;
 
 use crate::args::InitArgs;
 use crate::error::CliError;
@@ -11,6 +12,16 @@ use crate::exit::Exit;
 use crate::front::Front;
 use crate::here::shown;
 use crate::out::say;
+
+/// The standard phases, and what they are for.
+const PHASES: [(&str, &str); 6] = [
+    ("restart_backup", "A verified backup of the working tree and of git, and a script that restores it."),
+    ("code_generation", "Renders the templates that `with: {spec, templates}` names."),
+    ("build_validation", "Formatter, linter, build and tests of the stack."),
+    ("merge_integration", "Merges into the main branch, tags, writes changelog and release notes, pushes."),
+    ("deployment", "Staging, then production; production needs DEPLOY_TO_PRODUCTION=true."),
+    ("reports", "A summary as JSON and a page to open in a browser."),
+];
 
 const NAME: &str = "orchestration.yaml";
 
@@ -23,7 +34,7 @@ pub(super) fn init(front: &Front, args: InitArgs) -> Result<Exit, CliError> {
         let next = if args.force { "remove it first" } else { "change it, or replace it with `--force`" };
         return Err(CliError::usage(format!("there is a pipeline file already, `{file}`; {next}")));
     }
-    let text = text(&front.project()?);
+    let text = text(&front.project()?, &front.registry);
     let failed = |source| CliError::io(format!("`{}` could not be written", path.display()), source);
     let mut options = OpenOptions::new();
     options.write(true);
@@ -68,10 +79,14 @@ fn example(project: &Project) -> &'static str {
     }
 }
 
-fn text(project: &Project) -> String {
+fn text(project: &Project, registry: &Registry) -> String {
     let found: Vec<String> = project.stacks.iter().map(stack).collect();
     let found = if found.is_empty() { "no stack that is known".to_owned() } else { found.join(", ") };
     let example = example(project);
+    let known =
+        PHASES.iter().filter(|(name, _)| registry.phases().keys().any(|known| known.as_str() == *name));
+    let phases: String =
+        known.map(|(name, about)| format!("  # {about}\n  - name: {name}\n    use: standard\n\n")).collect();
     format!(
         "\
 # How this repository is delivered. Found here: {found}.
@@ -88,31 +103,7 @@ settings:
   fail_fast: false
 
 phases:
-  # A verified backup of the working tree and of git, and a script that restores it.
-  - name: restart_backup
-    use: standard
-
-  # Renders the templates that the project declares.
-  - name: code_generation
-    use: standard
-
-  # Formatter, linter, build and tests of the stack.
-  - name: build_validation
-    use: standard
-
-  # Merges into the main branch, tags, writes changelog and release notes, pushes.
-  - name: merge_integration
-    use: standard
-
-  # Staging, then production. Production needs DEPLOY_TO_PRODUCTION=true and the ceiling `publishes`.
-  - name: deployment
-    use: standard
-
-  # A summary as JSON and a page to open in a browser.
-  - name: reports
-    use: standard
-
-  # A phase of your own. A list is a command with its arguments, a string a line for the shell.
+{phases}  # A phase of your own. A list is a command with its arguments, a string a line for the shell.
   # - name: documentation
   #   depends_on: [build_validation]      # default: the phase before
   #   groups:
@@ -138,13 +129,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_a_pipeline() {
-        let text = text(&Project::default());
+        let registry = orchestrator_agents::standard().with(orchestrator_reports::standard());
+        let phases = registry.phases().len();
+        let text = text(&Project::default(), &registry);
         let pipeline = Pipeline::parse(&text, Format::Yaml, NAME).unwrap();
-        assert_eq!(pipeline.phases.len(), 6);
+        assert_eq!(pipeline.phases.len(), phases);
         let own = text.split_once("  # A phase of your own").unwrap();
         let uncommented: String =
             own.1.lines().skip(1).map(|line| format!("{}\n", line.replacen("# ", "", 1))).collect();
         let pipeline = Pipeline::parse(&format!("{}{uncommented}", own.0), Format::Yaml, NAME).unwrap();
-        assert_eq!(pipeline.phases.len(), 7);
+        assert_eq!(pipeline.phases.len(), phases + 1);
     }
 }

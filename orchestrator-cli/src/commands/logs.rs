@@ -1,10 +1,11 @@
 //! `logs`: what the commands of a run printed.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use orchestrator_core::plan::Plan;
 use orchestrator_core::problem::unknown;
@@ -115,7 +116,16 @@ impl Reader {
                 files.push((changed, path));
             }
         }
-        files.sort();
+        // Both streams of an order together, standard output first.
+        let mut orders: BTreeMap<PathBuf, SystemTime> = BTreeMap::new();
+        for (changed, path) in &files {
+            let order = orders.entry(path.with_extension("")).or_insert(*changed);
+            *order = (*order).max(*changed);
+        }
+        files.sort_by_cached_key(|(_, path)| {
+            let order = path.with_extension("");
+            (orders.get(&order).copied(), order, Reverse(path.clone()))
+        });
         Ok(files.into_iter().map(|(_, path)| path).collect())
     }
 }

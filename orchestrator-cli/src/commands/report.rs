@@ -11,6 +11,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
 use crate::here::{Here, shown};
+use crate::json::answer;
 use crate::out::say;
 use crate::runs::{self, Latest};
 
@@ -21,7 +22,7 @@ pub(super) async fn report(front: Front, args: OneArgs) -> Result<Exit, CliError
     let page = write(&front.here, &record)?;
     match args.show.format {
         Format::Human => say(&shown(&page)),
-        Format::Json => say(&json!({ "v": 1, "result": { "run": run, "report": page } }).to_string()),
+        Format::Json => say(&answer(&json!({ "run": run, "report": page }))),
     }
     Ok(Exit::Passed)
 }

@@ -14,6 +14,7 @@ use crate::console::{clean, plural};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::{Front, grace};
+use crate::json::answer;
 use crate::out::{note, say};
 use crate::runs::{self, Latest};
 
@@ -29,10 +30,7 @@ pub(super) async fn rollback(front: Front, args: RollbackArgs) -> Result<Exit, C
     let Some(plan) = plan else {
         match human {
             true => say(&shown),
-            false => {
-                say(&json!({ "v": 1, "result": { "undo": 0, "irreversible": irreversible.len() } })
-                    .to_string())
-            }
+            false => say(&answer(&json!({ "undo": 0, "irreversible": irreversible.len() }))),
         }
         return Ok(Exit::Passed);
     };

@@ -12,6 +12,7 @@ use crate::console::Paint;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::{Front, grace};
+use crate::json::answer;
 use crate::out::{note, say};
 use crate::runs::{self, Latest};
 
@@ -51,7 +52,7 @@ fn off(format: Format) -> Result<Exit, CliError> {
     let why = "ORCHESTRATION_ENABLED is false, or `settings.enabled` is: nothing was started";
     match format {
         Format::Human => say(why),
-        Format::Json => say(&serde_json::json!({ "v": 1, "result": { "enabled": false } }).to_string()),
+        Format::Json => say(&answer(&serde_json::json!({ "enabled": false }))),
     }
     Ok(Exit::Passed)
 }

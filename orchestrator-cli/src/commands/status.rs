@@ -27,7 +27,7 @@ pub(super) async fn status(front: Front, args: OneArgs) -> Result<Exit, CliError
             let mut result = json::result(&record, Exit::of(&record), None);
             result["live"] = live.into();
             result["of"] = tasks(&record.state);
-            say(&json!({ "v": json::VERSION, "result": result }).to_string());
+            say(&json::answer(&result));
         }
     }
     Ok(Exit::Passed)

@@ -25,9 +25,9 @@ pub(super) fn tree(plan: &Plan, paint: Paint) -> String {
     for (at, phase) in plan.phases().iter().enumerate() {
         let after: Vec<&str> =
             phase.depends_on.iter().map(|before| plan.phases()[*before as usize].name.as_str()).collect();
-        let after = if after.is_empty() { String::new() } else { format!("after {}", after.join(", ")) };
+        let after = if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) };
         let title = format!("[Phase {}/{phases}] {}", at + 1, clean(&phase.title));
-        let _ = writeln!(text, "\n{} {} {}", paint.bold(&title), phase.name, paint.dim(&after));
+        let _ = writeln!(text, "\n{} {}{}", paint.bold(&title), phase.name, paint.dim(&after));
         let groups = plan.groups().iter().enumerate().filter(|(_, group)| group.phase as usize == at);
         for (group_at, group) in groups {
             let own: Vec<&PlannedTask> =

@@ -8,6 +8,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::{Front, grace};
 use crate::here::shown;
+use crate::json::answer;
 use crate::out::say;
 
 pub(super) fn validate(front: &Front, args: ShowArgs) -> Result<Exit, CliError> {
@@ -30,7 +31,7 @@ pub(super) fn validate(front: &Front, args: ShowArgs) -> Result<Exit, CliError> 
             let digest = plan.digest();
             let result =
                 json!({ "valid": true, "file": file, "phases": phases, "tasks": tasks, "plan": digest });
-            say(&json!({ "v": 1, "result": result }).to_string());
+            say(&answer(&result));
         }
     }
     Ok(Exit::Passed)

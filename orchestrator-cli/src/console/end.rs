@@ -49,7 +49,8 @@ fn last(record: &RunRecord, paint: Paint) -> String {
     let state = &record.state;
     let time =
         between(state.started(), state.last()).map_or_else(String::new, |time| format!(" in {}", took(time)));
-    format!("Run {} {}{time}: {}", record.run, word(state, paint), counts(state))
+    let what = if state.ceiling() == Effect::Reads { "Dry run" } else { "Run" };
+    format!("{what} {} {}{time}: {}", record.run, word(state, paint), counts(state))
 }
 
 /// Where a run stands, in a word.

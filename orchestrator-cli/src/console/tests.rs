@@ -80,7 +80,7 @@ CODE GENERATION
 Known only once the above is done
   release: needs the result of edit
 
-Run 20261120234433-00ff00ff passed in 4.0s: 1 passed, 1 withheld, 1 deferred
+Dry run 20261120234433-00ff00ff passed in 4.0s: 1 passed, 1 withheld, 1 deferred
 1 change pending, 1 task known after them; nothing was changed
 ";
     assert!(text.ends_with(shown), "{text}");
