@@ -1,7 +1,6 @@
 //! Events: the durable facts of a run. The state of a run is a fold over them and nothing else.
 
 use jiff::Timestamp;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
@@ -212,7 +211,7 @@ struct Known {
 struct Foreign {
     n: u64,
     at: Timestamp,
-    event: std::collections::BTreeMap<String, IgnoredAny>,
+    event: std::collections::HashMap<String, serde_json::Value>,
 }
 
 const NAMES: [&str; 11] = [

@@ -139,7 +139,7 @@ impl Job {
         loop {
             match self.perform_round(deadline, events).await {
                 Ok(()) => {}
-                Err(halt) => return self.halted(halt),
+                Err(halt) => return halted(halt),
             }
             let round = self.rounds.last().expect("a round was opened");
             self.task.carried = round.carried.clone();
@@ -267,7 +267,7 @@ impl Job {
                 return Ok(receipt);
             }
         } else if effect > Effect::Reads {
-            let undo = self.executor.undo(order).await.map_err(|error| self.stopped_or(error))?;
+            let undo = self.executor.undo(order).await.map_err(stopped_or)?;
             events.push(Event::ActionStarted {
                 task: self.task.id.clone(),
                 index: order.key.index,
@@ -333,7 +333,7 @@ impl Job {
     async fn interrupted(&self, order: &Order) -> Result<Option<Receipt>, Halt> {
         let publishes = order.action.effect() == Effect::Publishes;
         let known = match &order.action {
-            Action::Call(_) => self.executor.already(order).await.map_err(|error| self.stopped_or(error))?,
+            Action::Call(_) => self.executor.already(order).await.map_err(stopped_or)?,
             Action::Run(_) if publishes => Already::Unknown,
             Action::Run(_) | Action::Write(_) | Action::Remove(_) | Action::Await(_) => Already::NotDone,
         };
@@ -383,14 +383,7 @@ impl Job {
             Ok(Err(ExecutorError::Stopped(_))) if timed_out && asked == StopLevel::Go => {
                 Ok(Receipt::new(Status::TimedOut))
             }
-            Ok(Err(error)) => Err(self.stopped_or(error)),
-        }
-    }
-
-    fn stopped_or(&self, error: ExecutorError) -> Halt {
-        match error {
-            ExecutorError::Stopped(_) => Halt::Stopped,
-            error => Halt::Broken(error),
+            Ok(Err(error)) => Err(stopped_or(error)),
         }
     }
 
@@ -399,12 +392,7 @@ impl Job {
         let (Some(tree), Action::Run(_) | Action::Call(_)) = (&self.tree, &order.action) else {
             return Ok(());
         };
-        let changed = match tree.changes() {
-            Ok(changed) => changed,
-            Err(error) => {
-                return Err(Halt::Failed(Failure::new(format!("the tree could not be checked: {error}"))));
-            }
-        };
+        let changed = tree.changes();
         if changed.is_empty() {
             return Ok(());
         }
@@ -423,22 +411,6 @@ impl Job {
         match std::panic::catch_unwind(AssertUnwindSafe(concluding)) {
             Ok(verdict) => verdict,
             Err(panic) => Err(panicked("concluding", &*panic).to_string().into()),
-        }
-    }
-
-    fn halted(&self, halt: Halt) -> Fate {
-        match halt {
-            Halt::Withheld => {
-                let (outcome, reason) = (Outcome::Withheld, Some(Reason::Withheld));
-                Fate::Ended { outcome, reason, conclusion: None, failure: None }
-            }
-            Halt::Waits => Fate::Waits,
-            Halt::Stopped => Fate::Stopped,
-            Halt::Unsure(key) => Fate::Unsure(key),
-            Halt::Broken(error) => Fate::Broken(error),
-            Halt::Failed(failure) => {
-                Fate::Failed { conclusion: None, failure: Some(failure), again: Again::No }
-            }
         }
     }
 
@@ -482,4 +454,25 @@ fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Failure {
     let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
     let causes = said.into_iter().collect();
     Failure { message: format!("the agent panicked while {what}"), causes }
+}
+
+fn stopped_or(error: ExecutorError) -> Halt {
+    match error {
+        ExecutorError::Stopped(_) => Halt::Stopped,
+        error => Halt::Broken(error),
+    }
+}
+
+fn halted(halt: Halt) -> Fate {
+    match halt {
+        Halt::Withheld => {
+            let (outcome, reason) = (Outcome::Withheld, Some(Reason::Withheld));
+            Fate::Ended { outcome, reason, conclusion: None, failure: None }
+        }
+        Halt::Waits => Fate::Waits,
+        Halt::Stopped => Fate::Stopped,
+        Halt::Unsure(key) => Fate::Unsure(key),
+        Halt::Broken(error) => Fate::Broken(error),
+        Halt::Failed(failure) => Fate::Failed { conclusion: None, failure: Some(failure), again: Again::No },
+    }
 }

@@ -46,6 +46,14 @@ struct Place {
     operations: RwLock<Operations>,
 }
 
+/// Why a command is not started.
+enum Refusal {
+    /// It is wrong itself.
+    Command(Failure),
+    /// The executor lacks something.
+    Broken(ExecutorError),
+}
+
 /// No secrets.
 struct NoSecrets;
 
@@ -120,7 +128,8 @@ impl Local {
     ) -> Result<Receipt, ExecutorError> {
         let spawn = match self.spawn(&order.key, run, progress) {
             Ok(spawn) => spawn,
-            Err(refused) => return refused,
+            Err(Refusal::Command(failure)) => return Ok(Receipt::failed(failure, false)),
+            Err(Refusal::Broken(error)) => return Err(error),
         };
         let logs = [spawn.stdout.clone(), spawn.stderr.clone()];
         let mask = spawn.mask.clone();
@@ -133,7 +142,7 @@ impl Local {
             }
             Err(error) => return Ok(Receipt::failed(Failure::from_error(&error), false)),
         };
-        let mut receipt = self.receipt(&order.key, exit, &logs);
+        let mut receipt = receipt(exit, &logs);
         if !run.collect.is_empty() {
             let place = self.place.clone();
             let (key, run) = (order.key.run.clone(), run.clone());
@@ -146,13 +155,8 @@ impl Local {
     }
 
     /// What to start; or the receipt that says why it cannot be.
-    fn spawn(
-        &self,
-        key: &OrderKey,
-        run: &Run,
-        progress: &ProgressSink,
-    ) -> Result<Spawn, Result<Receipt, ExecutorError>> {
-        let refuse = |why: String| Err(Ok(Receipt::failed(Failure::new(why), false)));
+    fn spawn(&self, key: &OrderKey, run: &Run, progress: &ProgressSink) -> Result<Spawn, Refusal> {
+        let refuse = |why: String| Err(Refusal::Command(Failure::new(why)));
         let Some((program, args)) = argv(&run.command) else { return refuse("the command is empty".into()) };
         let mut env = self.place.env.to_vec();
         let mut secrets = Vec::new();
@@ -176,16 +180,17 @@ impl Local {
         }
         let state = self.place.layout.state().display();
         env.push((ORDER_VARIABLE.into(), format!("{state}:{key}").into()));
-        let mask = match secrets.is_empty() {
-            true => None,
-            false => match Mask::new(secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
+        let mask = if secrets.is_empty() {
+            None
+        } else {
+            match Mask::new(secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
                 Ok(mask) => Some(Arc::new(mask)),
                 Err(error) => return refuse(error.to_string()),
-            },
+            }
         };
         let stdin = match &run.stdin {
             None => None,
-            Some(content) => Some(self.place.bytes(&key.run, content).map_err(Err)?),
+            Some(content) => Some(self.place.bytes(&key.run, content).map_err(Refusal::Broken)?),
         };
         let logs = self.place.layout.logs(&key.run);
         let lines = progress.is_wanted().then(|| {
@@ -206,30 +211,6 @@ impl Local {
             lines,
             give_up_after_exit: Duration::from_secs(2),
         })
-    }
-
-    fn receipt(&self, key: &OrderKey, exit: Exit, logs: &[PathBuf; 2]) -> Receipt {
-        let mut receipt = Receipt::new(match exit.status {
-            ExitState::Exited(code) => Status::Exited(code),
-            ExitState::Signaled(signal) => Status::Signaled(signal),
-        });
-        let log = |captured: &Captured, path: &Path, name: &str| {
-            let digest = captured.digest?.into();
-            let file = path.file_name()?.to_str()?;
-            let place = RelPath::new(format!("logs/{file}")).ok()?;
-            Some(Artifact { name: name.to_owned(), place, digest, bytes: captured.bytes })
-        };
-        receipt.stdout = log(&exit.stdout, &logs[0], "stdout");
-        receipt.stderr = log(&exit.stderr, &logs[1], "stderr");
-        receipt.tail = [exit.stdout.tail, exit.stderr.tail].join("");
-        if receipt.tail.len() > 4096 {
-            let from = receipt.tail.ceil_char_boundary(receipt.tail.len() - 4096);
-            receipt.tail.drain(..from);
-        }
-        receipt.took_ms = millis(exit.elapsed);
-        receipt.used = exit.usage.map(|used| Used { user_ms: used.user_ms, system_ms: used.system_ms });
-        let _ = key;
-        receipt
     }
 
     async fn call(
@@ -338,7 +319,7 @@ impl Executor for Local {
             }
             Action::Remove(remove) => {
                 let (place, remove) = (self.place.clone(), remove.clone());
-                self.elsewhere(async move { files::remove(&place, &remove) }).await?
+                self.elsewhere(async move { Ok(files::remove(&place, &remove)) }).await?
             }
             Action::Await(_) => Err(ExecutorError::Other("a wait is the runner's, not an executor's".into())),
         }
@@ -428,6 +409,29 @@ fn plain_words(line: &str) -> Option<Vec<String>> {
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     let first = words.first()?;
     (line.chars().all(plain) && !SHELL_WORDS.contains(&first.as_str())).then_some(words)
+}
+
+fn receipt(exit: Exit, logs: &[PathBuf; 2]) -> Receipt {
+    let mut receipt = Receipt::new(match exit.status {
+        ExitState::Exited(code) => Status::Exited(code),
+        ExitState::Signaled(signal) => Status::Signaled(signal),
+    });
+    let log = |captured: &Captured, path: &Path, name: &str| {
+        let digest = captured.digest?.into();
+        let file = path.file_name()?.to_str()?;
+        let place = RelPath::new(format!("logs/{file}")).ok()?;
+        Some(Artifact { name: name.to_owned(), place, digest, bytes: captured.bytes })
+    };
+    receipt.stdout = log(&exit.stdout, &logs[0], "stdout");
+    receipt.stderr = log(&exit.stderr, &logs[1], "stderr");
+    receipt.tail = [exit.stdout.tail, exit.stderr.tail].join("");
+    if receipt.tail.len() > 4096 {
+        let from = receipt.tail.ceil_char_boundary(receipt.tail.len() - 4096);
+        receipt.tail.drain(..from);
+    }
+    receipt.took_ms = millis(exit.elapsed);
+    receipt.used = exit.usage.map(|used| Used { user_ms: used.user_ms, system_ms: used.system_ms });
+    receipt
 }
 
 fn millis(time: Duration) -> f64 {

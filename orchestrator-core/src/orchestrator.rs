@@ -335,9 +335,7 @@ impl Orchestrator {
             .environment(self.executor.environment());
         self.end_survivors(&run).await?;
         let tree = match options.ceiling {
-            Effect::Reads => Some(Arc::new(Tree::new(look.clone()).map_err(|source| {
-                OrchestratorError::Io { what: "the checkout could not be looked at".into(), source }
-            })?)),
+            Effect::Reads => Some(Arc::new(Tree::new(look.clone()))),
             Effect::Writes | Effect::Publishes => None,
         };
         rebuild_overlay(&look, &state, &*self.executor, &run);

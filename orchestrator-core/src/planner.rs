@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use crate::id::{PhaseName, TaskId};
+use crate::json::Json;
 use crate::phase::Draft;
 use crate::pipeline::{Checkpoint, Execution, GroupSpec, PhaseSpec, Pipeline, Retry, TaskSpec};
 use crate::plan::{Plan, PlanError, PlanParts, PlannedGroup, PlannedPhase, PlannedTask, Rules, Selection};
@@ -199,8 +200,7 @@ impl Planner<'_> {
                 parts.problems.push(Problem::new(format!("{way}.uses"), message).at(spec.place));
             }
             Some(agent) => {
-                let config = if spec.with.is_null() { empty() } else { spec.with.clone() };
-                if let Err(error) = agent.check(&config.into()) {
+                if let Err(error) = agent.check(&self.config(spec)) {
                     let place = spec.places.get(&error.way.join("/")).copied().or(spec.place);
                     let inner: String = error.way.iter().map(|part| format!(".{part}")).collect();
                     parts
@@ -215,6 +215,17 @@ impl Planner<'_> {
                 .push(Problem::new(format!("{way}.retry"), "needs at least 1 attempt").at(spec.place));
         }
         parts.entries.push(Entry { spec: spec.clone(), way, group, inside });
+    }
+
+    /// The config of a task. One that gives none gets the agent's defaults.
+    fn config(&self, spec: &TaskSpec) -> Json {
+        let agent = self.registry.agents().get(&spec.agent);
+        let takes_none = || agent.is_some_and(|agent| agent.check(&Json::null()).is_ok());
+        if spec.with.is_null() && !takes_none() {
+            Value::Object(serde_json::Map::new()).into()
+        } else {
+            spec.config()
+        }
     }
 
     fn tasks(
@@ -233,7 +244,7 @@ impl Planner<'_> {
             .map(|(at, Entry { spec, way: _, group, inside: _ })| PlannedTask {
                 id: spec.id.clone(),
                 agent: spec.agent.clone(),
-                config: if spec.with.is_null() { empty().into() } else { spec.config() },
+                config: self.config(spec),
                 group: *group,
                 needs: spec.needs.clone(),
                 takes: std::mem::take(&mut takes[at]),
@@ -253,10 +264,6 @@ impl Planner<'_> {
             })
             .collect()
     }
-}
-
-fn empty() -> Value {
-    Value::Object(serde_json::Map::new())
 }
 
 /// `build_validation` as people write it.

@@ -7,7 +7,7 @@ use crate::path::Digest;
 use crate::pipeline::Retry;
 
 /// The longest pause between attempts.
-pub const LONGEST: Duration = Duration::from_secs(300);
+pub const LONGEST: Duration = Duration::from_mins(5);
 
 /// How long to wait after attempt `key.attempt` failed: the delay, doubled for each attempt before, at most five minutes;
 /// of that a random half to all. The jitter comes from the key, so a resumed run computes the same.

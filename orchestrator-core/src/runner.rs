@@ -152,10 +152,7 @@ impl Live {
     async fn run(&mut self) -> Result<(), RunError> {
         self.take_signals().await?;
         loop {
-            let wake = match self.schedule().await? {
-                Some(wake) => wake,
-                None => return self.finish().await,
-            };
+            let Some(wake) = self.schedule().await? else { return self.finish().await };
             if self.jobs.is_empty() && self.mail.is_empty() {
                 if self.asked > StopLevel::Go && !self.cancelling {
                     return self.stopped(Stopped::Interrupted).await;

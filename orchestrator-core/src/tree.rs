@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
-use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -27,21 +26,21 @@ pub(crate) struct Tree {
 
 impl Tree {
     /// Looks at the checkout now.
-    pub(crate) fn new(look: Workspace) -> io::Result<Self> {
+    pub(crate) fn new(look: Workspace) -> Self {
         let mut seen = BTreeMap::new();
-        for (path, meta) in list(&look)? {
+        for (path, meta) in list(&look) {
             let digest = digest(&look, &path, &meta);
             seen.insert(path, Seen { stamp: stamp(&meta), digest });
         }
-        Ok(Self { look, seen: Mutex::new(seen) })
+        Self { look, seen: Mutex::new(seen) }
     }
 
     /// What changed since the last look, in order. It is said once.
-    pub(crate) fn changes(&self) -> io::Result<Vec<RelPath>> {
+    pub(crate) fn changes(&self) -> Vec<RelPath> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = Vec::new();
         let mut now = BTreeMap::new();
-        for (path, meta) in list(&self.look)? {
+        for (path, meta) in list(&self.look) {
             let stamp = stamp(&meta);
             let before = seen.remove(&path);
             let same = before.as_ref().filter(|before| before.stamp == stamp);
@@ -61,14 +60,14 @@ impl Tree {
         changed.extend(seen.keys().cloned());
         changed.sort();
         *seen = now;
-        Ok(changed)
+        changed
     }
 }
 
-fn list(look: &Workspace) -> io::Result<Vec<(RelPath, Metadata)>> {
-    let files = look.files_on_disk()?;
+fn list(look: &Workspace) -> Vec<(RelPath, Metadata)> {
+    let files = look.files_on_disk();
     let meta = |path: RelPath| path.under(look.root()).symlink_metadata().ok().map(|meta| (path, meta));
-    Ok(files.into_iter().filter_map(meta).collect())
+    files.into_iter().filter_map(meta).collect()
 }
 
 fn stamp(meta: &Metadata) -> (u64, Option<SystemTime>) {
@@ -97,16 +96,16 @@ mod tests {
         write(".gitignore", "ignored\n");
         write("a", "1");
         write("b", "1");
-        let tree = Tree::new(Workspace::new(dir.path(), jiff::Timestamp::UNIX_EPOCH)).unwrap();
-        assert_eq!(tree.changes().unwrap(), []);
+        let tree = Tree::new(Workspace::new(dir.path(), jiff::Timestamp::UNIX_EPOCH));
+        assert_eq!(tree.changes(), []);
         write("ignored", "x");
         write("a", "1");
-        assert_eq!(tree.changes().unwrap(), [], "the same content is no change");
+        assert_eq!(tree.changes(), [], "the same content is no change");
         write("a", "2");
         write("c", "1");
         std::fs::remove_file(dir.path().join("b")).unwrap();
-        let names: Vec<_> = tree.changes().unwrap().iter().map(ToString::to_string).collect();
+        let names: Vec<_> = tree.changes().iter().map(ToString::to_string).collect();
         assert_eq!(names, ["a", "b", "c"]);
-        assert_eq!(tree.changes().unwrap(), []);
+        assert_eq!(tree.changes(), []);
     }
 }

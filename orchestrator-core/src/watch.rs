@@ -118,7 +118,9 @@ impl Seat {
             match receive.recv_timeout(TICK) {
                 Ok(Message::Records(records)) => {
                     self.backlog.fetch_sub(records.len(), Ordering::Relaxed);
-                    records.into_iter().for_each(|record| self.see(record));
+                    for record in records {
+                        self.see(record);
+                    }
                 }
                 Ok(Message::Progress(progress)) => {
                     self.lively.fetch_sub(1, Ordering::Relaxed);

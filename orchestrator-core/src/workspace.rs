@@ -107,8 +107,8 @@ impl Workspace {
     }
 
     /// The files below `folder` that git does not ignore, in order; withheld edits counted.
-    pub fn files(&self, folder: &RelPath) -> io::Result<Vec<RelPath>> {
-        let mut files = self.walk(folder)?;
+    pub fn files(&self, folder: &RelPath) -> Vec<RelPath> {
+        let mut files = self.walk(folder);
         let below = format!("{folder}/");
         for (path, content) in self.overlay.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if folder.is_root() || path.as_str().starts_with(&below) {
@@ -119,19 +119,19 @@ impl Workspace {
                 }
             }
         }
-        Ok(files.into_iter().collect())
+        files.into_iter().collect()
     }
 
     /// The files of the checkout that git does not ignore, in order, withheld edits aside.
-    pub(crate) fn files_on_disk(&self) -> io::Result<BTreeSet<RelPath>> {
+    pub(crate) fn files_on_disk(&self) -> BTreeSet<RelPath> {
         self.walk(&RelPath::root())
     }
 
-    fn walk(&self, folder: &RelPath) -> io::Result<BTreeSet<RelPath>> {
+    fn walk(&self, folder: &RelPath) -> BTreeSet<RelPath> {
         let mut files = BTreeSet::new();
         let start = folder.under(&self.root);
         if !start.exists() {
-            return Ok(files);
+            return files;
         }
         let mut walk = ignore::WalkBuilder::new(&start);
         walk.hidden(false).require_git(false).git_global(false);
@@ -145,7 +145,7 @@ impl Workspace {
                 files.insert(path);
             }
         }
-        Ok(files)
+        files
     }
 
     /// What a git command that only reads prints, without the last line break. The error has git's own words.

@@ -1,5 +1,6 @@
 //! The report `html`: one self-contained page that opens from disk, without scripts.
 
+mod axis;
 mod changes;
 mod figures;
 mod head;
@@ -47,7 +48,8 @@ impl ReportGenerator for Html {
 
     fn generate(&self, run: &RunRecord) -> Result<Report, ReportError> {
         let page = page(&Summary::of(run), Links { base: self.base.as_deref() });
-        Ok(Report { files: vec![(Self::FILE.into(), page.into_string().into_bytes())] })
+        let page = theme::text::visible(&page.0).into_owned();
+        Ok(Report { files: vec![(Self::FILE.into(), page.into_bytes())] })
     }
 }
 

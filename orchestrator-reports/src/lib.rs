@@ -1,6 +1,6 @@
 //! Reports rendered from the journal of a run: JSON for programs, one HTML page for people, Markdown for CI.
 //!
-//! Every report is a rendering of one value, the [`Summary`](summary::Summary), which is made of a
+//! Every report is a rendering of one value, the [`Summary`], which is made of a
 //! [`RunRecord`](orchestrator_core::report::RunRecord) and nothing else: no clock, no file system, no environment. A
 //! figure names its evidence or says why it was not measured. Same record, same bytes.
 //!
@@ -31,7 +31,7 @@ pub use html::{Html, RUN_FOLDER};
 pub use json::Json;
 pub use markdown::Markdown;
 pub use measured::Measured;
-pub use ops::{JournalError, RenderReport, load};
+pub use ops::{JournalError, RenderReport, load_run};
 pub use phase::Reports;
 pub use summary::Summary;
 pub use write::{WriteError, Written, write_reports};

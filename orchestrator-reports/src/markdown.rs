@@ -7,6 +7,7 @@ use orchestrator_core::report::{Report, ReportError, ReportGenerator, RunRecord}
 use crate::measured::Measured;
 use crate::summary::{PhaseStatus, PhaseSummary, RunVerdict, Summary, TaskStatus, TaskSummary};
 use crate::theme::format;
+use crate::theme::text::visible;
 
 /// Renders the summary as Markdown: `summary.md`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +31,7 @@ impl ReportGenerator for Markdown {
     fn generate(&self, run: &RunRecord) -> Result<Report, ReportError> {
         let text = render(&Summary::of(run))
             .map_err(|error| ReportError { name: self.name().into(), source: error.into() })?;
-        Ok(Report { files: vec![(Self::FILE.into(), text.into_bytes())] })
+        Ok(Report { files: vec![(Self::FILE.into(), visible(&text).into_owned().into_bytes())] })
     }
 }
 
@@ -102,12 +103,12 @@ fn pending(out: &mut String, summary: &Summary) -> std::fmt::Result {
     }
     let actions = format::plural(changes.withheld, "action");
     let tasks = format::plural(changes.deferred, "task");
-    writeln!(out, "\nWithheld by the ceiling: {actions}; {tasks} known after what they need is done.")
+    writeln!(out, "\nWithheld by the ceiling: {actions}; known only after something else is done: {tasks}.")
 }
 
 fn took(ms: &Measured<f64>) -> String {
     match ms {
-        Measured::Value(ms) => format::duration(*ms),
+        Measured::Value(ms) => escape(&format::duration(*ms)),
         Measured::Not { not_measured } => format!("not measured ({not_measured})"),
     }
 }

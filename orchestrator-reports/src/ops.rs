@@ -51,7 +51,7 @@ pub enum JournalError {
 }
 
 /// The record of a run, from `plan.json` and `journal.jsonl` in its folder. A torn last line is left out. Blocks.
-pub fn load(folder: &Path, run: RunId) -> Result<RunRecord, JournalError> {
+pub fn load_run(folder: &Path, run: RunId) -> Result<RunRecord, JournalError> {
     let read = |name: &str| {
         let path = folder.join(name);
         fs::read(&path).map_err(|source| JournalError::Io { path, source })
@@ -80,7 +80,7 @@ fn way_back(to: &RelPath, root: &Path, run: &Path) -> Option<String> {
 
 fn render(config: &RunReportConfig, run: &RunId, root: &Path, state: &Path) -> Result<Rendered, BoxError> {
     let folder = state.join("runs").join(run.as_str());
-    let record = load(&folder, run.clone())?;
+    let record = load_run(&folder, run.clone())?;
     let generators =
         |base: Option<&str>| -> Vec<_> { config.generators.iter().map(|one| one.generator(base)).collect() };
     let files = write_reports(&record, &generators(Some(RUN_FOLDER)), &folder.join("reports"))?;

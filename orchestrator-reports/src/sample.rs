@@ -1,6 +1,7 @@
 //! Runs made by hand, for tests: a plan, and the records that it takes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use orchestrator_core::action::Action;
@@ -159,7 +160,8 @@ pub(crate) fn exited(task: &str, code: i32, took_ms: f64, tail: &str) -> Receipt
     receipt.stderr = (code != 0).then(|| log("stderr"));
     receipt.tail = tail.into();
     receipt.took_ms = took_ms;
-    receipt.used = Some(Used { user_ms: (took_ms * 1.7) as u64, system_ms: (took_ms * 0.2) as u64 });
+    let share = |of: f64| Duration::from_secs_f64(took_ms * of / 1000.0).as_millis() as u64;
+    receipt.used = Some(Used { user_ms: share(1.7), system_ms: share(0.2) });
     receipt
 }
 

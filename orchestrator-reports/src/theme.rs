@@ -2,8 +2,9 @@
 
 pub(crate) mod donut;
 pub(crate) mod format;
+pub(crate) mod text;
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
 use maud::{Markup, PreEscaped, html};
 use orchestrator_core::effect::Effect;
@@ -24,6 +25,7 @@ pub(crate) fn page(title: &str, class: &str, body: Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
                 meta name="referrer" content="no-referrer";
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
@@ -148,10 +150,10 @@ pub(crate) struct Links<'a> {
 impl Links<'_> {
     /// A link to a file of the run's folder.
     pub(crate) fn to(self, place: &RelPath, text: &str, title: &str) -> Markup {
-        match self.base {
-            Some(base) => html! { a href=(href(base, place)) title=(title) { (text) } },
-            None => html! { span title=(title) { (text) } },
-        }
+        let Some(base) = self.base else {
+            return html! { span title=(title) { (text) } };
+        };
+        html! { a href=(href(base, place)) title=(title) { (text) } }
     }
 }
 
@@ -166,7 +168,7 @@ fn encode(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            write!(out, "%{byte:02X}").expect("a string takes everything");
         }
     }
     out

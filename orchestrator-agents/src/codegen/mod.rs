@@ -21,3 +21,6 @@ pub mod phase;
 
 pub use config::{Filter, RenderConfig, Spec, TemplateConfig};
 pub use templates::{RenderTemplates, Rendered};
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ pub struct Rendered {
 pub struct RenderTemplates;
 
 /// What is carried from the survey to the conclusions.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Seen {
     /// In the order in which they are rendered.
     targets: Vec<Seeing>,
@@ -146,7 +146,8 @@ impl Agent for RenderTemplates {
         receipts: &[Receipt],
         artifacts: &Artifacts<'_>,
     ) -> Result<Verdict<Rendered>, BoxError> {
-        let mut seen: Seen = task.carried.parse::<Option<Seen>>()?.unwrap_or_default();
+        let seen: Option<Seen> = task.carried.parse()?;
+        let mut seen = seen.ok_or("what the survey saw was not carried")?;
         if seen.formatting {
             if let Err(why) = formatted(&mut seen, receipts, artifacts)? {
                 return Ok(Verdict::failed(why));

@@ -7,7 +7,7 @@ use orchestrator_core::workspace::Workspace;
 use serde_json::{Value, json};
 
 use super::{Command, CommandConfig};
-use crate::testing::ready;
+use crate::testing::{ready, shown};
 
 fn config(value: Value) -> CommandConfig {
     serde_json::from_value(value).unwrap()
@@ -16,7 +16,7 @@ fn config(value: Value) -> CommandConfig {
 fn planned(value: Value) -> String {
     let look = Workspace::new("/", "2026-11-20T23:44:33Z".parse().unwrap());
     match ready(Command.plan(&task(config(value)), &look)) {
-        Ok(actions) => actions.iter().map(|action| format!("{action}\n")).collect(),
+        Ok(actions) => shown(&actions),
         Err(error) => format!("error: {error}\n"),
     }
 }
@@ -30,7 +30,12 @@ fn plans() {
     }));
     all += &planned(json!({ "run": [] }));
     all += &planned(json!({ "run": "  " }));
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r"
+    run cargo fmt --check [reads]
+    run TOKEN=<secret CI> a | b (in web) (keeps out/*) (undo: run TOKEN=<secret CI> ./undo.sh (in web) [writes]) [writes]
+    error: `run` is empty: there is nothing to run
+    error: `run` is empty: there is nothing to run
+    ");
 }
 
 #[test]
@@ -66,7 +71,17 @@ fn conclusions() {
     all += &concluded("none", Status::Exited(1), b"");
     all += &concluded("none", Status::Signaled(9), b"");
     all += &concluded("none", Status::TimedOut, b"");
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    passed: {"exit_code":0,"artifacts":[]}
+    passed: {"exit_code":0,"stdout":"v1","artifacts":[]}
+    passed: {"exit_code":0,"stdout":"a�b","artifacts":[]}
+    passed: {"exit_code":0,"stdout":{"tag":1},"artifacts":[]}
+    failed: `make it` printed what is not JSON: EOF while parsing a value at line 1 column 8
+    failed: `make it` printed nothing, so its output is not JSON
+    failed: `make it` ended with exit code 1
+    failed: `make it` was ended by signal 9
+    failed: `make it` ran out of time
+    "#);
 }
 
 #[test]

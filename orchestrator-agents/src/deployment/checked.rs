@@ -11,7 +11,8 @@ macro_rules! checked {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(#[schemars(regex(pattern = $pattern))] String);
+        #[schemars(extend("pattern" = $pattern))]
+        pub struct $name(String);
 
         impl $name {
             /// Checks the text.
@@ -97,7 +98,8 @@ fn is_url_path(text: &str) -> bool {
 /// A time in seconds, more than none and at most a day.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "f64", into = "f64")]
-pub struct Seconds(#[schemars(range(min = 0.001, max = 86400.0))] f64);
+#[schemars(extend("minimum" = 0.001, "maximum" = 86400.0))]
+pub struct Seconds(f64);
 
 impl Seconds {
     /// Checks the time.
@@ -152,6 +154,10 @@ mod tests {
             assert!(Version::new(bad).is_err(), "{bad}");
         }
         assert!(Version::new("v1.2.3-20261120-234433+build.7").is_ok());
+        let schema = serde_json::to_value(schemars::schema_for!(Environment)).unwrap();
+        assert_eq!(schema["pattern"], "^[a-z][a-z0-9_-]*$", "{schema}");
+        let schema = serde_json::to_value(schemars::schema_for!(Seconds)).unwrap();
+        assert_eq!(schema["maximum"], 86400.0, "{schema}");
         assert!(UrlPath::new("http://x/").is_err() && UrlPath::new("/a b").is_err());
         assert!(Pointer::new("status").is_err() && Pointer::new("").is_ok());
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {

@@ -104,12 +104,10 @@ impl TestCounts {
 
     /// `12 tests passed, 1 ignored`.
     fn summary(&self) -> String {
-        let mut summary = format!("{} passed", text::count(self.passed, "test"));
         let rest = [(self.ignored, "ignored"), (self.measured, "measured"), (self.filtered, "filtered out")];
-        for (n, what) in rest.into_iter().filter(|(n, _)| *n > 0) {
-            summary.push_str(&format!(", {n} {what}"));
-        }
-        summary
+        let rest = rest.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+        let passed = format!("{} passed", text::count(self.passed, "test"));
+        std::iter::once(passed).chain(rest).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -131,6 +129,8 @@ impl Read {
         let names: Vec<String> = self.failures.iter().map(|failed| failed.name.clone()).collect();
         let findings: Vec<Finding> = self.failures.into_iter().map(Finding::from).collect();
         let counts = match counts {
+            // It did not end by itself: whatever it counted is not the end of it.
+            _ if !ran.ok() && ran.code().is_none() => return ran.failed(findings),
             Ok(counts) => counts,
             Err(_) if !ran.ok() => return ran.failed(findings),
             Err(why) if require_tests => return Verdict::failed(format!("counts not measured: {why}")),
@@ -139,13 +139,19 @@ impl Read {
                 return Verdict::passed(summary, Tests { tests: None, not_measured: Some(why) });
             }
         };
-        let metrics = counts.metrics(ran, self.on_stderr);
+        // What a part of the run counted is no count of the run.
+        let metrics = if self.torn.is_some() { Vec::new() } else { counts.metrics(ran, self.on_stderr) };
         let failed = |summary: String, findings: Vec<Finding>| {
             Verdict::Failed(Conclusion::new(summary, ()).metrics(metrics.clone()).findings(findings))
         };
         let bad = counts.failed + counts.errors;
         if bad > 0 {
-            let mut summary = format!("{bad} of {} failed", text::count(counts.ran(), "test"));
+            let tests = text::count(counts.ran() - counts.errors, "test");
+            let mut summary = match (counts.failed, counts.errors) {
+                (failed, 0) => format!("{failed} of {tests} failed"),
+                (0, errors) => text::count(errors, "error"),
+                (failed, errors) => format!("{failed} of {tests} failed, {}", text::count(errors, "error")),
+            };
             if !names.is_empty() {
                 summary = format!("{summary}: {}", text::some(names.iter().map(String::as_str)));
             }
@@ -158,7 +164,8 @@ impl Read {
             return failed(torn, findings);
         }
         let none = counts.ran() == 0;
-        if !ran.ok() && !(none && self.none.is_some() && ran.code() == self.none) {
+        let says_none = none && self.none.is_some() && ran.code() == self.none;
+        if !ran.ok() && !says_none {
             return failed(format!("{}, though no test is known to have failed", ran.why()), findings);
         }
         if !none {

@@ -4,7 +4,7 @@ use orchestrator_core::BoxError;
 use orchestrator_core::id::PhaseName;
 use orchestrator_core::path::RelPath;
 use orchestrator_core::phase::{Draft, Phase};
-use orchestrator_core::pipeline::{Kind, TaskSpec};
+use orchestrator_core::pipeline::{Execution, Kind, TaskSpec};
 use orchestrator_core::project::{Found, Project, Stack};
 use serde::Deserialize;
 
@@ -95,6 +95,8 @@ impl Drafting<'_, '_> {
         let cwd = self.cwd();
         let With { profile, deny_warnings, require_tests } = self.with;
         let (profile, deny_warnings, require_tests) = (profile.clone(), *deny_warnings, *require_tests);
+        // They share the lock of the target folder: at once they would only wait for each other.
+        self.draft.group(&self.group())?.execution = Execution::Sequential;
         let fmt = CargoFmtConfig { cwd: cwd.clone(), ..CargoFmtConfig::default() };
         self.add(TaskSpec::of::<Check<CargoFmt>>(&self.id("fmt"), &fmt)?.kind(Kind::Static))?;
         let clippy = CargoClippyConfig { deny_warnings, cwd: cwd.clone(), ..CargoClippyConfig::default() };

@@ -159,7 +159,7 @@ fn counts(stdout: &str) -> Option<TestCounts> {
             let (failed, errors) = (of("Failures"), of("Errors"));
             let ignored = of("Skipped") + of("Incomplete");
             let passed = of("Tests").saturating_sub(failed + errors + ignored);
-            return Some(TestCounts { passed, failed, errors, ignored, ..TestCounts::default() });
+            return Some(TestCounts { passed, failed, ignored, errors, ..TestCounts::default() });
         }
     }
     None

@@ -93,7 +93,10 @@ impl<'a> Ran<'a> {
     /// How it ended, with the line of its output that says most about why.
     pub fn why(&self) -> String {
         let lines = || self.stderr.lines().chain(self.stdout.lines()).map(str::trim);
-        let error = lines().find(|line| line.to_lowercase().starts_with("error"));
+        let error = lines().find(|line| {
+            let line = line.trim_start_matches("npm ").to_lowercase();
+            line.starts_with("error") || line.starts_with("err!")
+        });
         let last = || lines().rfind(|line| !line.is_empty());
         match error.or_else(last) {
             Some(line) if self.code().is_some() => format!("{}: {}", self.ended(), text::line(line)),

@@ -9,7 +9,7 @@ use orchestrator_core::testkit::{Kept, task};
 use orchestrator_core::workspace::Workspace;
 
 use super::tool::{Check, Tool};
-use crate::testing::ready;
+use crate::testing::{ready, shown};
 
 /// What a tool printed, and how it ended.
 pub(super) struct Printed<'a> {
@@ -91,7 +91,7 @@ pub(super) fn planned<T: Tool>(tool: T, config: T::Config, look: &Workspace) -> 
     let mut task: Task<T::Config> = task(config);
     task.carried = Json::of(&serde_json::json!({ "version": "tool 1.2.3" })).unwrap();
     let actions = ready(Check(tool).plan(&task, look)).unwrap();
-    actions.iter().map(|action| format!("{action}\n")).collect()
+    shown(&actions)
 }
 
 /// A look at a folder.

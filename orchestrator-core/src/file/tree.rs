@@ -2,7 +2,7 @@
 //! It knows nothing of pipelines.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::{Map, Number, Value};
 
@@ -138,11 +138,11 @@ impl Budget {
     }
 }
 
-/// Entries, each key once; a set of keys only where there are many.
+/// Entries, each key once; an index of keys only where there are many.
 #[derive(Default)]
 pub(super) struct Keys<'t> {
     pub(super) entries: Vec<Entry<'t>>,
-    seen: HashSet<Cow<'t, str>>,
+    lines: HashMap<Cow<'t, str>, u32>,
 }
 
 impl<'t> Keys<'t> {
@@ -150,22 +150,27 @@ impl<'t> Keys<'t> {
 
     /// Adds an entry; a key that is there already is a problem, and the first counts.
     pub(super) fn add(&mut self, entry: Entry<'t>) -> Option<Problem> {
-        if self.entries.len() == Self::FEW {
-            self.seen.extend(self.entries.iter().map(|entry| entry.key.clone()));
+        if let Some(line) = self.line(&entry.key) {
+            let Entry { key, place, .. } = entry;
+            let message = format!("duplicate key `{key}`; it stands in line {line} already");
+            return Some(Problem::new("", message).at(Some(place)));
         }
-        let new = if self.entries.len() >= Self::FEW {
-            self.seen.insert(entry.key.clone())
-        } else {
-            self.entries.iter().all(|other| other.key != entry.key)
+        self.entries.push(entry);
+        let unlisted = match self.entries.len() {
+            few if few < Self::FEW => &[],
+            Self::FEW => &self.entries[..],
+            many => &self.entries[many - 1..],
         };
-        if new {
-            self.entries.push(entry);
-            return None;
+        self.lines.extend(unlisted.iter().map(|entry| (entry.key.clone(), entry.place.line)));
+        None
+    }
+
+    /// The line of a key that is there.
+    fn line(&self, key: &str) -> Option<u32> {
+        if self.entries.len() < Self::FEW {
+            return self.entries.iter().find(|other| other.key == key).map(|other| other.place.line);
         }
-        let Entry { key, place, .. } = entry;
-        let line = self.entries.iter().find(|other| other.key == key).map_or(0, |other| other.place.line);
-        let message = format!("duplicate key `{key}`; it stands in line {line} already");
-        Some(Problem::new("", message).at(Some(place)))
+        self.lines.get(key).copied()
     }
 }
 

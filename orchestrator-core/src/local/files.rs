@@ -157,24 +157,24 @@ pub(super) fn write(place: &Place, run: &RunId, write: &Write) -> Result<Receipt
 }
 
 /// Performs a removal.
-pub(super) fn remove(place: &Place, remove: &Remove) -> Result<Receipt, ExecutorError> {
+pub(super) fn remove(place: &Place, remove: &Remove) -> Receipt {
     let Remove { path, expects } = remove;
     let full = match place.inside(path) {
         Ok(full) => full,
-        Err(failure) => return Ok(Receipt::failed(failure, false)),
+        Err(failure) => return Receipt::failed(failure, false),
     };
     let there = match present(&full) {
-        Ok(None) => return Ok(Receipt::new(Status::AlreadySo)),
+        Ok(None) => return Receipt::new(Status::AlreadySo),
         Ok(Some((bytes, _))) => bytes,
-        Err(error) => return Ok(refused("removed", path, &error)),
+        Err(error) => return refused("removed", path, &error),
     };
     if let Some(receipt) = unexpected(path, expects, Some(&there)) {
-        return Ok(receipt);
+        return receipt;
     }
-    Ok(match fs::remove_file(&full) {
+    match fs::remove_file(&full) {
         Ok(()) => Receipt::new(Status::Done),
         Err(error) => refused("removed", path, &error),
-    })
+    }
 }
 
 /// What would bring a file back as it is now, once it holds `after`.

@@ -105,7 +105,7 @@ impl Selector {
                 task.selection = Selection::Carried { run, output };
             }
         }
-        self.check_phases(&chosen, &skipped, tasks, &mut scope);
+        check_phases(&chosen, &skipped, tasks, &mut scope);
         check_outputs(tasks, scope.problems);
     }
 
@@ -136,33 +136,31 @@ impl Selector {
         }
         Some(found)
     }
+}
 
-    /// A phase chosen without those that it depends on needs them to have passed before.
-    fn check_phases(
-        &self,
-        chosen: &BTreeSet<usize>,
-        skipped: &BTreeSet<usize>,
-        tasks: &[PlannedTask],
-        scope: &mut Scope<'_>,
-    ) {
-        for at in chosen {
-            for before in &scope.phases[*at].depends_on {
-                let before = *before as usize;
-                if chosen.contains(&before) || skipped.contains(&before) {
-                    continue;
-                }
-                let ran =
-                    tasks.iter().filter(|task| scope.groups[task.group as usize].phase as usize == before);
-                if ran.clone().any(|task| task.selection == Selection::LeftOut) {
-                    let (name, before) = (&scope.phases[*at].name, &scope.phases[before].name);
-                    scope.problems.push(Problem::new(
-                        "--phase",
-                        format!(
-                            "phase `{name}` depends on `{before}`, which has not passed in an earlier run; run it too with \
-                             `--phase {before},{name}`, or leave it out on purpose with `--skip {before}`"
-                        ),
-                    ));
-                }
+/// A phase chosen without those that it depends on needs them to have passed before.
+fn check_phases(
+    chosen: &BTreeSet<usize>,
+    skipped: &BTreeSet<usize>,
+    tasks: &[PlannedTask],
+    scope: &mut Scope<'_>,
+) {
+    for at in chosen {
+        for before in &scope.phases[*at].depends_on {
+            let before = *before as usize;
+            if chosen.contains(&before) || skipped.contains(&before) {
+                continue;
+            }
+            let ran = tasks.iter().filter(|task| scope.groups[task.group as usize].phase as usize == before);
+            if ran.clone().any(|task| task.selection == Selection::LeftOut) {
+                let (name, before) = (&scope.phases[*at].name, &scope.phases[before].name);
+                scope.problems.push(Problem::new(
+                    "--phase",
+                    format!(
+                        "phase `{name}` depends on `{before}`, which has not passed in an earlier run; run it too with \
+                         `--phase {before},{name}`, or leave it out on purpose with `--skip {before}`"
+                    ),
+                ));
             }
         }
     }

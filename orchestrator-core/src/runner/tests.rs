@@ -193,7 +193,7 @@ fn finished(records: &[Record]) -> Vec<(String, u32, u32, u32)> {
             Event::TaskStarted { task, attempt } => drop(attempts.insert(task.clone(), *attempt)),
             Event::TaskPlanned { task, round, .. } => drop(rounds.insert(task.clone(), *round)),
             Event::ActionFinished { task, index, .. } => {
-                found.push((task.to_string(), attempts[task], rounds[task], *index))
+                found.push((task.to_string(), attempts[task], rounds[task], *index));
             }
             _ => {}
         }

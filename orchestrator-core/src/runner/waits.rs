@@ -74,8 +74,8 @@ impl Live {
             let receipt = match self.signal_for(ix) {
                 Some(signal) => {
                     let mut receipt = Receipt::new(Status::Done);
-                    receipt.output = signal.payload.clone();
-                    receipt.tail = signal.from.clone();
+                    receipt.output = signal.payload;
+                    receipt.tail = signal.from;
                     receipt
                 }
                 None if deadline.is_some_and(|deadline| deadline <= now) => Receipt::new(Status::Elapsed),
@@ -99,11 +99,12 @@ impl Live {
     fn signal_for(&self, ix: TaskIx) -> Option<Signal> {
         let (Await { signal: name, .. }, _) = self.own.state.task(ix).waits()?;
         let name = name.as_ref()?;
-        let used =
-            self.own.state.tasks().iter().flat_map(|task| task.receipts()).filter(|(action, receipt)| {
+        let used = self.own.state.tasks().iter().flat_map(crate::state::TaskState::receipts).filter(
+            |(action, receipt)| {
                 let waited = matches!(action, Action::Await(wait) if wait.signal.as_ref() == Some(name));
                 waited && receipt.status == Status::Done
-            });
+            },
+        );
         self.own.state.signals().iter().filter(|signal| signal.name == *name).nth(used.count()).cloned()
     }
 }

@@ -1,6 +1,7 @@
 //! Properties on random plans, against a naive scheduler that rescans everything.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -103,7 +104,7 @@ fn plan(seed: &Seed) -> Plan {
         .collect();
     groups.sort_by_key(|group| group.phase);
     for at in 1..groups.len() {
-        if seed.groups[at].3 & 3 == 0 && groups[at - 1].phase == groups[at].phase {
+        if seed.groups[at].3.is_multiple_of(4) && groups[at - 1].phase == groups[at].phase {
             groups[at].depends_on = vec![at as u32 - 1];
         }
     }
@@ -474,7 +475,7 @@ fn when_against_all_outcomes() {
                     Next::End(_, outcome, _) => outcome.as_str(),
                     other => panic!("{other:?}"),
                 };
-                row.push_str(&format!("{cell:<9}"));
+                write!(row, "{cell:<9}").unwrap();
             }
             table.push_str(row.trim_end());
             table.push('\n');

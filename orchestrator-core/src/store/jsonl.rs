@@ -215,7 +215,7 @@ impl Store for JsonlStore {
     }
 
     async fn close(&self, run: &RunId) {
-        if held(&self.open).remove(run).is_none() {
+        if held(&self.open).remove(run).is_none() && self.known(run).is_ok() {
             let owner = Owner::here(run.clone(), &self.command);
             // Taken and let go, it is empty again. One that is held belongs to a live process.
             drop(Lock::acquire(&self.layout.run_lock(run), &owner));

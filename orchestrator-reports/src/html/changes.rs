@@ -71,7 +71,7 @@ pub(super) fn withheld(summary: &Summary, links: Links<'_>) -> Markup {
         return html! {};
     }
     let about = html! {
-        p { "Not done, because it lies above the ceiling " b { (summary.ceiling) } ". A real run performs exactly these actions." }
+        p { "Not done, because it lies above the ceiling " b { (summary.ceiling) } ". A run with a higher ceiling performs exactly these actions." }
     };
     let body = html! {
         @for task in summary.withheld.iter().take(WITHHELD) { (of_task(task, links)) }

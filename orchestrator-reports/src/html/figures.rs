@@ -124,7 +124,7 @@ pub(super) fn metrics(summary: &Summary, links: Links<'_>) -> Markup {
         (theme::left_out(METRICS, summary.metrics.len(), "figure"))
     };
     let about = html! {
-        p { "Every figure names the tool and command that measured it, the kept output it was read from, and its record in the journal." }
+        p { "Every figure names its source: tool, command, kept output and record of the journal. A part that is not known says why." }
         (unknown(summary))
     };
     theme::section("figures", "Figures and their evidence", &about, &body)

@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::summary::{PhaseStatus, PhaseSummary, RunVerdict, Summary, TaskStatus, TaskSummary, Verdict};
+use crate::summary::{
+    PhaseStatus, PhaseSummary, RunVerdict, Summary, TaskStatus, TaskSummary, Verdict, millis,
+};
 use crate::theme::{self, Tone, donut, format};
 
 pub(super) fn header(summary: &Summary) -> Markup {
@@ -20,12 +22,21 @@ pub(super) fn header(summary: &Summary) -> Markup {
                     (facts(summary))
                 }
                 div class="shares" {
-                    (donut::ring(&counts, &format!("{}/{}", format::number(good as f64), format::number(total as f64)), "passed"))
+                    (ring(&counts, good, total))
                     (donut::legend(&counts))
                 }
             }
             (tiles(summary))
         }
+    }
+}
+
+fn ring(counts: &[(TaskStatus, usize)], good: usize, total: usize) -> Markup {
+    let [good, total] = [good, total].map(|n| format::number(n as f64));
+    if good.len() + total.len() > 6 {
+        donut::ring(counts, &good, &format!("of {total} passed"))
+    } else {
+        donut::ring(counts, &format!("{good}/{total}"), "passed")
     }
 }
 
@@ -65,18 +76,13 @@ fn tile(title: &str, href: &str, big: &Markup, small: &Markup) -> Markup {
 fn tiles(summary: &Summary) -> Markup {
     let passed = summary.phases.iter().filter(|phase| phase.status == PhaseStatus::Passed).count();
     let retried = summary.tasks().filter(|task| task.attempts > 1).count();
-    let duration = theme::measured_short(&summary.duration_ms, |ms| html! { (format::duration(*ms)) });
-    let busy: f64 = summary.tasks().filter_map(|task| task.duration_ms.value()).sum();
     let figures = match summary.metrics.len() {
         0 => html! { "none" },
         n => html! { (format::number(n as f64)) },
     };
     html! {
         div class="tiles" {
-            (tile("Duration", "#timeline", &duration, &match summary.duration_ms.why() {
-                Some(why) => html! { (why) },
-                None => html! { (format::duration(busy)) " of task time" },
-            }))
+            (duration(summary))
             (tile("Phases", "#tasks", &html! { (passed) span { "/" (summary.phases.len()) } }, &html! { "passed" }))
             (tile("Retried", "#tasks", &html! { (format::number(retried as f64)) }, &html! { "tasks took more than one attempt" }))
             (changes(summary))
@@ -84,6 +90,21 @@ fn tiles(summary: &Summary) -> Markup {
             (tile("Figures", "#figures", &figures, &html! { "measured, each with its evidence" }))
         }
     }
+}
+
+/// From the first record to the end, or to the last record so far.
+fn duration(summary: &Summary) -> Markup {
+    let busy: f64 = summary.tasks().filter_map(|task| task.duration_ms.value()).sum();
+    let last = summary.started.value().zip(summary.last_record.value());
+    let (ms, small) = match (summary.duration_ms.value(), last) {
+        (Some(ms), _) => (*ms, html! { (format::duration(busy)) " of task time" }),
+        (None, Some((from, to))) => (millis(*from, *to), html! { "so far: the run is not over" }),
+        (None, None) => {
+            let big = html! { abbr class="nm" title="the run has not begun" { "n/m" } };
+            return tile("Duration", "#timeline", &big, &html! { "the run has not begun" });
+        }
+    };
+    tile("Duration", "#timeline", &html! { (format::duration(ms)) }, &small)
 }
 
 fn changes(summary: &Summary) -> Markup {

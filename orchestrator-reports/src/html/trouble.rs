@@ -1,16 +1,18 @@
 //! What people look for first: what failed, and what waits for them.
 
 use maud::{Markup, html};
+use orchestrator_core::effect::Effect;
 
-use crate::summary::{ActionState, Summary, TaskStatus, TaskSummary};
+use crate::summary::{ActionState, ActionSummary, RunVerdict, Summary, TaskStatus, TaskSummary};
 use crate::theme::{self, Links, Tone, format};
 
 /// The most cards.
 const CARDS: usize = 20;
 
 pub(super) fn section(summary: &Summary, links: Links<'_>) -> Markup {
-    let bad =
-        |task: &&TaskSummary| matches!(task.status, TaskStatus::Failed | TaskStatus::Waiting) || unsure(task);
+    let bad = |task: &&TaskSummary| {
+        matches!(task.status, TaskStatus::Failed | TaskStatus::Waiting) || unsure(summary, task)
+    };
     let mut all: Vec<_> = summary.tasks().filter(bad).collect();
     all.sort_by_key(|task| task.forgiven);
     if all.is_empty() {
@@ -23,10 +25,11 @@ pub(super) fn section(summary: &Summary, links: Links<'_>) -> Markup {
     theme::section("attention", "Needs attention", &html! {}, &body)
 }
 
-/// Whether it stopped in the middle of a change whose end is not on record.
-fn unsure(task: &TaskSummary) -> bool {
-    task.status == TaskStatus::Cancelled
-        && task.actions.iter().any(|action| action.state == ActionState::UnderWay)
+/// Whether nobody knows if it published: the run stopped, and the end of the action is not on record.
+fn unsure(summary: &Summary, task: &TaskSummary) -> bool {
+    let publishing =
+        |action: &ActionSummary| action.state == ActionState::UnderWay && action.effect == Effect::Publishes;
+    summary.verdict.status != RunVerdict::Running && task.actions.iter().any(publishing)
 }
 
 fn card(summary: &Summary, task: &TaskSummary, links: Links<'_>) -> Markup {
@@ -45,7 +48,10 @@ fn card(summary: &Summary, task: &TaskSummary, links: Links<'_>) -> Markup {
                 @for log in task.actions.iter().rev().find(|action| !action.logs.is_empty()).iter().flat_map(|action| &action.logs) {
                     "Whole " (links.to(&log.place, &log.name, &log.digest.to_string())) " (" (format::bytes(log.bytes as f64)) ") · "
                 }
-                @if task.status == TaskStatus::Failed && summary.verdict.status.is_over() {
+                @if unsure(summary, task) {
+                    "Whether it went out is not known. Look, then: "
+                    code { "orchestrate resume " (summary.run) " --assume done " (task.id) } " or " code { "not-done" }
+                } @else if task.status == TaskStatus::Failed && summary.verdict.status.is_over() {
                     "Again: " code { "orchestrate run --failed " (summary.run) }
                 } @else {
                     "Follow: " code { "orchestrate logs -f " (summary.run) " " (task.id) }

@@ -78,10 +78,10 @@ fn one(record: &RunRecord, at: usize, groups: &[usize], of_group: &[Vec<TaskIx>]
     let phase = &record.plan().phases()[at];
     let tasks: Vec<TaskIx> = groups.iter().flat_map(|group| of_group[*group].iter().copied()).collect();
     let (status, reason) = together(record, &tasks);
-    let states = || tasks.iter().map(|ix| record.state.task(*ix));
-    let started = states().filter_map(|task| task.started).min();
-    let over = states().all(|task| task.outcome().is_some());
-    let ended = states().filter(|task| task.started.is_some()).filter_map(|task| task.ended).max();
+    let own = || tasks.iter().map(|ix| record.state.task(*ix));
+    let started = own().filter_map(|task| task.started).min();
+    let over = own().all(|task| task.outcome().is_some());
+    let ended = own().filter(|task| task.started.is_some()).filter_map(|task| task.ended).max();
     let ended = ended.filter(|_| over);
     let open = if over { "no task of it was started" } else { "it has not ended" };
     PhaseSummary {

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::TaskStatus;
+use crate::theme::format;
 
 /// How a run stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -132,8 +133,10 @@ fn headline(record: &RunRecord, status: RunVerdict, dry: bool, pending: bool) ->
         RunVerdict::Running => format!("not over: {so_far}"),
         RunVerdict::Interrupted => format!("interrupted, can be resumed: {so_far}"),
         RunVerdict::Waiting => {
-            let waits = state.tasks().iter().filter(|task| TaskStatus::of(task) == TaskStatus::Waiting);
-            format!("waiting: {} wait for a person, a signal or a time; {so_far}", tasks(waits.count()))
+            let waits =
+                state.tasks().iter().filter(|task| TaskStatus::of(task) == TaskStatus::Waiting).count();
+            let verb = if waits == 1 { "waits" } else { "wait" };
+            format!("{} {verb} for a person, a signal or a time; {so_far}", tasks(waits))
         }
         RunVerdict::Unsure => {
             format!("stopped while publishing; whether it went out is not known: {so_far}")
@@ -150,5 +153,5 @@ fn forgiven(record: &RunRecord) -> usize {
 }
 
 fn tasks(n: usize) -> String {
-    if n == 1 { "1 task".into() } else { format!("{n} tasks") }
+    format::plural(n, "task")
 }

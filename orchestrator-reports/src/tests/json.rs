@@ -1,6 +1,7 @@
 //! The summary, as JSON.
 
 use super::runs;
+use crate::summary::PhaseStatus::{Failed, NotRun, Passed, Waiting, Withheld};
 use crate::summary::{PhaseStatus, RunVerdict, Summary, TaskStatus};
 use crate::{Json, Markdown};
 use orchestrator_core::report::{ReportGenerator, RunRecord};
@@ -52,7 +53,6 @@ fn a_run_can_report_on_itself() {
 #[test]
 fn phases_say_how_they_stand() {
     let of = |record| Summary::of(&record).phases.iter().map(|phase| phase.status).collect::<Vec<_>>();
-    use PhaseStatus::{Failed, NotRun, Passed, Waiting, Withheld};
     assert_eq!(of(runs::passed()), [Passed; 6]);
     assert_eq!(of(runs::failed()), [Passed, Passed, Failed, NotRun, NotRun, Passed]);
     assert_eq!(of(runs::dry()), [Withheld, Withheld]);

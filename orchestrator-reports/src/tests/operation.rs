@@ -22,7 +22,7 @@ use super::runs;
 use crate::sample::{Journal, id, run_id};
 use crate::summary::RunVerdict;
 use crate::{
-    Generator, RenderReport, Reports, RunReport, RunReportConfig, Summary, generators, load, standard,
+    Generator, RenderReport, Reports, RunReport, RunReportConfig, Summary, generators, load_run, standard,
     write_reports,
 };
 
@@ -83,7 +83,7 @@ async fn a_run_renders_its_own_reports() {
     assert_eq!(names, ["summary.json", "index.html", "summary.md"]);
     assert_eq!(fs::read_dir(place.run().join("reports")).unwrap().count(), 3, "nothing else is left there");
     // When the run is over, the same call makes the pages complete.
-    let record = load(&place.run(), run_id()).unwrap();
+    let record = load_run(&place.run(), run_id()).unwrap();
     write_reports(&record, &generators(), &place.run().join("reports")).unwrap();
     let text = fs::read(place.run().join("reports/summary.json")).unwrap();
     let summary: Summary = serde_json::from_slice(&text).unwrap();

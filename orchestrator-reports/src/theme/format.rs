@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::text::plain;
+
 /// A span of milliseconds: `12ms`, `4.5s`, `1m 05s`, `2h 03m`, `3d 4h`.
 pub(crate) fn duration(ms: f64) -> String {
     if ms < 1.0 {
@@ -13,6 +15,7 @@ pub(crate) fn duration(ms: f64) -> String {
     if ms < 59_950.0 {
         return format!("{:.1}s", ms / 1000.0);
     }
+    #[expect(clippy::cast_sign_loss, reason = "it is about a minute at least")]
     let seconds = (ms / 1000.0).round() as u64;
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
     match (days, hours) {
@@ -39,33 +42,31 @@ pub(crate) fn bytes(bytes: f64) -> String {
     format!("{value:.1} {unit}")
 }
 
-/// A number with thousands apart, and no more digits than it has: `12,345`, `0.25`.
+/// A number with thousands apart, rounded to four digits after the point: `12,345`, `0.25`. Never rounded to nought.
 pub(crate) fn number(value: f64) -> String {
-    let text = if value.abs() >= 1e15 { format!("{value:e}") } else { format!("{value}") };
-    let (sign, rest) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
-    let (whole, fraction) = rest.split_once('.').map_or((rest, None), |(whole, part)| (whole, Some(part)));
-    if !whole.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text;
+    if value.abs() >= 1e15 || (value != 0.0 && value.abs() < 0.001) {
+        return format!("{value:.2e}");
     }
-    let mut grouped = String::new();
+    let text = format!("{value:.4}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (whole, fraction) = rest.split_once('.').unwrap_or((rest, ""));
+    let mut grouped = String::from(sign);
     for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at) % 3 == 0 {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
     }
-    match fraction {
-        Some(fraction) => format!("{sign}{grouped}.{}", &fraction[..fraction.len().min(4)]),
-        None => format!("{sign}{grouped}"),
-    }
+    if fraction.is_empty() { grouped } else { format!("{grouped}.{fraction}") }
 }
 
 /// A value with its unit.
 pub(crate) fn quantity(value: f64, unit: &str) -> String {
     match unit {
         "bytes" | "B" => bytes(value),
-        "ms" => duration(value),
-        "s" => duration(value * 1000.0),
+        "ms" if value >= 1000.0 => duration(value),
+        "s" if value >= 60.0 => duration(value * 1000.0),
         "%" | "percent" => format!("{} %", number(value)),
         "" | "count" => number(value),
         unit => format!("{} {unit}", number(value)),
@@ -85,6 +86,7 @@ pub(crate) fn time(at: Timestamp) -> String {
 
 /// The text, or its beginning and how much was left out.
 pub(crate) fn clip(text: &str, most: usize) -> String {
+    let text = &*plain(text);
     match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some((at, _)) => {
@@ -96,6 +98,7 @@ pub(crate) fn clip(text: &str, most: usize) -> String {
 
 /// The last `lines` lines of a text, at most `most` characters of them.
 pub(crate) fn last_lines(text: &str, lines: usize, most: usize) -> String {
+    let text = plain(text);
     let text = text.trim_end();
     let all: Vec<&str> = text.lines().collect();
     let tail = all[all.len().saturating_sub(lines)..].join("\n");
@@ -131,11 +134,14 @@ mod tests {
         assert_eq!(bytes(999_999.0), "1.0 MB");
         assert_eq!(bytes(17.0), "17 B");
         assert_eq!(number(-1_234_567.5), "-1,234,567.5");
-        assert_eq!(number(0.1 + 0.2), "0.3000");
-        assert_eq!(number(1e20), "1e20");
+        assert_eq!(number(0.1 + 0.2), "0.3");
+        assert_eq!(number(1e20), "1.00e20");
+        assert_eq!(number(0.000_012), "1.20e-5");
+        assert_eq!((number(0.0), number(1000.0)), ("0".into(), "1,000".into()));
         assert_eq!(quantity(87.25, "%"), "87.25 %");
         assert_eq!(quantity(3.0, "count"), "3");
         assert_eq!(quantity(1500.0, "ms"), "1.5s");
+        assert_eq!(quantity(3.4, "ms"), "3.4 ms");
     }
 
     #[test]

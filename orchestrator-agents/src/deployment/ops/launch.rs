@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use orchestrator_core::operation::{SecretSource, Site};
 use super::error::{DeployError, Tried};
 use super::halt::Halt;
 use super::place::Place;
+use super::port;
 use super::process::{self, TAG};
 use crate::deployment::service::url;
 use crate::deployment::{Process, Release, Service};
@@ -99,7 +99,7 @@ impl Launch<'_> {
             match self.attempt(port, &started) {
                 // Somebody else took the picked port in the moment between.
                 Err(DeployError::Exited { port: given, .. })
-                    if port == 0 && chances > 0 && !is_free(given) => {}
+                    if port == 0 && chances > 0 && !port::is_free(given) => {}
                 done => return done,
             }
         }
@@ -110,7 +110,7 @@ impl Launch<'_> {
         port: u16,
         started: &impl Fn(&Service) -> Result<(), DeployError>,
     ) -> Result<Service, DeployError> {
-        let port = pick(port)?;
+        let port = port::pick(port)?;
         let tag = self.release.tag();
         let up = self.spawn(port).and_then(|service| {
             started(&service)?;
@@ -177,10 +177,9 @@ impl Launch<'_> {
     /// Waits until something listens on the port, as long as the service is there.
     fn wait(&self, service: &Service) -> Result<(), DeployError> {
         let until = Instant::now() + self.release.start_timeout.duration();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, service.port));
         while Instant::now() < until {
             self.halt.check()?;
-            let listens = TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok();
+            let listens = port::listens(service.port);
             if !process::is_alive(&service.process) {
                 return Err(self.exited(service.port));
             }
@@ -192,15 +191,4 @@ impl Launch<'_> {
         let tail = self.surroundings.tail(&self.place.log(&self.release.name));
         Err(DeployError::Silent { port: service.port, seconds: self.release.start_timeout.to_string(), tail })
     }
-}
-
-/// The port, if it is free; a free one for 0.
-fn pick(port: u16) -> Result<u16, DeployError> {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| listener.local_addr());
-    bound.map(|address| address.port()).map_err(|_| DeployError::Taken(port))
-}
-
-/// Whether nobody holds the port.
-pub(super) fn is_free(port: u16) -> bool {
-    pick(port).is_ok()
 }

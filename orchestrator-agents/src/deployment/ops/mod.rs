@@ -6,6 +6,7 @@ mod halt;
 mod http;
 mod launch;
 mod place;
+mod port;
 mod process;
 mod promote;
 mod reinstate;

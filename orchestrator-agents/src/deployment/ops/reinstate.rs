@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::check::{self, CheckHealthInput};
 use super::error::DeployError;
 use super::halt::{Halt, blocking};
-use super::launch::{Launch, Surroundings, is_free};
+use super::launch::{Launch, Surroundings};
 use super::place::Place;
-use super::process;
 use super::promote::{PromoteOutput, back, settle, switch};
 use super::stop::{self, GRACE};
+use super::{port, process};
 use crate::deployment::{Current, Environment, Release, Seconds, Service, What};
 
 /// What becomes current again.
@@ -123,6 +123,6 @@ fn started(
     halt: &Halt,
 ) -> Result<Service, DeployError> {
     stop::end_releases(place, |name| name == release.name, GRACE.duration())?;
-    let port = known.map(|service| service.port).filter(|port| is_free(*port)).unwrap_or(0);
+    let port = known.map(|service| service.port).filter(|port| port::is_free(*port)).unwrap_or(0);
     Launch { place, release, surroundings, halt }.run(port, |_| Ok(()))
 }

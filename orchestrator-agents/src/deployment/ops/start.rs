@@ -21,7 +21,7 @@ use super::halt::{Halt, blocking};
 use super::launch::{Launch, Surroundings};
 use super::place::Place;
 use super::stop::{self, StopInput, StopService, Which};
-use super::{launch, process};
+use super::{port, process};
 use crate::deployment::{Environment, Health, Process, Release, Seconds, Service, Version, What};
 
 /// What to start.
@@ -151,7 +151,7 @@ fn start(
 ) -> Result<StartOutput, DeployError> {
     let _locked = place.lock(halt)?;
     end_leftovers(place)?;
-    if input.port != 0 && !launch::is_free(input.port) {
+    if input.port != 0 && !port::is_free(input.port) {
         return Err(DeployError::Taken(input.port));
     }
     let release = lay_out(place, input, artifact, order, surroundings)?;

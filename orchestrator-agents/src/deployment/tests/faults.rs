@@ -53,7 +53,8 @@ fn a_candidate_that_died_is_not_promoted() {
     let before = desk.current();
     let started = desk.call(StartService, start("0.2.0", ""), &key(2, 0, 0)).unwrap();
     let pid = started["process"]["pid"].as_u64().unwrap();
-    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    let process = rustix::process::Pid::from_raw(pid as i32).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
     eventually("the end of the candidate", || !alive(pid));
     let promote = json!({ "environment": "production", "release": started["release"] });
     let error = desk.call(Promote, promote, &key(2, 2, 0)).unwrap_err();
@@ -100,8 +101,8 @@ fn without_a_setsid_tool_a_service_has_its_own_group() {
     input["env"]["PATH"] = json!("/nowhere");
     let started = desk.call(StartService, input, &key(1, 0, 0)).unwrap();
     let group = |pid: &str| {
-        let told = Command::new("ps").args(["-o", "pgid=", "-p", pid]).output().unwrap();
-        String::from_utf8(told.stdout).unwrap().trim().to_owned()
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit(')').next().unwrap().split_whitespace().nth(2).unwrap().to_owned()
     };
     let pid = started["process"]["pid"].to_string();
     assert_ne!(group(&pid), group(&std::process::id().to_string()));

@@ -36,7 +36,7 @@ fn service_binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/service.rs");
         let digest = orchestrator_core::path::Digest::of(&std::fs::read(&source).unwrap()).short();
-        let folder = std::env::temp_dir().join("orchestrate-fixtures");
+        let folder = std::env::current_exe().unwrap().with_file_name("fixtures");
         std::fs::create_dir_all(&folder).unwrap();
         let binary = folder.join(format!("service-{digest}"));
         if !binary.exists() {

@@ -61,7 +61,7 @@ impl Tool for CargoFmt {
 
     fn read(&self, _: &CargoFmtConfig, ran: &Ran<'_>) -> Verdict<Formatted> {
         if ran.ok() {
-            let metric = ran.metric("format.files", 0);
+            let metric = ran.metric("format.unformatted", 0);
             return Verdict::Passed(
                 Conclusion::new("every file is formatted", Formatted::default()).metrics([metric]),
             );
@@ -86,7 +86,7 @@ impl Tool for CargoFmt {
             .into_iter()
             .map(|(file, line)| Finding::new("rustfmt", Severity::Error, "not formatted").at(file, line));
         let conclusion = Conclusion::new(summary, ()).findings(findings);
-        Verdict::Failed(conclusion.metrics([ran.metric("format.files", n)]))
+        Verdict::Failed(conclusion.metrics([ran.metric("format.unformatted", n)]))
     }
 }
 

@@ -23,19 +23,14 @@ pub(super) struct Messages {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "reason", rename_all = "kebab-case")]
+#[serde(tag = "reason")]
 enum Message {
-    CompilerMessage {
-        message: Diagnostic,
-    },
-    CompilerArtifact {
-        target: Target,
-        profile: Profile,
-        executable: Option<String>,
-    },
-    BuildFinished {
-        success: bool,
-    },
+    #[serde(rename = "compiler-message")]
+    Diagnostic { message: Diagnostic },
+    #[serde(rename = "compiler-artifact")]
+    Artifact { target: Target, profile: Profile, executable: Option<String> },
+    #[serde(rename = "build-finished")]
+    Finished { success: bool },
     #[serde(other)]
     Other,
 }
@@ -80,19 +75,19 @@ impl Messages {
         let mut seen = BTreeSet::new();
         for line in ran.stdout.lines().filter(|line| line.starts_with("{\"reason\":")) {
             match serde_json::from_str(line) {
-                Ok(Message::CompilerMessage { message }) => {
+                Ok(Message::Diagnostic { message }) => {
                     let finding = message.finding(ran);
                     messages
                         .findings
                         .extend(finding.filter(|finding| seen.insert(serde_json::to_string(finding).ok())));
                 }
-                Ok(Message::CompilerArtifact { target, profile, executable: Some(path) })
+                Ok(Message::Artifact { target, profile, executable: Some(path) })
                     if !profile.test && target.kind.iter().any(|kind| kind == "bin" || kind == "example") =>
                 {
                     messages.executables.push((target.name, path));
                 }
-                Ok(Message::BuildFinished { success }) => messages.success = Some(success),
-                Ok(Message::CompilerArtifact { .. } | Message::Other) => {}
+                Ok(Message::Finished { success }) => messages.success = Some(success),
+                Ok(Message::Artifact { .. } | Message::Other) => {}
                 Err(_) => messages.broken += 1,
             }
         }

@@ -22,12 +22,12 @@ fn cargo() -> Wants {
 
 /// `cargo COMMAND`, with `--workspace` where wanted, machine-readable messages, and the config's arguments.
 fn argv(command: &[&str], workspace: bool, args: &[String]) -> Vec<String> {
-    let mut argv = vec!["cargo".to_owned()];
-    argv.extend(command.iter().map(|&word| word.to_owned()));
+    let mut line = vec!["cargo".to_owned()];
+    line.extend(command.iter().map(|&word| word.to_owned()));
     if workspace {
-        argv.push("--workspace".into());
+        line.push("--workspace".into());
     }
-    argv.push("--message-format=json".into());
-    argv.extend_from_slice(args);
-    argv
+    line.push("--message-format=json".into());
+    line.extend_from_slice(args);
+    line
 }

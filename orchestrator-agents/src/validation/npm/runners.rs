@@ -122,7 +122,7 @@ fn parts(line: &str, between: &str) -> TestCounts {
     counts
 }
 
-/// Names of failed tests: TAP's `not ok N - NAME`, Jest's `  ● NAME`, Vitest's ` FAIL  FILE > NAME`, Mocha's `  1) NAME`.
+/// Names of failed tests: TAP's `not ok N - NAME`, `✖ NAME (TIME)`, Jest's `  ● NAME`, Vitest's ` FAIL  FILE > NAME`, Mocha's `  1) NAME`.
 fn failures(text: &str) -> Vec<FailedTest> {
     let mut names: Vec<&str> = Vec::new();
     for line in text.lines() {
@@ -132,6 +132,7 @@ fn failures(text: &str) -> Vec<FailedTest> {
             .and_then(|rest| rest.split_once(" - "))
             .map(|(_, name)| name)
             .filter(|name| !name.contains(" # TODO"))
+            .or_else(|| line.trim_start().strip_prefix("✖ ")?.rsplit_once(" (").map(|(name, _)| name))
             .or_else(|| line.strip_prefix("  ● "))
             .or_else(|| line.strip_prefix(" FAIL  ").filter(|name| name.contains(" > ")))
             .or_else(|| {

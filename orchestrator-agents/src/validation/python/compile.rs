@@ -4,6 +4,7 @@ use orchestrator_core::BoxError;
 use orchestrator_core::action::Content;
 use orchestrator_core::agent::{Conclusion, Verdict};
 use orchestrator_core::evidence::{Finding, Severity};
+use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,11 +82,13 @@ impl Tool for PythonCompile {
 
     fn stdin(&self, config: &PythonCompileConfig, look: &Workspace) -> Result<Option<Content>, BoxError> {
         let within = format!("{}/", config.cwd);
-        let files = look.files(&config.cwd)?;
-        let python = files.iter().map(|file| file.as_str()).filter(|file| file.ends_with(".py"));
-        let names: String =
-            python.map(|file| format!("{}\n", file.strip_prefix(&within).unwrap_or(file))).collect();
-        Ok(Some(Content::new(names)))
+        let files = look.files(&config.cwd);
+        let python = files
+            .iter()
+            .map(RelPath::as_str)
+            .filter(|file| file.rsplit_once('.').is_some_and(|(_, extension)| extension == "py"));
+        let names: Vec<&str> = python.map(|file| file.strip_prefix(&within).unwrap_or(file)).collect();
+        Ok(Some(Content::new(names.join("\n"))))
     }
 
     fn read(&self, _: &PythonCompileConfig, ran: &Ran<'_>) -> Verdict<Compiled> {
@@ -103,6 +106,10 @@ impl Tool for PythonCompile {
         }
         let Some(files) = checked else { return ran.failed(findings) };
         let broken = findings.len() as u64;
+        if files == 0 && ran.ok() {
+            let summary = "not run: there is no Python file".into();
+            return Verdict::Passed(Conclusion { summary, ..Conclusion::default() });
+        }
         let metrics = [ran.metric("syntax.files", files), ran.metric("syntax.errors", broken)];
         if broken > 0 {
             let summary = format!("{broken} of {} do not compile", text::count(files, "file"));
@@ -111,11 +118,8 @@ impl Tool for PythonCompile {
         if !ran.ok() {
             return ran.failed(findings);
         }
-        let summary = match files {
-            0 => "not run: there is no Python file".to_owned(),
-            1 => "1 file compiles".to_owned(),
-            n => format!("{n} files compile"),
-        };
+        let summary =
+            if files == 1 { "1 file compiles".to_owned() } else { format!("{files} files compile") };
         Verdict::Passed(Conclusion::new(summary, Compiled { files }).metrics(metrics))
     }
 }

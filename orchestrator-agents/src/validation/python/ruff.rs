@@ -84,7 +84,10 @@ impl Tool for Ruff {
             // Nothing to look at is no clean result: ruff says so on standard error and exits with 0.
             let none = ran.stderr.lines().find(|line| line.contains("No Python files found"));
             if none.is_some() {
-                return Verdict::passed("not run: there is no Python file", Linted::default());
+                return Verdict::Passed(Conclusion {
+                    summary: "not run: there is no Python file".into(),
+                    ..Conclusion::default()
+                });
             }
             let summary = if errors == 0 { "no findings".to_owned() } else { text::count(errors, "finding") };
             let output = Linted { warnings: 0, errors };

@@ -1,40 +1,16 @@
 //! The agents on a real project: their actions run as real processes, their outputs read.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use orchestrator_core::action::{Action, CommandLine, EnvValue};
 use orchestrator_core::agent::{Agent, Conclusion, Verdict};
-use orchestrator_core::order::{Artifacts, Receipt, Status};
+use orchestrator_core::order::Artifacts;
 use orchestrator_core::testkit::{Kept, task};
 
-use crate::testing::ready;
+use crate::testing::{perform, ready};
 use crate::validation::Check;
 use crate::validation::cargo::{CargoBuild, CargoBuildConfig, CargoTest, CargoTestConfig};
 use crate::validation::python::{PythonCompile, PythonCompileConfig};
 use crate::validation::testing::look;
-
-/// Performs a command as an executor would.
-fn perform(action: &Action, root: &Path, kept: &mut Kept) -> Receipt {
-    let Action::Run(run) = action else { panic!("tools only run commands") };
-    let CommandLine::Argv(argv) = &run.command else { panic!("tools run no shell") };
-    let mut command = Command::new(&argv[0]);
-    command.args(&argv[1..]).current_dir(run.cwd.under(root)).env_remove("CARGO_TARGET_DIR");
-    for (name, value) in &run.env {
-        let EnvValue::Plain(value) = value else { panic!("tools have no secrets of their own") };
-        command.env(name, value);
-    }
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let stdin = run.stdin.as_ref().and_then(|stdin| stdin.bytes()).unwrap_or_default();
-    child.stdin.take().unwrap().write_all(&stdin).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let mut receipt = Receipt::new(Status::Exited(output.status.code().unwrap()));
-    receipt.stdout = Some(kept.keep("stdout", output.stdout));
-    receipt.stderr = Some(kept.keep("stderr", output.stderr));
-    receipt
-}
 
 fn run<A: Agent>(agent: &A, config: A::Config, root: &Path) -> Verdict<A::Output> {
     let look = look(root);
@@ -65,8 +41,8 @@ fn a_real_cargo_project() {
     std::fs::write(root.join("src/main.rs"), main).unwrap();
 
     let args = vec!["--offline".to_owned()];
-    let build = CargoBuildConfig { args: args.clone(), ..CargoBuildConfig::default() };
-    let built = passed(run(&Check(CargoBuild), build, root)).output.unwrap();
+    let config = CargoBuildConfig { args: args.clone(), ..CargoBuildConfig::default() };
+    let built = passed(run(&Check(CargoBuild), config, root)).output.unwrap();
     assert_eq!(built.executables.len(), 1);
     assert_eq!(built.executables[0].path, "target/debug/tiny");
 

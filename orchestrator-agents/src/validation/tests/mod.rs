@@ -2,5 +2,7 @@
 
 mod cargo;
 mod end_to_end;
+mod javascript;
 mod others;
 mod phase;
+mod python;

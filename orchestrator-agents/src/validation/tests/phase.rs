@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use insta::assert_snapshot;
 use orchestrator_core::path::RelPath;
@@ -18,11 +19,11 @@ fn drafted(phase: &dyn Phase, stacks: Vec<Found>, with: &Value) -> String {
     let mut text = String::new();
     for group in groups {
         for task in group.tasks {
-            text += &format!("{} {}: {} {}\n", group.name, task.id, task.agent, task.config());
+            writeln!(text, "{} {}: {} {}", group.name, task.id, task.agent, task.config()).unwrap();
         }
     }
     for note in notes {
-        text += &format!("note: {note}\n");
+        writeln!(text, "note: {note}").unwrap();
     }
     text
 }
@@ -43,7 +44,20 @@ fn drafts_what_the_project_uses() {
         found(Stack::Python, "tools", &[], &["uv", "ruff"]),
         found(Stack::Go, "svc", &[], &[]),
     ];
-    assert_snapshot!(drafted(&BuildValidation, stacks, &json!({"profile": "release"})), @"");
+    assert_snapshot!(drafted(&BuildValidation, stacks, &json!({"profile": "release"})), @r#"
+    cargo fmt: cargo-fmt {"workspace":true}
+    cargo clippy: cargo-clippy {"all_targets":true,"deny_warnings":true,"workspace":true}
+    cargo build: cargo-build {"profile":"release","workspace":true}
+    cargo test: cargo-test {"require_tests":false,"workspace":true}
+    npm-web web-install: npm-install {"cwd":"web","manager":"pnpm"}
+    npm-web web-lint: npm-script {"cwd":"web","effect":"reads","manager":"pnpm","require_tests":false,"script":"lint","tests":false}
+    npm-web web-test: npm-script {"cwd":"web","effect":"reads","manager":"pnpm","require_tests":false,"script":"test","tests":true}
+    python-tools tools-compile: python-compile {"cwd":"tools","python":["uv","run","python3"]}
+    python-tools tools-ruff: ruff {"cwd":"tools","ruff":["uv","run","ruff"]}
+    go-svc svc-vet: go-vet {"cwd":"svc","packages":["./..."],"require_tests":false}
+    go-svc svc-test: go-test {"cwd":"svc","packages":["./..."],"require_tests":false}
+    note: python in tools: pytest is neither configured nor a dependency: no tests are run
+    "#);
 }
 
 #[test]
@@ -60,7 +74,17 @@ fn says_what_is_left_out() {
         Vec::new(),
         &json!({"spec": "a.yaml", "templates": [{"template": "t", "to": "x"}]}),
     );
-    assert_snapshot!(all, @"");
+    assert_snapshot!(all, @r#"
+    note: npm: package.json has no script `lint`, `typecheck`, `build` or `test`
+    note: build and validation: no stack found (Cargo, npm, Python, PHP, Go); name tasks yourself
+    cargo cargo-fmt: cargo-fmt {"workspace":true}
+    cargo cargo-clippy: cargo-clippy {"all_targets":true,"deny_warnings":true,"workspace":true}
+    cargo cargo-build: cargo-build {"profile":"dev","workspace":true}
+    cargo cargo-test: cargo-test {"require_tests":false,"workspace":true}
+    php php-test: phpunit {"phpunit":"vendor/bin/phpunit","require_tests":false}
+    note: code generation: no spec and no templates given (`with: {spec, templates}`)
+    render render: render-templates {"spec":"a.yaml","templates":[{"template":"t","to":"x"}]}
+    "#);
 }
 
 #[test]

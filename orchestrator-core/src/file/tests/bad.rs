@@ -170,6 +170,19 @@ fn what_expands_or_nests_without_end_is_an_error() {
     }
 }
 
+#[test]
+fn duplicates_are_found_among_few_and_many() {
+    for keys in [2, 23, 24, 25, 100] {
+        let once = (0..keys).fold(String::new(), |text, n| text + &format!("x-{n}: 1\n"));
+        let found = problems(&format!("version: 1\nphases: []\n{once}{once}"), Format::Yaml);
+        assert_eq!(found.lines().count(), keys, "{found}");
+        assert!(
+            found.starts_with(&format!("p:{}:1: duplicate key `x-0`; it stands in line 3", keys + 3)),
+            "{found}"
+        );
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
