@@ -1,2 +1,7 @@
-//! orchestrate
-fn main() {}
+//! The `orchestrate` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orchestrator_cli::Cli::standard().run()
+}

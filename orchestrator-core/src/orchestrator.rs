@@ -14,7 +14,6 @@ use crate::effect::Effect;
 use crate::event::{JOURNAL_VERSION, Process, RunStarted};
 use crate::executor::{Executor, Survivor};
 use crate::id::{NameError, RunId, TaskId};
-use crate::job::Assume;
 use crate::lock::{Lock, LockError, Owner};
 use crate::observer::Observer;
 use crate::order::Signal;
@@ -25,7 +24,7 @@ use crate::problem::{Problem, Problems};
 use crate::project::Project;
 use crate::registry::Registry;
 use crate::report::RunRecord;
-use crate::runner::{RunError, Runner};
+use crate::runner::Runner;
 use crate::settings::Settings;
 use crate::state::{ApplyError, RunState, RunStatus};
 use crate::stop::Stop;
@@ -34,6 +33,8 @@ use crate::tree::Tree;
 use crate::watch::{ReadOn, Watch};
 use crate::workspace::Workspace;
 
+pub use crate::job::Assume;
+pub use crate::runner::RunError;
 pub use rollback::{Irreversible, Rollback};
 
 /// Takes a repository through its delivery life.

@@ -53,13 +53,15 @@ impl fmt::Display for Problems {
             if at > 0 {
                 writeln!(f)?;
             }
-            if let Some(file) = &self.file {
+            // What is wrong with a flag is not in the file.
+            let file = self.file.as_ref().filter(|_| !way.starts_with("--"));
+            if let Some(file) = file {
                 write!(f, "{file}:")?;
             }
             if let Some(Place { line, column }) = place {
                 write!(f, "{line}:{column}:")?;
             }
-            if self.file.is_some() || place.is_some() {
+            if file.is_some() || place.is_some() {
                 write!(f, " ")?;
             }
             if !way.is_empty() {
@@ -89,6 +91,9 @@ pub fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item = &'a s
         Some(near) => format!("unknown {kind} `{name}`; did you mean `{near}`?"),
         None => {
             let mut known: Vec<_> = known.into_iter().take(21).collect();
+            if known.is_empty() {
+                return format!("unknown {kind} `{name}`; there are none");
+            }
             let more = if known.len() > 20 { known.pop().map_or("", |_| ", ...") } else { "" };
             format!("unknown {kind} `{name}`; known: {}{more}", known.join(", "))
         }

@@ -1,0 +1,263 @@
+//! Arguments. The only place that knows what the command line looks like.
+
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub(crate) use run::RunArgs;
+
+use crate::exit::Exit;
+
+const ABOUT: &str = "Takes a repository through its delivery: back up, generate, build and validate, merge and release, \
+                     deploy, report";
+
+const EXAMPLES: &str = "\
+Examples:
+  orchestrate                           run the pipeline of this repository; without one, a sensible default
+  orchestrate run --dry-run             show every change as a diff or command, make none
+  orchestrate run --phase 3             one phase; what it needs may have passed in an earlier run
+  orchestrate run --failed              run again what failed in the latest run
+  orchestrate plan                      show the tasks and what they wait for
+  orchestrate status                    where the latest run stands
+  orchestrate resume                    go on after Ctrl-C, a crash or a wait
+  orchestrate rollback --dry-run        show what would undo the latest run
+
+RUN is a run id, a unique beginning or end of one, or `latest`.";
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(name = "orchestrate", version, about = ABOUT)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", Exit::table()))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Where to work; for all commands.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Where")]
+pub(crate) struct Global {
+    /// Work in this folder; the top of its git checkout where a pipeline file lies there
+    #[arg(short = 'C', value_name = "DIR", default_value = ".", global = true, value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+    /// Keep journals, logs and reports here [default: .orchestrate]
+    #[arg(long, value_name = "DIR", global = true, value_hint = ValueHint::DirPath)]
+    pub(crate) state: Option<PathBuf>,
+    /// Pipeline file [default: orchestration.yaml, .yml, .toml or .json]
+    #[arg(long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the pipeline (also without any command)
+    #[command(after_help = run::EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Show the tasks of a run and what they wait for; starts nothing
+    Plan(PlanArgs),
+    /// Check the pipeline file; every problem at once, with its place
+    Validate(ShowArgs),
+    /// Show where a run stands
+    Status(OneArgs),
+    /// List runs, the latest first
+    Runs(ShowArgs),
+    /// Show what the commands of a run printed
+    Logs(LogsArgs),
+    /// Go on with a run that was stopped, waits, or whose process died
+    Resume(ResumeArgs),
+    /// Undo what a run did, from its journal
+    Rollback(RollbackArgs),
+    /// Give a run what it waits for: an approval, an answer
+    Signal(SignalArgs),
+    /// End a run for good
+    Cancel(OneArgs),
+    /// List the agents that pipelines may use
+    Agents(ShowArgs),
+    /// Print the JSON Schema of the pipeline file
+    Schema,
+    /// Write a commented pipeline file for the stack that is found
+    Init(InitArgs),
+    /// Render the reports of a run and say where the page is
+    Report(OneArgs),
+    /// Print completions for a shell
+    #[command(
+        after_help = "Example:\n  orchestrate completions bash > ~/.local/share/bash-completion/completions/orchestrate"
+    )]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How to answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For programs: one JSON value a line on standard output, nothing else
+    Json,
+}
+
+/// How to show a plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// A tree
+    #[default]
+    Human,
+    /// The plan as a run stores it
+    Json,
+    /// Graphviz
+    Dot,
+    /// Mermaid, as GitHub and GitLab draw it
+    Mermaid,
+}
+
+/// A command that shows something.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct ShowArgs {
+    /// How to answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// A command about one run.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct OneArgs {
+    /// Which run [default: the latest]
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+/// `plan`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) select: run::Select,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: PlanFormat,
+}
+
+/// `logs`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct LogsArgs {
+    /// Which run; `latest` for the latest
+    #[arg(default_value = "latest")]
+    pub(crate) run: String,
+    /// Only this task
+    pub(crate) task: Option<String>,
+    /// Go on as long as the run does
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+/// `resume`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(
+    after_help = "Example: a deployment was cut off, and it did go out:\n  orchestrate resume --assume done deploy-production"
+)]
+pub(crate) struct ResumeArgs {
+    /// Which run [default: the latest that is not over]
+    pub(crate) run: Option<String>,
+    /// Say of a task that was cut off while publishing whether it went out: `done` or `not-done`
+    #[arg(long, num_args = 2, value_names = ["done|not-done", "TASK"], action = clap::ArgAction::Append)]
+    pub(crate) assume: Vec<String>,
+    /// Wait where another run holds the checkout
+    #[arg(long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `rollback`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct RollbackArgs {
+    /// Which run [default: the latest that was no dry run]
+    pub(crate) run: Option<String>,
+    /// Show what would be undone; change nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Wait where another run holds the checkout
+    #[arg(long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `signal`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Example:\n  orchestrate signal latest approve --payload '{\"by\": \"Ada\"}'")]
+pub(crate) struct SignalArgs {
+    /// Which run; `latest` for the latest
+    pub(crate) run: String,
+    /// Name of the signal, as `status` shows it
+    pub(crate) name: String,
+    /// What it brings
+    #[arg(long, value_name = "JSON")]
+    pub(crate) payload: Option<String>,
+}
+
+/// `init`.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct InitArgs {
+    /// Replace a pipeline file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// What of a run is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Output {
+    /// How to answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Show what commands print
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// Show failures and the last line only
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+impl Args {
+    /// Whether programs read the answer, and so the errors.
+    pub(crate) fn is_json(&self) -> bool {
+        match &self.command {
+            None => self.run.output.format == Format::Json,
+            Some(Command::Run(args)) => args.output.format == Format::Json,
+            Some(Command::Resume(args)) => args.output.format == Format::Json,
+            Some(Command::Rollback(args)) => args.output.format == Format::Json,
+            Some(Command::Plan(args)) => args.format == PlanFormat::Json,
+            Some(Command::Status(args) | Command::Cancel(args) | Command::Report(args)) => {
+                args.show.format == Format::Json
+            }
+            Some(Command::Validate(args) | Command::Runs(args) | Command::Agents(args)) => {
+                args.format == Format::Json
+            }
+            Some(
+                Command::Logs(_)
+                | Command::Signal(_)
+                | Command::Schema
+                | Command::Init(_)
+                | Command::Completions { .. },
+            ) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "args/tests.rs"]
+mod tests;

@@ -1,0 +1,131 @@
+//! Arguments of `run`.
+
+use clap::{Args, ValueEnum};
+use orchestrator_core::effect::Effect;
+use orchestrator_core::planner::Selector;
+use serde_json::{Map, Value};
+
+use super::Output;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  orchestrate run --phase 1,3           phases by number or name
+  orchestrate run --skip deployment     everything else
+  orchestrate run --task image          a task and all that it needs
+  orchestrate run --tag quick --jobs 2  tasks with a tag, two at a time
+  orchestrate run --ceiling publishes   also push, deploy, notify
+  orchestrate run --failed 3f9a         what failed in the run that ends in 3f9a, and what waited for it
+  orchestrate run --format json | jq    one event a line";
+
+/// `run`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) how: How,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Which tasks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Which tasks")]
+pub(crate) struct Select {
+    /// Only these phases, by number or name
+    #[arg(long, value_name = "N|NAME", value_delimiter = ',')]
+    pub(crate) phase: Vec<String>,
+    /// All but these phases
+    #[arg(long, value_name = "N|NAME", value_delimiter = ',')]
+    pub(crate) skip: Vec<String>,
+    /// Only these groups, as GROUP or PHASE/GROUP
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) group: Vec<String>,
+    /// Only these tasks and what they need
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) task: Vec<String>,
+    /// Only tasks with one of these tags
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tag: Vec<String>,
+    /// What failed in a run, and what waited for it [default: the latest that was no dry run]
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest",
+          conflicts_with_all = ["phase", "skip", "group", "task", "tag"])]
+    pub(crate) failed: Option<String>,
+    /// One task at a time
+    #[arg(long)]
+    pub(crate) sequential: bool,
+}
+
+/// How they run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "How they run")]
+pub(crate) struct How {
+    /// Change nothing: show every change as a diff or command
+    #[arg(long, short = 'n', conflicts_with = "ceiling")]
+    pub(crate) dry_run: bool,
+    /// How far the run may reach [default: the settings', or writes]
+    #[arg(long, value_enum)]
+    pub(crate) ceiling: Option<Ceiling>,
+    /// The most tasks at once [default: the settings', or the number of processors]
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<u32>,
+    /// Wait where another run holds the checkout
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Do not ask before the default pipeline is run
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// How far a run may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ceiling {
+    /// Look only; the same as --dry-run
+    Reads,
+    /// Checkout, local refs, state and backups
+    Writes,
+    /// Remotes, messages, services that stay
+    Publishes,
+}
+
+impl From<Ceiling> for Effect {
+    fn from(ceiling: Ceiling) -> Self {
+        match ceiling {
+            Ceiling::Reads => Self::Reads,
+            Ceiling::Writes => Self::Writes,
+            Ceiling::Publishes => Self::Publishes,
+        }
+    }
+}
+
+impl Select {
+    /// The same for the library.
+    pub(crate) fn selector(&self) -> Selector {
+        let Self { phase, skip, group, task, tag, failed, sequential } = self.clone();
+        Selector {
+            phases: phase,
+            skip,
+            groups: group,
+            tasks: task,
+            tags: tag,
+            carry: failed.is_some(),
+            sequential,
+        }
+    }
+}
+
+impl How {
+    /// The settings that flags set.
+    pub(crate) fn settings(&self) -> Value {
+        let mut flags = Map::new();
+        if let Some(jobs) = self.jobs {
+            flags.insert("jobs".into(), jobs.into());
+        }
+        if self.dry_run {
+            flags.insert("ceiling".into(), Effect::Reads.as_str().into());
+        } else if let Some(ceiling) = self.ceiling {
+            flags.insert("ceiling".into(), Effect::from(ceiling).as_str().into());
+        }
+        Value::Object(flags)
+    }
+}

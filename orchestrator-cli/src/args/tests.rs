@@ -1,0 +1,66 @@
+use clap::{CommandFactory, Parser};
+
+use super::*;
+
+fn parse(line: &str) -> Result<Args, clap::Error> {
+    Args::try_parse_from(line.split_whitespace())
+}
+
+#[test]
+fn the_definition_holds() {
+    Args::command().debug_assert();
+}
+
+#[test]
+fn run_is_the_default() {
+    let args = parse("orchestrate --dry-run --phase 1,3 --phase deployment -C sub --format json").unwrap();
+    assert!(args.command.is_none() && args.run.how.dry_run && args.is_json());
+    assert_eq!(args.run.select.phase, ["1", "3", "deployment"]);
+    assert_eq!(args.global.dir, PathBuf::from("sub"));
+    assert_eq!(args.run.how.settings(), serde_json::json!({ "ceiling": "reads" }));
+    let Some(Command::Run(run)) = parse("orchestrate run --jobs 2 --failed").unwrap().command else {
+        panic!("`run` is a command")
+    };
+    assert_eq!(run.select.failed.as_deref(), Some("latest"));
+    assert_eq!(run.how.settings(), serde_json::json!({ "jobs": 2 }));
+}
+
+#[test]
+fn where_to_work_may_stand_before_and_after() {
+    for line in ["orchestrate -C x status 12ab", "orchestrate status 12ab -C x"] {
+        let args = parse(line).unwrap();
+        assert_eq!(args.global.dir, PathBuf::from("x"));
+        assert!(
+            matches!(args.command, Some(Command::Status(OneArgs { run: Some(run), .. })) if run == "12ab")
+        );
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    for line in [
+        "orchestrate run --dry-run --ceiling publishes",
+        "orchestrate run --quiet --verbose",
+        "orchestrate run --failed --phase 1",
+        "orchestrate run --jobs many",
+        "orchestrate resume --assume done",
+        "orchestrate nonsense",
+    ] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn assumptions_come_in_pairs() {
+    let args = parse("orchestrate resume --assume done a --assume not-done b").unwrap();
+    let Some(Command::Resume(resume)) = args.command else { panic!("`resume` is a command") };
+    assert_eq!((resume.run, resume.assume.len()), (None, 4));
+}
+
+#[test]
+fn help_teaches() {
+    let help = Args::command().render_long_help().to_string();
+    for part in ["orchestrate run --dry-run", "Exit codes:", "130  interrupted", "Which tasks:"] {
+        assert!(help.contains(part), "{part} is missing in\n{help}");
+    }
+}

@@ -1,0 +1,57 @@
+//! One file a command: arguments in, an exit code out.
+
+mod agents;
+mod ask;
+mod cancel;
+mod completions;
+mod drive;
+mod init;
+mod logs;
+mod plan;
+mod report;
+mod resume;
+mod rollback;
+mod run;
+mod runs;
+mod signal;
+mod status;
+mod tree;
+mod validate;
+
+use orchestrator_core::registry::Registry;
+
+use crate::args::{Args, Command, Global, RunArgs};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::front::{Front, block_on};
+
+/// Does what was typed.
+pub(crate) fn perform(args: Args, registry: Registry) -> Result<Exit, CliError> {
+    let Args { global, run, command } = args;
+    let Some(command) = command else { return block_on(run::run(Front::open(&global, registry)?, run)) };
+    if run != RunArgs::default() {
+        return Err(CliError::usage("flags of `run` belong behind the command: `orchestrate run --dry-run`"));
+    }
+    dispatch(command, &global, registry)
+}
+
+fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exit, CliError> {
+    let front = || Front::open(global, registry.clone());
+    match command {
+        Command::Run(args) => block_on(run::run(front()?, *args)),
+        Command::Plan(args) => block_on(plan::plan(front()?, args)),
+        Command::Validate(args) => validate::validate(&front()?, args),
+        Command::Status(args) => block_on(status::status(front()?, args)),
+        Command::Runs(args) => block_on(runs::runs(front()?, args)),
+        Command::Logs(args) => block_on(logs::logs(front()?, args)),
+        Command::Resume(args) => block_on(resume::resume(front()?, args)),
+        Command::Rollback(args) => block_on(rollback::rollback(front()?, args)),
+        Command::Signal(args) => block_on(signal::signal(front()?, args)),
+        Command::Cancel(args) => block_on(cancel::cancel(front()?, args)),
+        Command::Report(args) => block_on(report::report(front()?, args)),
+        Command::Agents(args) => agents::agents(&registry, args),
+        Command::Schema => agents::schema(&registry),
+        Command::Init(args) => init::init(&front()?, args),
+        Command::Completions { shell } => completions::completions(shell),
+    }
+}

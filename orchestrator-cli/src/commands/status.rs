@@ -1,0 +1,82 @@
+//! `status`: where a run stands, from its journal.
+
+use std::fmt::Write as _;
+
+use orchestrator_core::plan::TaskIx;
+use orchestrator_core::report::RunRecord;
+use orchestrator_core::state::{RunState, RunStatus, Stage};
+use serde_json::{Value, json};
+
+use crate::args::{Format, OneArgs};
+use crate::console::{Paint, Shown, Volume, end, heading, phase, wait};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::front::Front;
+use crate::json;
+use crate::out::say;
+use crate::runs::{self, Latest};
+
+pub(super) async fn status(front: Front, args: OneArgs) -> Result<Exit, CliError> {
+    let orchestrator = front.look()?;
+    let run = runs::find(&orchestrator, args.run.as_deref(), Latest::Any).await?;
+    let record = orchestrator.status(&run).await?;
+    let live = orchestrator.is_live(&run);
+    match args.show.format {
+        Format::Human => say(&human(&front, &record, live, Paint::stdout())),
+        Format::Json => {
+            let mut result = json::result(&record, Exit::of(&record), None);
+            result["live"] = live.into();
+            result["of"] = tasks(&record.state);
+            say(&json::answer(&result));
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+fn human(front: &Front, record: &RunRecord, live: bool, paint: Paint) -> String {
+    let state = &record.state;
+    let mut text = heading(state, false, paint);
+    for at in 0..state.plan().phases().len() {
+        text.push_str(&phase(state, at, Shown::Begun, paint));
+    }
+    for (ix, task) in waiting(state) {
+        if let Some((what, _)) = state.task(ix).waits() {
+            let _ = write!(text, "\n{}", wait(task, what, &record.run, paint));
+        }
+    }
+    let here = &front.here;
+    let page = here.layout.reports(&record.run).join("index.html");
+    let page = page.is_file().then_some(page);
+    text.push_str(&end(record, &here.root, &here.layout, page.as_deref(), Volume::Normal, paint));
+    if matches!(state.status(), RunStatus::Running | RunStatus::New) && !live {
+        let run = &record.run;
+        let _ = writeln!(text, "Its process died. Go on with: orchestrate resume {run}");
+    }
+    text
+}
+
+fn waiting(state: &RunState) -> impl Iterator<Item = (TaskIx, &orchestrator_core::id::TaskId)> {
+    let tasks = state.plan().tasks().iter().enumerate().map(|(at, task)| (TaskIx(at as u32), &task.id));
+    tasks.filter(|(ix, _)| state.task(*ix).waits().is_some())
+}
+
+fn tasks(state: &RunState) -> Value {
+    let tasks = state.tasks().iter().zip(state.plan().tasks());
+    tasks
+        .map(|(task, planned)| {
+            let stage = match task.stage {
+                Stage::Pending => "pending",
+                Stage::Running if task.waits().is_some() => "waiting",
+                Stage::Running => "running",
+                Stage::Retrying(_) => "retrying",
+                Stage::Ended(outcome) => outcome.as_str(),
+            };
+            let summary = task.end.as_ref().and_then(|end| end.conclusion.as_ref());
+            json!({
+                "id": planned.id, "agent": planned.agent, "stage": stage, "reason": task.reason(),
+                "attempt": task.attempt, "started": task.started, "ended": task.ended,
+                "summary": summary.map(|conclusion| &conclusion.summary),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,70 @@
+//! What a run withheld: the very actions of a real run, edits as diffs.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use orchestrator_core::action::{Action, Remove, Write};
+use orchestrator_core::layout::Layout;
+use orchestrator_core::outcome::Outcome;
+use orchestrator_core::report::RunRecord;
+
+use super::diff::Overlay;
+use super::paint::Paint;
+use super::text::{clean, plural};
+
+/// Each withheld action, then what was put off and why.
+pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Paint) -> String {
+    let (withheld, plan) = (record.withheld(), record.plan());
+    let mut overlay = Overlay::new(root.to_owned(), layout, &record.run);
+    let mut text = String::new();
+    let mut phase = None;
+    for (ix, actions) in withheld.tasks() {
+        let at = plan.phase_ix(ix);
+        if phase.replace(at) != Some(at) {
+            let _ = writeln!(text, "\n{}", paint.bold(&clean(&plan.phases()[at].title)));
+        }
+        let _ = writeln!(text, "  {}", plan.task(ix).id);
+        for action in actions {
+            let _ = writeln!(text, "    {} {}", paint.warn("~"), clean(&action.to_string()));
+            let diff = match action {
+                Action::Write(Write { path, content, .. }) => overlay.edit(path, Some(content), paint),
+                Action::Remove(Remove { path, .. }) => overlay.edit(path, None, paint),
+                Action::Run(_) | Action::Call(_) | Action::Await(_) => String::new(),
+            };
+            for line in diff.lines() {
+                let _ = writeln!(text, "      {line}");
+            }
+        }
+    }
+    let deferred: Vec<String> = withheld
+        .deferred()
+        .map(|ix| {
+            let task = plan.task(ix);
+            let before = task.takes.iter().chain(&task.needs).chain(&task.follows);
+            let is_off = |outcome| matches!(outcome, Some(Outcome::Withheld | Outcome::Deferred));
+            let held = before
+                .filter(|id| plan.find(id).is_some_and(|ix| is_off(record.state.task(ix).outcome())))
+                .map(ToString::to_string);
+            let held: std::collections::BTreeSet<String> = held.collect();
+            let held = held.into_iter().collect::<Vec<_>>().join(", ");
+            let why = if held.is_empty() { "something withheld before it".to_owned() } else { held };
+            format!("  {}: needs the result of {why}", task.id)
+        })
+        .collect();
+    if !deferred.is_empty() {
+        let _ =
+            writeln!(text, "\n{}\n{}", paint.bold("Known only once the above is done"), deferred.join("\n"));
+    }
+    text
+}
+
+/// "3 changes pending, 2 tasks known after them; nothing was changed".
+pub(super) fn sentence(record: &RunRecord) -> String {
+    let withheld = record.withheld();
+    let changes: usize = withheld.tasks().map(|(_, actions)| actions.len()).sum();
+    let after = match withheld.deferred().count() {
+        0 => String::new(),
+        deferred => format!(", {} known after them", plural(deferred, "task")),
+    };
+    format!("{} pending{after}; nothing was changed", plural(changes, "change"))
+}

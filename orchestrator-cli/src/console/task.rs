@@ -1,0 +1,80 @@
+//! A task on a line.
+
+use orchestrator_core::action::Await;
+use orchestrator_core::id::{RunId, TaskId};
+use orchestrator_core::outcome::{Outcome, Reason};
+use orchestrator_core::plan::{PlannedTask, TaskIx};
+use orchestrator_core::state::{RunState, Stage, TaskState};
+
+use super::paint::Paint;
+use super::text::{clean, plural};
+
+/// The line of a task: a sign and what is known of it.
+pub(crate) fn line(state: &RunState, ix: TaskIx, paint: Paint) -> String {
+    let (planned, task) = (state.plan().task(ix), state.task(ix));
+    let id = &planned.id;
+    match task.stage {
+        Stage::Pending => paint.dim(&format!("· {id}")),
+        Stage::Running if task.waits().is_some() => format!("{} {id}: waiting", paint.warn("…")),
+        Stage::Running => format!("{} {id}: not finished", paint.warn("…")),
+        Stage::Retrying(_) => format!("{} {id}: to be tried again", paint.warn("…")),
+        Stage::Ended(outcome) => ended(planned, task, outcome, paint),
+    }
+}
+
+fn ended(planned: &PlannedTask, task: &TaskState, outcome: Outcome, paint: Paint) -> String {
+    let id = &planned.id;
+    let reason = task.reason().map_or_else(|| outcome.to_string(), |reason| reason.to_string());
+    match outcome {
+        Outcome::Passed => match task.end.as_ref().and_then(|end| end.from_run.as_ref()) {
+            Some(run) => format!("{} {id}: passed in run {run}", paint.good("✓")),
+            None => format!("{} {}", paint.good("✓"), said(planned, task)),
+        },
+        Outcome::Cached => format!("{} {} {}", paint.good("✓"), said(planned, task), paint.dim("(cached)")),
+        Outcome::Failed => {
+            let text = summary(task).or_else(|| {
+                let failure = task.end.as_ref()?.failure.as_ref()?;
+                Some(clean(&failure.message))
+            });
+            let text = text.unwrap_or_else(|| "failed".to_owned());
+            let goes_on = if planned.continue_on_error { " (goes on all the same)" } else { "" };
+            format!("{} {id}: {text}{goes_on}", paint.bad("✗"))
+        }
+        Outcome::Skipped | Outcome::Cancelled => paint.dim(&format!("– {id}: {reason}")),
+        Outcome::Withheld => {
+            let what = plural(task.unperformed().len(), "change");
+            format!("{} {id}: {what} withheld", paint.warn("…"))
+        }
+        Outcome::Deferred => format!("{} {id}: known once what it needs is done", paint.warn("…")),
+        Outcome::Waiting => format!("{} {id}: waiting", paint.warn("…")),
+    }
+}
+
+fn summary(task: &TaskState) -> Option<String> {
+    let conclusion = task.end.as_ref()?.conclusion.as_ref()?;
+    (!conclusion.summary.is_empty()).then(|| clean(&conclusion.summary).replace('\n', " "))
+}
+
+/// What the agent said, or else what the task is for, or else its id.
+fn said(planned: &PlannedTask, task: &TaskState) -> String {
+    let said = summary(task).or_else(|| planned.description.as_deref().map(clean));
+    said.unwrap_or_else(|| planned.id.to_string())
+}
+
+/// What a task waits for, and how to give it.
+pub(crate) fn wait(task: &TaskId, wait: &Await, run: &RunId, paint: Paint) -> String {
+    let Await { signal, seconds, message } = wait;
+    let mut text = format!("{} {task} waits: {}", paint.warn("…"), clean(message));
+    if let Some(seconds) = seconds {
+        text.push_str(&format!(" (at most {seconds} s)"));
+    }
+    if let Some(signal) = signal {
+        text.push_str(&format!("\n    give it with: orchestrate signal {run} {signal}"));
+    }
+    text
+}
+
+/// Whether a reason says that the user did not want it.
+pub(super) fn left_out(task: &TaskState) -> bool {
+    task.outcome() == Some(Outcome::Skipped) && task.reason() == Some(Reason::Manual)
+}

@@ -1,0 +1,125 @@
+//! The front door to the library: what every command that looks at pipelines or runs starts with.
+
+use std::future::Future;
+use std::time::Duration;
+
+use orchestrator_core::file;
+use orchestrator_core::local::Local;
+use orchestrator_core::orchestrator::Orchestrator;
+use orchestrator_core::pipeline::{PhaseSpec, Pipeline};
+use orchestrator_core::project::Project;
+use orchestrator_core::registry::Registry;
+use orchestrator_core::settings::Settings;
+use orchestrator_core::store::JsonlStore;
+use serde_json::Value;
+
+use crate::args::Global;
+use crate::error::CliError;
+use crate::here::{Here, shown};
+use crate::secrets::EnvSecrets;
+
+/// The order of the standard phases.
+const PHASES: [&str; 6] =
+    ["restart_backup", "code_generation", "build_validation", "merge_integration", "deployment", "reports"];
+
+/// Where the command works, and with which agents.
+#[derive(Clone)]
+pub(crate) struct Front {
+    pub(crate) here: Here,
+    pub(crate) registry: Registry,
+}
+
+impl Front {
+    pub(crate) fn open(global: &Global, registry: Registry) -> Result<Self, CliError> {
+        Ok(Self { here: Here::find(global)?, registry })
+    }
+
+    /// The pipeline of the file, or else a default for the project.
+    pub(crate) fn pipeline(&self) -> Result<Pipeline, CliError> {
+        match &self.here.file {
+            Some(file) => Ok(Pipeline::from_file(shown(file))?),
+            None => self.default_pipeline(),
+        }
+    }
+
+    /// The standard phases, for a project whose stack is known.
+    fn default_pipeline(&self) -> Result<Pipeline, CliError> {
+        let root = self.here.root.display();
+        let project = self.project()?;
+        if project.stacks.is_empty() {
+            let git = if project.git.is_some() { "" } else { ", and it is no git repository" };
+            return Err(CliError::usage(format!(
+                "there is no pipeline file in `{root}`, and no Cargo, npm, Python, PHP or Go project was found there{git}; \
+                 go to the folder of a project, or write a pipeline with `orchestrate init`"
+            )));
+        }
+        let mut pipeline = Pipeline::new(project.name);
+        for name in PHASES {
+            if let Some(name) = self.registry.phases().keys().find(|known| known.as_str() == name) {
+                let mut phase = PhaseSpec::new(name.clone());
+                phase.uses = Some("standard".into());
+                pipeline = pipeline.phase(phase);
+            }
+        }
+        Ok(pipeline)
+    }
+
+    /// What is known of the project by looking.
+    pub(crate) fn project(&self) -> Result<Project, CliError> {
+        orchestrator_core::detect::detect(&self.here.root)
+            .map_err(|error| CliError::io("the project could not be looked at", std::io::Error::other(error)))
+    }
+
+    /// The settings: defaults, the pipeline's, the environment's, the flags'.
+    pub(crate) fn settings(&self, pipeline: &Value, flags: &Value) -> Result<Settings, CliError> {
+        let text = |os: std::ffi::OsString| os.into_string().ok();
+        let env: Vec<(String, String)> =
+            std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
+        let settings = Settings::layered(pipeline, &env, flags)?;
+        crate::log::start(&settings.log_level);
+        Ok(settings)
+    }
+
+    /// The library, with the local executor and the journals of the state folder.
+    pub(crate) fn orchestrator(&self, grace: Duration) -> Result<Orchestrator, CliError> {
+        let state = self.here.layout.state();
+        let command: Vec<String> = std::env::args().collect();
+        let store = JsonlStore::open(state)?.command(command.join(" "));
+        let local = Local::new(&self.here.root)
+            .state(state)
+            .environment_of(std::env::vars_os())
+            .secrets(EnvSecrets)
+            .grace(grace);
+        Ok(Orchestrator::new(local, store).agents(self.registry.clone()))
+    }
+
+    /// The library for commands that look at runs.
+    pub(crate) fn look(&self) -> Result<Orchestrator, CliError> {
+        crate::log::start("warn");
+        self.orchestrator(Duration::from_secs(5))
+    }
+
+    /// The JSON Schema of the pipeline file, with the agents that are known.
+    pub(crate) fn schema(registry: &Registry) -> Value {
+        file::schema(Some(registry))
+    }
+}
+
+/// How long a stopped command gets.
+pub(crate) fn grace(settings: &Settings) -> Duration {
+    Duration::try_from_secs_f64(settings.grace).unwrap_or(Duration::from_secs(5))
+}
+
+/// Runs a future to its end on a runtime of its own.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::io("the runtime could not be started", source))?;
+    let result = runtime.block_on(future);
+    // What still blocks, such as a read that never ends, must not keep the program from ending.
+    runtime.shutdown_background();
+    result
+}

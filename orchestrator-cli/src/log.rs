@@ -1,0 +1,16 @@
+//! Developers' logs: to standard error, never to standard output.
+
+use tracing_subscriber::filter::LevelFilter;
+
+/// Starts them at a level: off, error, warn, info, debug, trace. A second call changes nothing.
+pub(crate) fn start(level: &str) {
+    let level = level.parse().unwrap_or(LevelFilter::WARN);
+    let logs = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(crate::console::Paint::stderr().is_on())
+        .with_target(level >= LevelFilter::DEBUG)
+        .without_time()
+        .with_max_level(level);
+    // Someone who set one up before, as tests do, keeps it.
+    let _ = logs.try_init();
+}
