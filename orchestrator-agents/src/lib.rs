@@ -4,6 +4,7 @@
 //! `ops` modules, and only those touch the world.
 
 pub mod backup;
+pub mod merge;
 
 mod ops;
 #[cfg(test)]
@@ -22,4 +23,10 @@ pub fn standard() -> Registry {
         .agent(backup::RollbackScript)
         .agent(backup::ClearCaches)
         .phase(backup::RestartBackup)
+        .agent(merge::MergeBranch)
+        .agent(merge::Version)
+        .agent(merge::Changelog)
+        .agent(merge::Tag)
+        .agent(merge::Push)
+        .phase(merge::MergeIntegration)
 }

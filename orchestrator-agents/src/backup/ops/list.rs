@@ -127,14 +127,12 @@ impl Listing {
                 Err(_) => break,
             };
         }
-        match here.root.join(path).symlink_metadata() {
-            Ok(_) => self.one(here, &here.root, path, leave_out),
-            Err(_) => {
-                let why = "named to be included, but not there".to_owned();
-                self.unsettled.push(Unsettled { path: path.into(), why });
-                Ok(())
-            }
+        if here.root.join(path).symlink_metadata().is_ok() {
+            return self.one(here, &here.root, path, leave_out);
         }
+        let why = "named to be included, but not there".to_owned();
+        self.unsettled.push(Unsettled { path: path.into(), why });
+        Ok(())
     }
 
     fn vanished(&mut self, path: &Path) {

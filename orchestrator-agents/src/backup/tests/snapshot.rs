@@ -24,8 +24,8 @@ async fn everything_comes_back() {
     let made = backup_with(&rig, &[".env", "ignored/cache.bin"]).await.unwrap();
     assert_eq!(made.snapshot.as_str(), "backups/2026-11-20-234433");
     assert!(made.refs && made.unsettled.is_empty() && made.bytes > 0, "{made:?}");
-    let mode = fs::metadata(rig.root.join("backups/2026-11-20-234433")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    let folder = fs::metadata(rig.root.join("backups/2026-11-20-234433")).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
     let manifest = manifest(&rig, &made);
     let names = names(&manifest);
     for there in ["untracked.txt", ".env", "ignored/cache.bin", "empty/below", "latin-\\xe9\\xff", "-rf"] {
