@@ -1,5 +1,6 @@
 //! The backup phase on real trees and repositories.
 
+mod agents;
 mod caches;
 mod damage;
 mod script;

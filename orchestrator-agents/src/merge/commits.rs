@@ -69,9 +69,9 @@ mod tests {
     use super::*;
 
     fn changes(messages: &[&str]) -> Vec<Change> {
-        parse_log(
-            &messages.iter().map(|message| format!("abc\x1fAda\x1f{message}\x1e\n")).collect::<String>(),
-        )
+        let log: Vec<String> =
+            messages.iter().map(|message| format!("abc\x1fAda\x1f{message}\x1e\n")).collect();
+        parse_log(&log.concat())
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub(super) fn working_tree(
 ) -> Result<Listing, BoxError> {
     let mut leave_out = LeftOut::from([".git".into(), ".orchestrate".into(), to.as_str().into()]);
     leave_out.extend(here.state_below_root().map(Path::to_path_buf));
+    if include.iter().any(RelPath::is_root) {
+        return Err("the root cannot be included: name the ignored paths in it".into());
+    }
     for path in include {
         let path = Path::new(path.as_str());
         if let Some(other) = leave_out.iter().find(|other| path.starts_with(other) || other.starts_with(path))

@@ -14,7 +14,8 @@ use orchestrator_core::path::RelPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{read, write_synced};
+use super::made::read;
+use super::snapshot::write_synced;
 use super::{bundle, restore};
 use crate::backup::manifest::{Manifest, What};
 use crate::ops::git::Git;

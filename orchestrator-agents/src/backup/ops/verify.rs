@@ -13,7 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::archive::digest;
-use super::snapshot::{MANIFEST, MANIFEST_DIGEST, read, write_synced};
+use super::made::{MANIFEST, MANIFEST_DIGEST, read};
+use super::snapshot::write_synced;
 use super::{bundle, restore, script};
 use crate::backup::manifest::{Manifest, Stored, What};
 use crate::ops::here::{Here, blocking};

@@ -90,5 +90,5 @@ async fn a_remote_that_hangs_is_left_on_request() {
     let start = Instant::now();
     let error = rig.call(PushRelease, release()).await.unwrap_err().to_string();
     assert!(error.contains("stopped"), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(120), "it did not wait for the remote");
+    assert!(start.elapsed() < Duration::from_mins(2), "it did not wait for the remote");
 }

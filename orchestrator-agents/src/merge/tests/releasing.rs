@@ -30,7 +30,7 @@ async fn version(rig: &Rig, including: &[&str]) -> VersionFound {
 
 fn config(bump: bool, including: &[&str]) -> ChangelogConfig {
     let including = including.iter().map(|branch| (*branch).to_owned()).collect();
-    ChangelogConfig { bump, including, ..ChangelogConfig::of("0.2.0".to_owned()) }
+    ChangelogConfig { including, bump, ..ChangelogConfig::of("0.2.0".to_owned()) }
 }
 
 async fn planned(rig: &Rig, config: ChangelogConfig) -> Option<ReleaseInput> {
