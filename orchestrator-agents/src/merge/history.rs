@@ -7,7 +7,6 @@ use orchestrator_core::workspace::Workspace;
 use semver::Version;
 
 use super::commits::{Change, parse_log};
-use crate::ops::git::Git;
 
 /// Reads by git. A plan reads through its workspace, an operation by itself.
 pub(crate) trait ReadGit: Sync {
@@ -18,12 +17,6 @@ pub(crate) trait ReadGit: Sync {
 impl ReadGit for Workspace {
     fn read(&self, args: &[&str]) -> Result<String, BoxError> {
         Ok(self.git(args)?)
-    }
-}
-
-impl ReadGit for Git<'_> {
-    fn read(&self, args: &[&str]) -> Result<String, BoxError> {
-        Ok(self.text(args)?)
     }
 }
 

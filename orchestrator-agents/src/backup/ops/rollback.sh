@@ -145,9 +145,22 @@ ref_changes() {
     if [ "$now" != "$committed" ] && [ "$now" != "$was" ]; then
         say "create refs/before-rollback/$n/files $(commit "$now" ${present:+-p "$present"})"
     fi
+    current=$(at symbolic-ref -q HEAD || :)
+    elsewhere="$(at worktree list --porcelain)
+"
     printf '%s\n' "$refs" | while read -r object ref; do
-        if [ "$ref" = HEAD ] || at symbolic-ref -q "$ref" >/dev/null; then continue; fi
+        case $ref in refs/*) ;; *) continue ;; esac
+        if at symbolic-ref -q "$ref" >/dev/null; then continue; fi
         old=$(at rev-parse -q --verify "$ref" || :)
+        case $elsewhere in
+        *"branch $ref
+"*)
+            if [ "$ref" != "$current" ]; then
+                [ "$old" = "$object" ] || say "left alone: $ref is checked out in another worktree" >&2
+                continue
+            fi
+            ;;
+        esac
         if [ -z "$old" ]; then
             say "create $ref $object"
         elif [ "$old" != "$object" ]; then

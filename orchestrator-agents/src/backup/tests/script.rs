@@ -120,6 +120,29 @@ async fn without_git_it_only_fills_what_is_empty() {
 }
 
 #[tokio::test]
+async fn other_worktrees_are_left_alone() {
+    let mut rig = Rig::new();
+    let other = rig.home.join("other");
+    rig.git(&["worktree", "add", "-q", "-b", "feature", other.to_str().unwrap()]);
+    let main = std::mem::replace(&mut rig.root, other);
+    rig.write("a.txt", "a\n");
+    let made = backup(&rig).await.unwrap();
+    verify(&rig, &made).await.unwrap();
+    script(&rig, &made).await.unwrap();
+    rig.commit("feat: a");
+    let theirs = {
+        rig.git_at(&main, &["commit", "-q", "--allow-empty", "-m", "feat: theirs"]);
+        rig.git_at(&main, &["rev-parse", "main"])
+    };
+    let output = rollback(&rig, &made, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("left alone: refs/heads/main"), "{}", said(&output));
+    assert_eq!(rig.git(&["status", "--porcelain"]), "?? a.txt");
+    assert_eq!(rig.git(&["rev-parse", "main"]), theirs);
+    assert_eq!(rig.git(&["rev-parse", "feature~0"]), made.head.unwrap());
+}
+
+#[tokio::test]
 async fn a_project_in_a_folder_of_a_repository_comes_back() {
     let mut rig = Rig::new();
     rig.write("sub/a.txt", "a\n");

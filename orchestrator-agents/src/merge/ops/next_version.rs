@@ -15,6 +15,12 @@ use crate::merge::manifests;
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
 
+impl ReadGit for Git<'_> {
+    fn read(&self, args: &[&str]) -> Result<String, BoxError> {
+        Ok(self.text(args)?)
+    }
+}
+
 /// Finds the next version from conventional commits since the last release.
 #[derive(Debug, Clone, Copy)]
 pub struct NextVersion;
