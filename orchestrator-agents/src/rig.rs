@@ -20,7 +20,7 @@ pub(crate) struct Rig {
     pub(crate) root: PathBuf,
     pub(crate) home: PathBuf,
     pub(crate) stop: Stop,
-    progress: ProgressSink,
+    pub(crate) progress: ProgressSink,
     env: Vec<(OsString, OsString)>,
     secrets: BTreeMap<String, String>,
 }
