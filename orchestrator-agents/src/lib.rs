@@ -1,32 +1,72 @@
-//! The agents, operations and phases that `orchestrate` ships: one folder per phase of delivery, one file per agent.
-//!
-//! Agents return data and touch nothing; what they want done is an action. The operations that actions call are in the
-//! `ops` modules, and only those touch the world.
+//! The agents and phases that orchestrate ships: one folder per phase of delivery, one file per agent. Agents return
+//! data; only operations, each in an `ops` module beside the agents that call them, touch the world.
 
 pub mod backup;
+pub mod codegen;
+pub mod command;
+pub mod deployment;
+mod ended;
 pub mod merge;
-
 mod ops;
 #[cfg(test)]
 mod rig;
 mod said;
+#[cfg(test)]
+mod testing;
+pub mod validation;
 
 use orchestrator_core::registry::Registry;
 
-/// Every agent and phase of this crate.
-#[must_use]
+use codegen::phase::CodeGeneration;
+use validation::Check;
+use validation::phase::BuildValidation;
+
+/// Everything in this crate, under the names that pipelines use.
 pub fn standard() -> Registry {
     Registry::new()
+        .agent(command::Command)
         .agent(backup::CheckDisk)
         .agent(backup::Backup)
         .agent(backup::VerifyBackup)
         .agent(backup::RollbackScript)
         .agent(backup::ClearCaches)
         .phase(backup::RestartBackup)
+        .agent(codegen::RenderTemplates)
+        .phase(CodeGeneration)
+        .agent(Check(validation::cargo::CargoFmt))
+        .agent(Check(validation::cargo::CargoClippy))
+        .agent(Check(validation::cargo::CargoBuild))
+        .agent(Check(validation::cargo::CargoTest))
+        .agent(validation::npm::NpmInstall)
+        .agent(Check(validation::npm::NpmScript))
+        .agent(Check(validation::python::Pytest))
+        .agent(Check(validation::python::PythonCompile))
+        .agent(Check(validation::python::Ruff))
+        .agent(Check(validation::go::GoVet))
+        .agent(Check(validation::go::GoTest))
+        .agent(Check(validation::php::ComposerScript))
+        .agent(Check(validation::php::Phpunit))
+        .phase(BuildValidation)
         .agent(merge::MergeBranch)
         .agent(merge::Version)
         .agent(merge::Changelog)
         .agent(merge::Tag)
         .agent(merge::Push)
         .phase(merge::MergeIntegration)
+        .agent(deployment::Deploy)
+        .agent(deployment::StopDeployment)
+        .phase(deployment::DeploymentPhase)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_name_is_valid_and_every_schema_is_made() {
+        let registry = super::standard();
+        registry.operations().unwrap();
+        for agent in registry.agents().values() {
+            assert!(!agent.about().is_empty(), "{}", agent.name());
+            let _ = (agent.config_schema(), agent.output_schema());
+        }
+    }
 }

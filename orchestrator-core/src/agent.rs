@@ -30,6 +30,16 @@ pub trait Agent: Send + Sync + 'static {
     /// What later tasks may take as `Input`.
     type Output: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
 
+    /// What was seen that `conclude` must know, since it cannot look: a tool's version, the files that stay as they are.
+    /// Asked once, before the first `plan`, and handed to it and to `conclude` as `Task::carried`. Default: nothing.
+    fn survey(
+        &self,
+        _task: &Task<Self::Config>,
+        _look: &Workspace,
+    ) -> impl Future<Output = Result<Json, BoxError>> + Send {
+        async { Ok(Json::null()) }
+    }
+
     /// The actions to perform, in order. May look at the workspace; must not change it.
     fn plan(
         &self,
@@ -68,7 +78,7 @@ pub struct Task<C> {
     pub group: GroupName,
     /// Its config, references replaced.
     pub config: C,
-    /// What the last `Verdict::More` carried; `null` in the first round.
+    /// What the last `Verdict::More` carried; in the first round what `Agent::survey` gave, and `null` before it.
     pub carried: Json,
 }
 
@@ -162,6 +172,10 @@ pub trait DynAgent: Send + Sync {
     fn config_schema(&self) -> Schema;
     /// Schema of its output.
     fn output_schema(&self) -> Schema;
+    /// See [`Agent::survey`].
+    async fn survey(&self, _task: &Task<Json>, _look: &Workspace) -> Result<Json, BoxError> {
+        Ok(Json::null())
+    }
     /// See [`Agent::plan`].
     async fn plan(&self, task: &Task<Json>, look: &Workspace) -> Result<Vec<Action>, BoxError>;
     /// See [`Agent::conclude`].
@@ -244,6 +258,10 @@ impl<A: Agent> DynAgent for Typed<A> {
 
     fn output_schema(&self) -> Schema {
         schemars::schema_for!(A::Output)
+    }
+
+    async fn survey(&self, task: &Task<Json>, look: &Workspace) -> Result<Json, BoxError> {
+        self.agent.survey(&typed(task)?, look).await
     }
 
     async fn plan(&self, task: &Task<Json>, look: &Workspace) -> Result<Vec<Action>, BoxError> {

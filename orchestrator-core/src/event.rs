@@ -1,7 +1,6 @@
 //! Events: the durable facts of a run. The state of a run is a fold over them and nothing else.
 
 use jiff::Timestamp;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
@@ -42,7 +41,7 @@ pub enum Event {
         /// From 1.
         attempt: u32,
     },
-    /// What the attempt will perform; in later rounds with what the last verdict carried.
+    /// What the attempt will perform, with what the survey gave; in later rounds with what the last verdict carried.
     TaskPlanned {
         /// Whose.
         task: TaskId,
@@ -50,7 +49,7 @@ pub enum Event {
         round: u32,
         /// In this order.
         actions: Vec<Action>,
-        /// What `Verdict::More` carried.
+        /// What `Agent::survey` gave, then what `Verdict::More` carried.
         #[serde(default, skip_serializing_if = "Json::is_null")]
         carried: Json,
     },
@@ -212,7 +211,7 @@ struct Known {
 struct Foreign {
     n: u64,
     at: Timestamp,
-    event: std::collections::BTreeMap<String, IgnoredAny>,
+    event: std::collections::HashMap<String, serde_json::Value>,
 }
 
 const NAMES: [&str; 11] = [

@@ -1,5 +1,30 @@
 //! Executors: the only ones that touch the world. `Order` in, `Receipt` out.
 
+mod capture;
+mod leader;
+mod leash;
+mod lines;
+mod mask;
+mod mask_stream;
+mod pool;
+mod process;
+mod program;
+mod spawn;
+mod streams;
+mod supervise;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    capture::Captured,
+    lines::{OnLine, Stream},
+    mask::Mask,
+    mask_stream::MaskStream,
+    process::{Exit, ExitState, Processes},
+    spawn::{Spawn, SpawnError},
+};
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,8 +45,18 @@ pub trait Executor: Send + Sync {
     /// The root of the checkout that planning looks at.
     fn root(&self) -> &Path;
 
+    /// The lock file of the checkout that it changes; none where nothing else can change it.
+    fn checkout_lock(&self) -> Option<std::path::PathBuf> {
+        None
+    }
+
+    /// The environment that commands get, and so the tools that planning asks.
+    fn environment(&self) -> Arc<[(std::ffi::OsString, std::ffi::OsString)]> {
+        Arc::from([])
+    }
+
     /// Makes an operation known.
-    fn register(&mut self, operation: Arc<dyn DynOperation>);
+    fn register(&self, operation: Arc<dyn DynOperation>);
 
     /// Performs an order. A command that fails, an operation that fails, a program that does not exist: receipts.
     /// `Err` where it could not do its own work, or where `stop` kept it from finishing.

@@ -23,6 +23,9 @@ pub trait Operation: Send + Sync + 'static {
     const NAME: &'static str;
     /// How far it reaches.
     const EFFECT: Effect;
+    /// Whether a call may block its thread: read files, start processes, compute for long. One that never does may say so,
+    /// and is then called without a thread of its own.
+    const BLOCKS: bool = true;
     /// What it is given.
     type Input: Serialize + DeserializeOwned + JsonSchema + Send + Sync;
     /// What it gives.
@@ -118,6 +121,8 @@ pub trait DynOperation: Send + Sync {
     fn name(&self) -> &OperationName;
     /// How far it reaches.
     fn effect(&self) -> Effect;
+    /// Whether a call may block its thread.
+    fn blocks(&self) -> bool;
     /// Carries it out.
     async fn call(&self, input: &Json, order: &OrderKey, site: &Site<'_>) -> Result<Json, BoxError>;
     /// What would reverse it.
@@ -149,6 +154,10 @@ impl<O: Operation> DynOperation for Typed<O> {
 
     fn effect(&self) -> Effect {
         O::EFFECT
+    }
+
+    fn blocks(&self) -> bool {
+        O::BLOCKS
     }
 
     async fn call(&self, input: &Json, order: &OrderKey, site: &Site<'_>) -> Result<Json, BoxError> {

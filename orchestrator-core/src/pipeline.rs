@@ -157,18 +157,12 @@ pub struct Retry {
 }
 
 /// What a task weighs against the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resources {
     /// Thousandths of a processor.
     pub cpu_milli: u32,
     /// Bytes of memory.
     pub memory: u64,
-}
-
-impl Default for Resources {
-    fn default() -> Self {
-        Self { cpu_milli: 0, memory: 0 }
-    }
 }
 
 /// One use of an agent. A template; has no state.

@@ -34,7 +34,7 @@ impl<'a> Withheld<'a> {
         self.state.count(Outcome::Withheld) + self.state.count(Outcome::Deferred) == 0
     }
 
-    fn with(&self, outcome: Outcome) -> impl Iterator<Item = TaskIx> + use<'a> {
+    fn with(self, outcome: Outcome) -> impl Iterator<Item = TaskIx> + use<'a> {
         let tasks = self.state.tasks().iter().enumerate();
         tasks.filter(move |(_, task)| task.outcome() == Some(outcome)).map(|(at, _)| TaskIx(at as u32))
     }

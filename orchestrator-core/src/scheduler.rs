@@ -392,3 +392,6 @@ fn critical_paths(plan: &Plan) -> Vec<u32> {
     }
     paths
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,18 @@
 //! Settings in layers: defaults < pipeline file < environment < flags. The only place that knows the `config` crate.
 //! The environment is handed in: this module does not look for it.
 
+mod table;
+
 use std::time::Duration;
 
+use config::{Config, ConfigError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::effect::Effect;
+use crate::problem::{Problem, Problems};
+pub(crate) use table::{Wrong, is_section, read, schemas};
 
 /// Settings of a run, all layers merged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +44,10 @@ pub struct Settings {
     pub deploy_to_production: bool,
     /// Bytes of disk that must be free before anything is written.
     pub min_free_disk: u64,
+    /// Thousandths of a processor that tasks with `resources` share; 0 for no limit.
+    pub cpu_milli: u32,
+    /// Bytes of memory that tasks with `resources` share; 0 for no limit.
+    pub memory: u64,
 }
 
 /// Which of the standard phases run.
@@ -75,7 +85,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             enabled: true,
-            jobs: std::thread::available_parallelism().map_or(4, |n| n.get() as u32),
+            jobs: processors(),
             fail_fast: false,
             ceiling: Effect::Writes,
             timeout: 30 * 60,
@@ -87,13 +97,94 @@ impl Default for Settings {
             deploy_to_staging: true,
             deploy_to_production: false,
             min_free_disk: 1_000_000_000,
+            cpu_milli: processors().saturating_mul(1000),
+            memory: rustix::system::sysinfo().totalram as u64,
         }
     }
 }
 
+/// Settings that do not make sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// Names or values, each with its layer: `settings.jobs`, the name of a variable, `flags.jobs`.
+    #[error(transparent)]
+    Wrong(#[from] Problems),
+    /// Layers that do not merge.
+    #[error("the settings do not merge: {0}")]
+    Merge(String),
+}
+
+impl From<ConfigError> for SettingsError {
+    fn from(error: ConfigError) -> Self {
+        Self::Merge(error.to_string())
+    }
+}
+
+fn processors() -> u32 {
+    std::thread::available_parallelism().map_or(4, |n| n.get() as u32)
+}
+
 impl Settings {
+    /// Merges the layers: defaults < `settings:` of the pipeline < environment < flags.
+    /// Flags are an object with the names of the settings, or `null`.
+    pub fn layered(pipeline: &Value, env: &[(String, String)], flags: &Value) -> Result<Self, SettingsError> {
+        let mut wrong = Vec::new();
+        let layers = [
+            object_layer("settings", pipeline, &mut wrong),
+            env_layer(env, &mut wrong),
+            object_layer("flags", flags, &mut wrong),
+        ];
+        if !wrong.is_empty() {
+            return Err(Problems::new(None, wrong).into());
+        }
+        let mut merged = Config::builder().add_source(Config::try_from(&Self::default())?);
+        for layer in layers {
+            merged = merged.add_source(Config::try_from(&layer)?);
+        }
+        Ok(merged.build()?.try_deserialize()?)
+    }
+
     /// How long an attempt of a task may take.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }
+}
+
+fn object_layer(from: &str, layer: &Value, wrong: &mut Vec<Problem>) -> Value {
+    let mut read_layer = Map::new();
+    let mut each = |name: String, value: &Value| match read(&name, value) {
+        Ok(value) => table::insert(&mut read_layer, &name, value),
+        Err(Wrong::Name(message) | Wrong::Value(message)) => {
+            wrong.push(Problem::new(format!("{from}.{name}"), message));
+        }
+    };
+    match layer {
+        Value::Null => {}
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::Object(inner) if is_section(name) => {
+                        inner.iter().for_each(|(key, value)| each(format!("{name}.{key}"), value));
+                    }
+                    value => each(name.clone(), value),
+                }
+            }
+        }
+        _ => wrong.push(Problem::new(from, "expected a map of settings")),
+    }
+    Value::Object(read_layer)
+}
+
+/// The settings among the variables of an environment; an empty variable is an unset one.
+fn env_layer(env: &[(String, String)], wrong: &mut Vec<Problem>) -> Value {
+    let mut layer = Map::new();
+    for (variable, text) in env.iter().filter(|(_, text)| !text.trim().is_empty()) {
+        match table::read_variable(variable, text.trim()) {
+            Some((name, Ok(value))) => table::insert(&mut layer, name, value),
+            Some((_, Err(message))) => wrong.push(Problem::new(variable, message)),
+            None => {}
+        }
+    }
+    Value::Object(layer)
 }

@@ -51,6 +51,8 @@ pub struct TaskState {
     pub started: Option<Timestamp>,
     /// When it ended.
     pub ended: Option<Timestamp>,
+    /// Number of the record that ended it: what evidence of its figures cites.
+    pub record: Option<u64>,
     /// Rounds of the attempt.
     pub rounds: Vec<Round>,
     /// Attempts that failed before.
@@ -121,6 +123,7 @@ impl TaskState {
         attempt: 0,
         started: None,
         ended: None,
+        record: None,
         rounds: Vec::new(),
         past: Vec::new(),
         end: None,
@@ -453,6 +456,7 @@ impl RunState {
     }
 
     fn task_finished(&mut self, finished: Box<TaskFinished>, at: Timestamp) -> Result<(), String> {
+        let n = self.records + 1;
         let task = self.find(&finished.task)?;
         let carried = finished.from_run.is_some();
         let fits = match (task.stage, finished.outcome) {
@@ -469,6 +473,7 @@ impl RunState {
         }
         task.stage = Stage::Ended(finished.outcome);
         task.ended = Some(at);
+        task.record = Some(n);
         task.end = Some(finished);
         Ok(())
     }

@@ -1,10 +1,21 @@
 //! Stores: keep journals and lose nothing that they accepted.
 
+mod inbox;
+mod journal;
+pub mod jsonl;
+pub mod memory;
+#[cfg(test)]
+mod tests;
+
 use async_trait::async_trait;
 
 use crate::event::Record;
 use crate::id::RunId;
+use crate::lock::Owner;
 use crate::order::Signal;
+
+pub use jsonl::JsonlStore;
+pub use memory::MemoryStore;
 
 /// Keeps journals, one for each run. One process appends to a journal at a time; any may read it.
 #[async_trait]
@@ -32,6 +43,21 @@ pub trait Store: Send + Sync {
 
     /// Removes a signal that was recorded.
     async fn seen(&self, run: &RunId, token: &str) -> Result<(), StoreError>;
+
+    /// Whether a process appends to the run's journal now. What was appended last decides when it lets go: the end of
+    /// the run, or that its process stopped.
+    fn is_live(&self, run: &RunId) -> bool {
+        let _ = run;
+        false
+    }
+
+    /// Runs that a process began to append to, and that died before the run was over or stopped.
+    async fn abandoned(&self) -> Result<Vec<RunId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Says that what an abandoned run left behind is dealt with, or that this process appends no more.
+    async fn close(&self, _run: &RunId) {}
 }
 
 /// A journal as loaded.
@@ -55,6 +81,41 @@ pub enum StoreError {
     /// There is such a run already.
     #[error("run `{0}` exists already")]
     Exists(RunId),
+    /// It was created, and its process died before it began.
+    #[error("run `{0}` never began: its journal has no records")]
+    Empty(RunId),
+    /// Another process appends to its journal.
+    #[error("run `{run}` is being carried out by {}", .owner.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string))]
+    Busy {
+        /// Which run.
+        run: RunId,
+        /// By whom, where that can be read.
+        owner: Option<Owner>,
+    },
+    /// Another process went on with the run after it was loaded here.
+    #[error(
+        "run `{run}` went on elsewhere: its journal has {records} records, and record {next} was to follow; load it again"
+    )]
+    Moved {
+        /// Which run.
+        run: RunId,
+        /// How many records there are.
+        records: u64,
+        /// The record that was to be appended.
+        next: u64,
+    },
+    /// More at once than a store keeps, so that what it keeps can be loaded again.
+    #[error("{what} of run `{run}` has {bytes} bytes, and at most {limit} can be kept")]
+    TooLarge {
+        /// Which run.
+        run: RunId,
+        /// Which record or signal.
+        what: String,
+        /// Its size.
+        bytes: u64,
+        /// The most.
+        limit: u64,
+    },
     /// A line of a journal is no record.
     #[error("line {line} of `{file}` is no record of a journal")]
     Damaged {

@@ -1,5 +1,7 @@
 //! For tests of agents and of what is built on runs: artifacts in memory, ready-made receipts.
 
+mod scripted;
+
 use std::collections::BTreeMap;
 use std::io;
 
@@ -8,6 +10,8 @@ use crate::id::{GroupName, PhaseName, TaskId};
 use crate::json::Json;
 use crate::order::{Artifact, ArtifactSource, Receipt, Status};
 use crate::path::{Digest, RelPath};
+
+pub use scripted::{Acts, ActsConfig, Scripted};
 
 /// Artifacts in memory.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! The read-only look that planning gets: the files as they will be, git, tool versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,6 +79,12 @@ impl Workspace {
         }
     }
 
+    /// The permission bits of a file that is there; none where there is none.
+    pub fn mode(&self, path: &RelPath) -> Option<u32> {
+        use std::os::unix::fs::PermissionsExt;
+        Some(path.under(&self.root).metadata().ok()?.permissions().mode() & 0o7777)
+    }
+
     /// The text of a file as it will be; none where there is none.
     pub fn read_text(&self, path: &RelPath) -> io::Result<Option<String>> {
         let Some(bytes) = self.read(path)? else { return Ok(None) };
@@ -101,37 +107,45 @@ impl Workspace {
     }
 
     /// The files below `folder` that git does not ignore, in order; withheld edits counted.
-    pub fn files(&self, folder: &RelPath) -> io::Result<Vec<RelPath>> {
-        let mut files = std::collections::BTreeSet::new();
-        let start = folder.under(&self.root);
-        if start.exists() {
-            let mut walk = ignore::WalkBuilder::new(&start);
-            walk.hidden(false)
-                .require_git(false)
-                .git_global(false)
-                .parents(true)
-                .filter_entry(|entry| !matches!(entry.file_name().to_str(), Some(".git" | ".orchestrate")));
-            for entry in walk.build() {
-                let entry = entry.map_err(io::Error::other)?;
-                if entry.file_type().is_some_and(|kind| !kind.is_dir())
-                    && let Ok(below) = entry.path().strip_prefix(&self.root)
-                    && let Some(Ok(path)) = below.to_str().map(RelPath::new)
-                {
-                    files.insert(path);
-                }
-            }
-        }
+    pub fn files(&self, folder: &RelPath) -> Vec<RelPath> {
+        let mut files = self.walk(folder);
         let below = format!("{folder}/");
         for (path, content) in self.overlay.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if folder.is_root() || path.as_str().starts_with(&below) {
                 if content.is_some() {
-                    files.insert(path.clone())
+                    files.insert(path.clone());
                 } else {
-                    files.remove(path)
-                };
+                    files.remove(path);
+                }
             }
         }
-        Ok(files.into_iter().collect())
+        files.into_iter().collect()
+    }
+
+    /// The files of the checkout that git does not ignore, in order, withheld edits aside.
+    pub(crate) fn files_on_disk(&self) -> BTreeSet<RelPath> {
+        self.walk(&RelPath::root())
+    }
+
+    fn walk(&self, folder: &RelPath) -> BTreeSet<RelPath> {
+        let mut files = BTreeSet::new();
+        let start = folder.under(&self.root);
+        if !start.exists() {
+            return files;
+        }
+        let mut walk = ignore::WalkBuilder::new(&start);
+        walk.hidden(false).require_git(false).git_global(false);
+        walk.filter_entry(|entry| !matches!(entry.file_name().to_str(), Some(".git" | ".orchestrate")));
+        for entry in walk.build() {
+            let Ok(entry) = entry else { continue };
+            if entry.file_type().is_some_and(|kind| !kind.is_dir())
+                && let Ok(below) = entry.path().strip_prefix(&self.root)
+                && let Some(Ok(path)) = below.to_str().map(RelPath::new)
+            {
+                files.insert(path);
+            }
+        }
+        files
     }
 
     /// What a git command that only reads prints, without the last line break. The error has git's own words.
@@ -146,9 +160,10 @@ impl Workspace {
         }
     }
 
-    /// The first line that `TOOL --version` prints; none where there is no such tool.
+    /// The first line that `TOOL --version` prints; none where there is no such tool. `go` only knows `go version`.
     pub fn tool_version(&self, tool: &str) -> Option<String> {
-        let output = self.command(tool).arg("--version").output().ok()?;
+        let flag = if tool == "go" { "version" } else { "--version" };
+        let output = self.command(tool).arg(flag).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout);
         output.status.success().then(|| text.lines().next().unwrap_or_default().trim().to_owned())
     }

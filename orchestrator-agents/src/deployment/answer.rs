@@ -1,0 +1,70 @@
+//! An answer to a request, and how it is compared. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Pointer;
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body, at most [`Answer::LIMIT`] bytes of it.
+    pub body: Vec<u8>,
+    /// Whether there was more of it.
+    pub cut: bool,
+    /// Milliseconds from sending until the last byte that was read.
+    pub latency_ms: f64,
+}
+
+impl Answer {
+    /// The most bytes of a body that are read.
+    pub const LIMIT: usize = 1 << 20;
+
+    pub(super) fn check_status(&self, wanted: u16) -> Option<String> {
+        (self.status != wanted).then(|| format!("status {} instead of {wanted}", self.status))
+    }
+
+    pub(super) fn check_json(&self, wanted: &BTreeMap<Pointer, Value>) -> Vec<String> {
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let found = match self.json() {
+            Ok(found) => found,
+            Err(problem) => return vec![problem],
+        };
+        let wrong = wanted.iter().filter_map(|(pointer, value)| differs(&found, pointer, value));
+        wrong.collect()
+    }
+
+    pub(super) fn json(&self) -> Result<Value, String> {
+        if self.cut {
+            return Err(format!("the body is longer than {} bytes", Self::LIMIT));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| format!("the body is no JSON: {error}"))
+    }
+}
+
+/// What is wrong with one value; nothing when it is as wanted.
+pub(super) fn differs(found: &Value, pointer: &Pointer, wanted: &Value) -> Option<String> {
+    let place = if pointer.as_str().is_empty() { "the document" } else { pointer.as_str() };
+    match found.pointer(pointer.as_str()) {
+        Some(value) if same(value, wanted) => None,
+        Some(value) => Some(format!("{place} is {} instead of {wanted}", shortened(&value.to_string()))),
+        None => Some(format!("{place} is missing; it should be {wanted}")),
+    }
+}
+
+/// Equal, where 1 and 1.0 are the same number.
+fn same(found: &Value, wanted: &Value) -> bool {
+    found == wanted
+        || matches!((found.as_f64(), wanted.as_f64()), (Some(a), Some(b)) if a.to_bits() == b.to_bits())
+}
+
+/// A text of at most 200 characters.
+pub(super) fn shortened(text: &str) -> String {
+    let short: String = text.chars().take(200).collect();
+    if short.len() < text.len() { short + "…" } else { short }
+}

@@ -1,0 +1,169 @@
+//! Values that are checked when they are read, so that a wrong one is a planning error.
+
+use std::fmt;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! checked {
+    ($($(#[$doc:meta])* $name:ident: $check:ident, $wants:literal, $pattern:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = $pattern))]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks the text.
+            pub fn new(text: impl Into<String>) -> Result<Self, CheckError> {
+                let text = text.into();
+                if $check(&text) { Ok(Self(text)) } else { Err(CheckError::new(&text, $wants)) }
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = CheckError;
+            fn try_from(text: String) -> Result<Self, CheckError> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    )*};
+}
+
+checked! {
+    /// Name of an environment, such as `staging` or `production`.
+    Environment: is_environment,
+        "the name of an environment: it must match [a-z][a-z0-9_-]* and have at most 64 characters",
+        "^[a-z][a-z0-9_-]*$";
+    /// A version as it is deployed; part of the name of its release folder.
+    Version: is_version,
+        "a version: it must match [A-Za-z0-9][A-Za-z0-9._+-]* and have at most 64 characters",
+        "^[A-Za-z0-9][A-Za-z0-9._+-]*$";
+    /// A JSON pointer (RFC 6901): empty for the whole document, or `/status`, `/items/0/name`.
+    Pointer: is_pointer, "a JSON pointer: it must be empty or start with `/`", "^(/.*)?$";
+    /// The path of a request, with its query: starts with `/`.
+    UrlPath: is_url_path, "the path of a request: it must start with `/` and be printable ASCII", "^/[!-~]*$";
+}
+
+/// A text that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {wants}")]
+pub struct CheckError {
+    text: String,
+    wants: &'static str,
+}
+
+impl CheckError {
+    fn new(text: &str, wants: &'static str) -> Self {
+        Self { text: text.chars().take(100).collect(), wants }
+    }
+}
+
+fn is_environment(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(plain)
+}
+
+fn is_version(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-');
+    text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain)
+}
+
+fn is_pointer(text: &str) -> bool {
+    text.is_empty() || text.starts_with('/')
+}
+
+fn is_url_path(text: &str) -> bool {
+    text.starts_with('/') && text.chars().all(|c| c.is_ascii_graphic())
+}
+
+/// A time in seconds, more than none and at most a day.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "f64", into = "f64")]
+#[schemars(extend("minimum" = 0.001, "maximum" = 86400.0))]
+pub struct Seconds(f64);
+
+impl Seconds {
+    /// Checks the time.
+    pub fn new(seconds: f64) -> Result<Self, CheckError> {
+        let wants = "a time in seconds: it must lie between 0.001 and 86400";
+        if (0.001..=86400.0).contains(&seconds) {
+            Ok(Self(seconds))
+        } else {
+            Err(CheckError::new(&seconds.to_string(), wants))
+        }
+    }
+
+    pub(super) const fn known(seconds: u32) -> Self {
+        Self(seconds as f64)
+    }
+
+    /// The same as a duration.
+    pub fn duration(self) -> Duration {
+        Duration::from_secs_f64(self.0)
+    }
+}
+
+impl TryFrom<f64> for Seconds {
+    type Error = CheckError;
+    fn try_from(seconds: f64) -> Result<Self, CheckError> {
+        Self::new(seconds)
+    }
+}
+
+impl From<Seconds> for f64 {
+    fn from(seconds: Seconds) -> Self {
+        seconds.0
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_checked_when_read() {
+        for bad in ["", "Staging", "../x", "a/b", "1a", &"x".repeat(65)] {
+            assert!(Environment::new(bad).is_err(), "{bad}");
+        }
+        for bad in ["", ".", "../1", "1/2", "-1", "1 2", &"1".repeat(65)] {
+            assert!(Version::new(bad).is_err(), "{bad}");
+        }
+        assert!(Version::new("v1.2.3-20261120-234433+build.7").is_ok());
+        let schema = serde_json::to_value(schemars::schema_for!(Environment)).unwrap();
+        assert_eq!(schema["pattern"], "^[a-z][a-z0-9_-]*$", "{schema}");
+        let schema = serde_json::to_value(schemars::schema_for!(Seconds)).unwrap();
+        assert_eq!(schema["maximum"], 86400.0, "{schema}");
+        assert!(UrlPath::new("http://x/").is_err() && UrlPath::new("/a b").is_err());
+        assert!(Pointer::new("status").is_err() && Pointer::new("").is_ok());
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
+            assert!(Seconds::new(bad).is_err(), "{bad}");
+        }
+        let error = serde_json::from_str::<Environment>("\"A\"").unwrap_err().to_string();
+        assert!(error.starts_with("`A` is not the name of an environment"), "{error}");
+    }
+}

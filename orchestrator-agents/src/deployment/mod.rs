@@ -1,0 +1,42 @@
+//! Deployment: a built version is started beside the running one, proved there, and only then made current.
+//!
+//! A local deployment lives in the state folder, `deploy/ENV/`, one folder for each environment:
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `releases/NAME/` | the binary as it was deployed, `release.json` (how it is started again), `service.log` |
+//! | `candidate.json` | the service that was started and is not current yet |
+//! | `current.json` | the service that is current, and the one before it |
+//! | `url` | where the current service answers, as one line |
+//! | `history.jsonl` | what happened, one line each |
+//! | `lock` | held while the environment is changed; names its owner |
+//!
+//! **Where a service answers.** Each version has its own port on loopback, picked when it starts. `current.json` and `url`
+//! say where the current one answers; they change in one rename. There is no fixed public port: two processes cannot
+//! hold one port, so that would mean a moment without any service. A proxy in front of it gives one.
+//!
+//! **What a failing check does.** It ends the candidate, and only the candidate. The current version is not touched before
+//! the new one has passed everything, and is stopped only after the switch.
+//!
+//! Services outlive the run on purpose: they have their own session, and they carry `ORCHESTRATE_SERVICE` and not
+//! the order key by which a run finds what it left behind. Processes are told apart by id *and* start time, so an
+//! id that was used again is never taken for the service. This needs `/proc`, so it works on Linux.
+
+mod answer;
+mod checked;
+mod deploy;
+pub mod ops;
+mod phase;
+mod proof;
+mod service;
+mod stop;
+#[cfg(test)]
+mod tests;
+
+pub use answer::Answer;
+pub use checked::{Environment, Pointer, Seconds, UrlPath, Version};
+pub use deploy::{Deploy, DeployConfig, DeployOutput};
+pub use phase::{DeploymentPhase, Overrides, PhaseConfig};
+pub use proof::{Expect, Health, Method, SmokeTest};
+pub use service::{Current, Happening, Process, Release, Service, What};
+pub use stop::{StopDeployment, StopDeploymentConfig};

@@ -1,0 +1,157 @@
+//! `check-health`: asks until a service is healthy or its time is up.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use orchestrator_core::BoxError;
+use orchestrator_core::effect::Effect;
+use orchestrator_core::id::OrderKey;
+use orchestrator_core::operation::{Already, Operation, Site};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::error::DeployError;
+use super::halt::{Halt, looking};
+use super::http::{Ask, ask};
+use super::launch::secrets_of;
+use super::place::Place;
+use super::process;
+use crate::deployment::{Environment, Health, Method, Process, Version};
+
+/// What to ask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckHealthInput {
+    /// Where the service answers, without a path.
+    pub url: String,
+    /// When it counts as healthy.
+    #[serde(default)]
+    pub health: Health,
+    /// The version that it must name, where `health.version` says how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// The service itself: when it exits there is nothing to wait for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Watched>,
+}
+
+/// A deployed service whose end is noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Watched {
+    /// Where.
+    pub environment: Environment,
+    /// Which release.
+    pub release: String,
+    /// Its process.
+    pub process: Process,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckHealthOutput {
+    /// What was asked.
+    pub url: String,
+    /// Milliseconds of the answer that was healthy.
+    pub latency_ms: f64,
+    /// How often it was asked.
+    pub probes: u32,
+    /// Milliseconds until it was healthy.
+    pub took_ms: f64,
+}
+
+/// Asks until a service is healthy.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CheckHealth;
+
+#[async_trait]
+impl Operation for CheckHealth {
+    const NAME: &'static str = "check-health";
+    const EFFECT: Effect = Effect::Reads;
+    type Input = CheckHealthInput;
+    type Output = CheckHealthOutput;
+
+    async fn call(
+        &self,
+        input: CheckHealthInput,
+        _order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Result<CheckHealthOutput, BoxError> {
+        site.progress.step(format!("asking {}{}", input.url, input.health.path), None);
+        let watch = input.service.as_ref().map(|watched| Watch::new(watched, site));
+        looking(site, move |halt| check(&input, watch.as_ref(), halt)).await
+    }
+
+    async fn already(
+        &self,
+        _input: &CheckHealthInput,
+        _order: &OrderKey,
+        _site: &Site<'_>,
+    ) -> Already<CheckHealthOutput> {
+        Already::NotDone
+    }
+}
+
+/// The pause after the first probe; doubles from then on.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+pub(super) fn check(
+    input: &CheckHealthInput,
+    watch: Option<&Watch>,
+    halt: &Halt,
+) -> Result<CheckHealthOutput, DeployError> {
+    let CheckHealthInput { url, health, version, service: _ } = input;
+    let url = format!("{url}{}", health.path);
+    let begun = Instant::now();
+    let limit = health.timeout.duration();
+    let (mut probes, mut pause) = (0, FIRST_PAUSE);
+    loop {
+        halt.check()?;
+        probes += 1;
+        let left = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
+        let timeout = health.request_timeout.duration().min(left);
+        let last = match ask(&Ask { method: Method::Get, url: &url, headers: &[], body: None, timeout }) {
+            Ok(answer) => match health.problems(&answer, version.as_ref()).join("; ") {
+                problems if problems.is_empty() => {
+                    let took_ms = begun.elapsed().as_secs_f64() * 1e3;
+                    return Ok(CheckHealthOutput { url, latency_ms: answer.latency_ms, probes, took_ms });
+                }
+                problems => problems,
+            },
+            Err(error) => error,
+        };
+        watch.map_or(Ok(()), Watch::check)?;
+        if begun.elapsed() + pause >= limit {
+            return Err(DeployError::Unhealthy { url, seconds: health.timeout.to_string(), probes, last });
+        }
+        halt.pause(pause)?;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// A deployed service with what is needed to tell its end.
+pub(super) struct Watch {
+    watched: Watched,
+    log: PathBuf,
+    secrets: Vec<String>,
+}
+
+impl Watch {
+    pub(super) fn new(watched: &Watched, site: &Site<'_>) -> Self {
+        let place = Place::new(site.state, &watched.environment);
+        let secrets = secrets_of(&place, &watched.release, site);
+        Self { watched: watched.clone(), log: place.log(&watched.release), secrets }
+    }
+
+    /// An error with the end of its log where the service is not running any more.
+    pub(super) fn check(&self) -> Result<(), DeployError> {
+        let Watched { environment, release, process } = self.watched.clone();
+        if process::is_alive(&process) {
+            return Ok(());
+        }
+        Err(DeployError::Gone { environment, release, tail: process::tail(&self.log, &self.secrets) })
+    }
+}

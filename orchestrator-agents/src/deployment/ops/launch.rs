@@ -1,0 +1,194 @@
+//! Starts a release detached from this process, and waits until it listens.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use orchestrator_core::action::EnvValue;
+use orchestrator_core::operation::{SecretSource, Site};
+
+use super::error::{DeployError, Tried};
+use super::halt::Halt;
+use super::place::Place;
+use super::port;
+use super::process::{self, TAG};
+use crate::deployment::service::url;
+use crate::deployment::{Process, Release, Service};
+
+/// Starts `"$@"` in its own session, away from any terminal, and prints its process id. A process of its own in
+/// between, which ends at once, makes it a child of init: nobody has to wait for it, and it outlives everybody. Where
+/// there is no `setsid` tool, the process group that this shell was given is what it gets, and it ignores SIGHUP.
+/// Either way SIGINT and SIGQUIT are ignored at its start, as in whatever a shell puts in the background.
+const DETACH: &str = r#"if command -v setsid >/dev/null 2>&1; then setsid "$@" >&2 &
+else (trap '' HUP; exec "$@") >&2 & fi; echo $!"#;
+
+/// The environment of a service, secrets resolved.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Surroundings {
+    env: Vec<(OsString, OsString)>,
+    secrets: Vec<String>,
+    declared: BTreeMap<String, String>,
+}
+
+impl Surroundings {
+    /// The allow-list of `site`, and what is declared.
+    pub(super) fn new(declared: &BTreeMap<String, EnvValue>, site: &Site<'_>) -> Result<Self, DeployError> {
+        let mut all = Self { env: site.env.to_vec(), ..Self::default() };
+        for (name, value) in declared {
+            let (value, secret) = resolve(value, site.secrets)?;
+            all.secrets.extend(secret.then(|| value.clone()));
+            all.declared.insert(name.clone(), value);
+        }
+        Ok(all)
+    }
+
+    /// A command with the allow-list only.
+    pub(super) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(self.env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+        command
+    }
+
+    /// The end of a log, without the secrets.
+    pub(super) fn tail(&self, log: &Path) -> String {
+        process::tail(log, &self.secrets)
+    }
+}
+
+/// The secrets that a release was given, as far as they are known: what must not be seen in the end of its log.
+pub(super) fn secrets_of(place: &Place, release: &str, site: &Site<'_>) -> Vec<String> {
+    let env = place.release(release).ok().flatten().map(|release| release.env).unwrap_or_default();
+    let values = env.values().filter_map(|value| resolve(value, site.secrets).ok());
+    values.filter(|(_, secret)| *secret).map(|(value, _)| value).collect()
+}
+
+/// The value of a variable or header, and whether it is a secret.
+pub(super) fn resolve(value: &EnvValue, secrets: &dyn SecretSource) -> Result<(String, bool), DeployError> {
+    match value {
+        EnvValue::Plain(value) => Ok((value.clone(), false)),
+        EnvValue::Secret { secret } => {
+            let value = secrets.secret(secret).ok_or_else(|| DeployError::NoSecret(secret.clone()))?;
+            Ok((value, true))
+        }
+    }
+}
+
+/// A start that is about to happen.
+pub(super) struct Launch<'a> {
+    pub(super) place: &'a Place,
+    pub(super) release: &'a Release,
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) halt: &'a Halt,
+}
+
+impl Launch<'_> {
+    /// Starts the release and waits until it listens; `started` records it as soon as it has a process. When that
+    /// does not come to pass, nothing of it is left running. Port 0 picks a free one.
+    pub(super) fn run(
+        &self,
+        port: u16,
+        started: impl Fn(&Service) -> Result<(), DeployError>,
+    ) -> Result<Service, DeployError> {
+        let mut chances = 3;
+        loop {
+            chances -= 1;
+            match self.attempt(port, &started) {
+                // Somebody else took the picked port in the moment between.
+                Err(DeployError::Exited { port: given, .. })
+                    if port == 0 && chances > 0 && !port::is_free(given) => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn attempt(
+        &self,
+        port: u16,
+        started: &impl Fn(&Service) -> Result<(), DeployError>,
+    ) -> Result<Service, DeployError> {
+        let port = port::pick(port)?;
+        let tag = self.release.tag();
+        let up = self.spawn(port).and_then(|service| {
+            started(&service)?;
+            self.wait(&service).map(|()| service)
+        });
+        if up.is_err() {
+            process::end(None, &tag, Duration::from_secs(1))?;
+        }
+        up
+    }
+
+    fn spawn(&self, port: u16) -> Result<Service, DeployError> {
+        let release = self.release;
+        let folder = std::path::absolute(self.place.release_folder(&release.name));
+        let folder = folder.tried("found", &self.place.release_folder(&release.name))?;
+        let log = self.place.log(&release.name);
+        let opened = OpenOptions::new().create(true).append(true).open(&log).tried("opened", &log)?;
+        let printed = self.command(&folder, port).stderr(opened).output();
+        let printed = printed.tried("started", &PathBuf::from("/bin/sh"))?;
+        let pid = String::from_utf8_lossy(&printed.stdout).trim().parse().ok();
+        let process = pid.and_then(process::identity).ok_or_else(|| self.exited(port))?;
+        Ok(self.service(process, port))
+    }
+
+    fn command(&self, folder: &Path, port: u16) -> Command {
+        let release = self.release;
+        let path = folder.to_string_lossy();
+        let filled =
+            self.surroundings.declared.iter().map(|(name, value)| (name, release.fill(value, &path, port)));
+        let mut command = self.surroundings.command("/bin/sh");
+        command
+            .args(["-c", DETACH, "sh"])
+            .args(release.argv(&path, port))
+            .current_dir(folder)
+            .env("PORT", port.to_string())
+            .envs(filled)
+            .env_remove("ORCHESTRATE_ORDER")
+            .env(TAG, release.tag())
+            .stdout(Stdio::piped());
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command
+    }
+
+    fn service(&self, process: Process, port: u16) -> Service {
+        let Release { environment, version, name, digest, order, .. } = self.release;
+        Service {
+            environment: environment.clone(),
+            version: version.clone(),
+            release: name.clone(),
+            process,
+            port,
+            url: url(port),
+            since: Timestamp::now(),
+            digest: *digest,
+            order: order.clone(),
+            tag: self.release.tag(),
+        }
+    }
+
+    fn exited(&self, port: u16) -> DeployError {
+        DeployError::Exited { port, tail: self.surroundings.tail(&self.place.log(&self.release.name)) }
+    }
+
+    /// Waits until something listens on the port, as long as the service is there.
+    fn wait(&self, service: &Service) -> Result<(), DeployError> {
+        let until = Instant::now() + self.release.start_timeout.duration();
+        while Instant::now() < until {
+            self.halt.check()?;
+            let listens = port::listens(service.port);
+            if !process::is_alive(&service.process) {
+                return Err(self.exited(service.port));
+            }
+            if listens {
+                return Ok(());
+            }
+            self.halt.pause(Duration::from_millis(10))?;
+        }
+        let tail = self.surroundings.tail(&self.place.log(&self.release.name));
+        Err(DeployError::Silent { port: service.port, seconds: self.release.start_timeout.to_string(), tail })
+    }
+}

@@ -1,0 +1,193 @@
+//! The folder of an environment: its records, written whole and read whole, and its lock.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{DeployError, Tried};
+use super::halt::Halt;
+use crate::deployment::{Current, Environment, Happening, Release, Service, Version, What};
+
+/// The folder of an environment.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) environment: Environment,
+    folder: PathBuf,
+}
+
+/// Held while an environment is changed.
+#[must_use]
+pub(super) struct Locked(#[expect(dead_code, reason = "closing it unlocks")] File);
+
+impl Place {
+    /// The folder of an environment in a state folder.
+    pub(super) fn new(state: &Path, environment: &Environment) -> Self {
+        let folder = state.join("deploy").join(environment.as_str());
+        Self { environment: environment.clone(), folder }
+    }
+
+    /// Every environment of a state folder, in order.
+    pub(super) fn all(state: &Path) -> Result<Vec<Self>, DeployError> {
+        let names = names_in(&state.join("deploy"))?;
+        let environments = names.into_iter().filter_map(|name| Environment::new(name).ok());
+        Ok(environments.map(|environment| Self::new(state, &environment)).collect())
+    }
+
+    /// The folder of a release.
+    pub(super) fn release_folder(&self, release: &str) -> PathBuf {
+        self.folder.join("releases").join(release)
+    }
+
+    /// The log of a release.
+    pub(super) fn log(&self, release: &str) -> PathBuf {
+        self.release_folder(release).join("service.log")
+    }
+
+    /// How a release is started; none where there is no such release.
+    pub(super) fn release(&self, release: &str) -> Result<Option<Release>, DeployError> {
+        // A name that came from elsewhere must not lead out of the folder.
+        if release.is_empty() || release.starts_with('.') || release.contains('/') {
+            return Ok(None);
+        }
+        read(&self.release_folder(release).join("release.json"))
+    }
+
+    /// Every release, in order of its name. One that was never finished is none.
+    pub(super) fn releases(&self) -> Result<Vec<Release>, DeployError> {
+        let names = names_in(&self.folder.join("releases"))?;
+        names.iter().filter_map(|name| self.release(name).transpose()).collect()
+    }
+
+    /// Records how a release is started.
+    pub(super) fn keep_release(&self, release: &Release) -> Result<(), DeployError> {
+        write(&self.release_folder(&release.name).join("release.json"), &json(release))
+    }
+
+    /// The service that was started and is not current.
+    pub(super) fn candidate(&self) -> Result<Option<Service>, DeployError> {
+        read(&self.folder.join("candidate.json"))
+    }
+
+    /// Records the candidate, or that there is none.
+    pub(super) fn set_candidate(&self, service: Option<&Service>) -> Result<(), DeployError> {
+        let path = self.folder.join("candidate.json");
+        service.map_or_else(|| remove(&path), |service| write(&path, &json(service)))
+    }
+
+    /// The service that is current.
+    pub(super) fn current(&self) -> Result<Option<Current>, DeployError> {
+        read(&self.folder.join("current.json"))
+    }
+
+    /// Records the current service, or that there is none. The rename in it is the switch.
+    pub(super) fn set_current(&self, current: Option<&Current>) -> Result<(), DeployError> {
+        let path = self.folder.join("current.json");
+        current.map_or_else(|| remove(&path), |current| write(&path, &json(current)))
+    }
+
+    /// Makes `url` say what `current.json` says.
+    pub(super) fn set_url(&self, url: Option<&str>) -> Result<(), DeployError> {
+        let path = self.folder.join("url");
+        url.map_or_else(|| remove(&path), |url| write(&path, format!("{url}\n").as_bytes()))
+    }
+
+    /// Adds a line to the history.
+    pub(super) fn tell(
+        &self,
+        what: What,
+        version: &Version,
+        release: &str,
+        order: Option<&str>,
+    ) -> Result<(), DeployError> {
+        let happening = Happening {
+            at: Timestamp::now(),
+            what,
+            version: version.clone(),
+            release: release.to_owned(),
+            order: order.map(str::to_owned),
+        };
+        let line = serde_json::to_string(&happening).expect("records are JSON") + "\n";
+        let path = self.folder.join("history.jsonl");
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).tried("added to", &path)
+    }
+
+    /// What happened, oldest first. Lines that are no records are left out.
+    pub(super) fn history(&self) -> Result<Vec<Happening>, DeployError> {
+        let path = self.folder.join("history.jsonl");
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read.tried("read", &path)?,
+        };
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// Waits until nobody else changes the environment.
+    pub(super) fn lock(&self, halt: &Halt) -> Result<Locked, DeployError> {
+        fs::create_dir_all(&self.folder).tried("created", &self.folder)?;
+        let path = self.folder.join("lock");
+        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let mut file = opened.tried("opened", &path)?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => halt.pause(Duration::from_millis(20))?,
+                Err(TryLockError::Error(error)) => return Err(error).tried("locked", &path),
+            }
+        }
+        // For people; the lock is the file lock itself.
+        let owner = format!("pid {} since {}\n", std::process::id(), Timestamp::now());
+        file.set_len(0).and_then(|()| file.write_all(owner.as_bytes())).tried("written", &path)?;
+        Ok(Locked(file))
+    }
+}
+
+fn names_in(folder: &Path) -> Result<Vec<String>, DeployError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).tried("listed", folder),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry.tried("listed", folder)?.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn json(record: &impl Serialize) -> Vec<u8> {
+    let mut json = serde_json::to_vec_pretty(record).expect("records are JSON");
+    json.push(b'\n');
+    json
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, DeployError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).tried("read", path),
+    };
+    let record = serde_json::from_slice(&bytes);
+    record.map(Some).map_err(|source| DeployError::Malformed { path: path.to_owned(), source })
+}
+
+/// Writes a file whole: to a temporary file beside it, synced, then renamed.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), DeployError> {
+    let temporary = path.with_extension("tmp");
+    let written =
+        File::create(&temporary).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.and_then(|()| fs::rename(&temporary, path)).tried("written", path)
+}
+
+fn remove(path: &Path) -> Result<(), DeployError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).tried("removed", path),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,73 @@
+//! Ports on loopback: picks free ones, and says whether something listens.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::error::DeployError;
+
+/// Where ports are picked. The kernel hands out others, from 32768 by default, to whoever asks for any port and to every
+/// outgoing connection; a picked one of those could be gone before the service binds it.
+const PICKED: RangeInclusive<u16> = 20_000..=32_767;
+
+/// How often a free one is looked for before the kernel is asked.
+const TRIES: u16 = 64;
+
+/// The port, if it is free; a free one for 0.
+pub(super) fn pick(port: u16) -> Result<u16, DeployError> {
+    if port != 0 {
+        return if is_free(port) { Ok(port) } else { Err(DeployError::Taken(port)) };
+    }
+    let size = PICKED.end() - PICKED.start() + 1;
+    let random = RandomState::new().build_hasher().finish();
+    let first = (random % u64::from(size)) as u16;
+    let handed_out = handed_out();
+    let mut candidates = (0..TRIES).map(|n| PICKED.start() + (first + n) % size);
+    let free = candidates.find(|port| !handed_out.contains(port) && is_free(*port));
+    free.or_else(|| bind(0)).ok_or(DeployError::Taken(0))
+}
+
+/// The ports that the kernel hands out.
+fn handed_out() -> RangeInclusive<u16> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut ends = text.split_ascii_whitespace().filter_map(|end| end.parse().ok());
+    match (ends.next(), ends.next()) {
+        (Some(first), Some(last)) => first..=last,
+        _ => 32_768..=60_999,
+    }
+}
+
+fn bind(port: u16) -> Option<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
+    Some(listener.local_addr().ok()?.port())
+}
+
+/// Whether nobody holds the port.
+pub(super) fn is_free(port: u16) -> bool {
+    bind(port).is_some()
+}
+
+/// Whether somebody listens on the port.
+pub(super) fn listens(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let connected = TcpStream::connect_timeout(&address, Duration::from_millis(200));
+    // A connection to a port on which nobody listens can be given that very port, and then meets itself.
+    connected.is_ok_and(|stream| stream.local_addr().is_ok_and(|own| own != address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_picked_where_nobody_else_picks() {
+        let port = pick(0).unwrap();
+        assert!(PICKED.contains(&port) && !handed_out().contains(&port), "{port}");
+        assert!(!listens(port));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let taken = listener.local_addr().unwrap().port();
+        assert!(listens(taken) && !is_free(taken));
+        assert!(matches!(pick(taken), Err(DeployError::Taken(port)) if port == taken));
+    }
+}

@@ -1,0 +1,128 @@
+//! `reinstate`: makes an earlier release current again, from its own folder.
+
+use async_trait::async_trait;
+use orchestrator_core::BoxError;
+use orchestrator_core::action::Action;
+use orchestrator_core::effect::Effect;
+use orchestrator_core::id::OrderKey;
+use orchestrator_core::operation::{Already, Operation, Site};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check::{self, CheckHealthInput};
+use super::error::DeployError;
+use super::halt::{Halt, blocking};
+use super::launch::{Launch, Surroundings};
+use super::place::Place;
+use super::promote::{PromoteOutput, back, settle, switch};
+use super::stop::{self, GRACE};
+use super::{port, process};
+use crate::deployment::{Current, Environment, Release, Seconds, Service, What};
+
+/// What becomes current again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReinstateInput {
+    /// Where.
+    pub environment: Environment,
+    /// Which release.
+    pub release: String,
+    /// Seconds that the version which is current gets to end.
+    #[serde(default = "grace")]
+    pub grace: Seconds,
+}
+
+fn grace() -> Seconds {
+    GRACE
+}
+
+/// Makes an earlier release current again: as it runs, or started from its folder and found healthy. The release that is
+/// current is ended after that, and stays where it does not come to pass.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reinstate;
+
+#[async_trait]
+impl Operation for Reinstate {
+    const NAME: &'static str = "reinstate";
+    const EFFECT: Effect = Effect::Publishes;
+    type Input = ReinstateInput;
+    type Output = PromoteOutput;
+
+    async fn call(
+        &self,
+        input: ReinstateInput,
+        order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Result<PromoteOutput, BoxError> {
+        let place = Place::new(site.state, &input.environment);
+        let ReinstateInput { environment, release, grace } = input;
+        let Some(release) = place.release(&release)? else {
+            return Err(DeployError::NoRelease { environment, release }.into());
+        };
+        let surroundings = Surroundings::new(&release.env, site)?;
+        let order = order.to_string();
+        site.progress.step(format!("bringing back {} in {environment}", release.version), None);
+        blocking(site, move |halt| {
+            let _locked = place.lock(halt)?;
+            let current = place.current()?;
+            let current = match current {
+                Some(current) if is(&current, &release) => current,
+                current => {
+                    let service =
+                        running_or_started(&place, &release, current.as_ref(), &surroundings, halt)?;
+                    switch(&place, &service, current, What::Reinstated, &order)?
+                }
+            };
+            Ok(settle(&place, &current, grace))
+        })
+        .await
+    }
+
+    async fn undo(&self, input: &ReinstateInput, site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
+        Ok(vec![back(&Place::new(site.state, &input.environment), &input.release)?])
+    }
+
+    async fn already(&self, _: &ReinstateInput, _: &OrderKey, _: &Site<'_>) -> Already<PromoteOutput> {
+        // All of it bears being done again.
+        Already::NotDone
+    }
+}
+
+fn is(current: &Current, release: &Release) -> bool {
+    current.service.release == release.name && process::is_alive(&current.service.process)
+}
+
+fn running_or_started(
+    place: &Place,
+    release: &Release,
+    current: Option<&Current>,
+    surroundings: &Surroundings,
+    halt: &Halt,
+) -> Result<Service, DeployError> {
+    let previous = current.and_then(|current| current.previous.as_ref());
+    let known = previous.filter(|service| service.release == release.name);
+    let service = match known.filter(|service| process::is_alive(&service.process)) {
+        Some(service) => service.clone(),
+        None => started(place, release, known, surroundings, halt)?,
+    };
+    let (url, health, version) = (service.url.clone(), release.health.clone(), release.version.clone());
+    let input = CheckHealthInput { url, health, version: Some(version), service: None };
+    if let Err(error) = check::check(&input, None, halt) {
+        process::end(Some(&service.process), &service.tag, GRACE.duration())?;
+        return Err(error);
+    }
+    Ok(service)
+}
+
+/// Starts the release from its folder, on the port that it had where that is free.
+fn started(
+    place: &Place,
+    release: &Release,
+    known: Option<&Service>,
+    surroundings: &Surroundings,
+    halt: &Halt,
+) -> Result<Service, DeployError> {
+    stop::end_releases(place, |name| name == release.name, GRACE.duration())?;
+    let port = known.map(|service| service.port).filter(|port| port::is_free(*port)).unwrap_or(0);
+    Launch { place, release, surroundings, halt }.run(port, |_| Ok(()))
+}

@@ -1,0 +1,230 @@
+//! `start-service`: starts a version beside the current one. It is a candidate then, and not current.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+use async_trait::async_trait;
+use orchestrator_core::BoxError;
+use orchestrator_core::action::{Action, EnvValue};
+use orchestrator_core::effect::Effect;
+use orchestrator_core::id::OrderKey;
+use orchestrator_core::operation::{Already, Operation, Site};
+use orchestrator_core::path::Digest;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::error::{DeployError, Tried};
+use super::halt::{Halt, blocking};
+use super::launch::{Launch, Surroundings};
+use super::place::Place;
+use super::stop::{self, StopInput, StopService, Which};
+use super::{port, process};
+use crate::deployment::{Environment, Health, Process, Release, Seconds, Service, Version, What};
+
+/// What to start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartInput {
+    /// Where.
+    pub environment: Environment,
+    /// Which version.
+    pub version: Version,
+    /// The executable: relative to the root of the checkout, or absolute inside it.
+    pub artifact: String,
+    /// What is run, with `{binary}`, `{port}`, `{version}`, `{environment}`, `{release}`; the binary alone by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
+    /// Variables besides the allow-list and `PORT`; the same placeholders; values may be secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, EnvValue>,
+    /// Its port on loopback; 0 picks a free one.
+    #[serde(default)]
+    pub port: u16,
+    /// When it counts as healthy: kept for a later start of the same release.
+    #[serde(default)]
+    pub health: Health,
+    /// Seconds until it must listen.
+    pub start_timeout: Seconds,
+}
+
+/// What was started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StartOutput {
+    /// Where.
+    pub environment: Environment,
+    /// Which version.
+    pub version: Version,
+    /// Its release.
+    pub release: String,
+    /// Its process.
+    pub process: Process,
+    /// Its port.
+    pub port: u16,
+    /// Where it answers.
+    pub url: String,
+    /// Digest of its binary.
+    pub digest: Digest,
+    /// Milliseconds from the start until it listened; none where it was found running after a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<f64>,
+}
+
+impl StartOutput {
+    fn of(service: &Service, took_ms: Option<f64>) -> Self {
+        let Service { environment, version, release, process, port, url, digest, .. } = service.clone();
+        Self { environment, version, release, process, port, url, digest, took_ms }
+    }
+}
+
+/// Copies an artifact into a release folder and starts it detached. See the [module](crate::deployment).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StartService;
+
+#[async_trait]
+impl Operation for StartService {
+    const NAME: &'static str = "start-service";
+    const EFFECT: Effect = Effect::Publishes;
+    type Input = StartInput;
+    type Output = StartOutput;
+
+    async fn call(
+        &self,
+        input: StartInput,
+        order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Result<StartOutput, BoxError> {
+        let surroundings = Surroundings::new(&input.env, site)?;
+        let place = Place::new(site.state, &input.environment);
+        let artifact = find(&input.artifact, site.root, site.state)?;
+        let order = order.clone();
+        site.progress.step(format!("starting {} in {}", input.version, input.environment), None);
+        blocking(site, move |halt| start(&place, &input, &artifact, &order, &surroundings, halt)).await
+    }
+
+    async fn undo(&self, input: &StartInput, _site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
+        let which = Which::Candidate { version: input.version.clone() };
+        Ok(vec![StopService::action(&StopInput::new(Some(input.environment.clone()), which))?])
+    }
+
+    async fn already(&self, input: &StartInput, order: &OrderKey, site: &Site<'_>) -> Already<StartOutput> {
+        let place = Place::new(site.state, &input.environment);
+        let (Ok(candidate), Ok(current)) = (place.candidate(), place.current()) else {
+            return Already::Unknown;
+        };
+        let known = candidate.into_iter().chain(current.map(|current| current.service));
+        let order = order.to_string();
+        match known.into_iter().find(|service| service.order == order && process::is_alive(&service.process))
+        {
+            Some(service) => Already::Done(StartOutput::of(&service, None)),
+            // What was started without being recorded is ended when the order is repeated.
+            None => Already::NotDone,
+        }
+    }
+}
+
+/// The artifact's own path. It must be a file inside the checkout, or inside the state folder.
+fn find(artifact: &str, root: &Path, state: &Path) -> Result<PathBuf, DeployError> {
+    let path = root.join(artifact);
+    let path = fs::canonicalize(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            DeployError::NoArtifact(artifact.to_owned())
+        }
+        _ => DeployError::Io { what: format!("artifact `{artifact}` could not be read"), source: error },
+    })?;
+    let inside = |folder: &Path| fs::canonicalize(folder).is_ok_and(|folder| path.starts_with(folder));
+    if !inside(root) && !inside(state) {
+        return Err(DeployError::Outside(artifact.to_owned()));
+    }
+    if path.is_file() { Ok(path) } else { Err(DeployError::NoFile(artifact.to_owned())) }
+}
+
+fn start(
+    place: &Place,
+    input: &StartInput,
+    artifact: &Path,
+    order: &OrderKey,
+    surroundings: &Surroundings,
+    halt: &Halt,
+) -> Result<StartOutput, DeployError> {
+    let _locked = place.lock(halt)?;
+    end_leftovers(place)?;
+    if input.port != 0 && !port::is_free(input.port) {
+        return Err(DeployError::Taken(input.port));
+    }
+    let release = lay_out(place, input, artifact, order, surroundings)?;
+    let begun = Instant::now();
+    let launch = Launch { place, release: &release, surroundings, halt };
+    match launch.run(input.port, |service| place.set_candidate(Some(service))) {
+        Ok(service) => {
+            place.tell(What::Started, &release.version, &release.name, Some(&release.order))?;
+            Ok(StartOutput::of(&service, Some(begun.elapsed().as_secs_f64() * 1e3)))
+        }
+        Err(error) => {
+            place.set_candidate(None)?;
+            place.tell(What::FailedToStart, &release.version, &release.name, Some(&release.order))?;
+            Err(error)
+        }
+    }
+}
+
+/// Ends what earlier deployments left half done: everything of this environment that is not current.
+fn end_leftovers(place: &Place) -> Result<(), DeployError> {
+    let current = place.current()?.map(|current| current.service.release);
+    let leftovers = |release: &str| current.as_deref() != Some(release);
+    stop::end_releases(place, leftovers, Duration::from_secs(5)).map(drop)
+}
+
+/// Makes the release folder: the binary first, what says that it is complete last.
+fn lay_out(
+    place: &Place,
+    input: &StartInput,
+    artifact: &Path,
+    order: &OrderKey,
+    surroundings: &Surroundings,
+) -> Result<Release, DeployError> {
+    let name = Release::name_for(&input.version, order);
+    let folder = place.release_folder(&name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).tried("cleared", &folder)?;
+    }
+    fs::create_dir_all(&folder).tried("created", &folder)?;
+    let binary =
+        artifact.file_name().map_or_else(|| "service".into(), |name| name.to_string_lossy().into_owned());
+    let copy = folder.join(&binary);
+    copy_executable(artifact, &copy, surroundings)?;
+    let release = Release {
+        environment: input.environment.clone(),
+        version: input.version.clone(),
+        name,
+        binary,
+        digest: digest(&copy)?,
+        argv: input.argv.clone(),
+        env: input.env.clone(),
+        health: input.health.clone(),
+        start_timeout: input.start_timeout,
+        order: order.to_string(),
+    };
+    place.keep_release(&release)?;
+    Ok(release)
+}
+
+/// Copies by `cp`: had this process the copy open for writing while another thread starts a command, that command
+/// would inherit it for a moment, and a file that is open for writing cannot be executed (`ETXTBSY`).
+fn copy_executable(from: &Path, to: &Path, surroundings: &Surroundings) -> Result<(), DeployError> {
+    let output = surroundings.command("cp").arg("--").arg(from).arg(to).output().tried("copied", from)?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(io::Error::other(said)).tried("copied", from);
+    }
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).tried("made executable", to)
+}
+
+fn digest(path: &Path) -> Result<Digest, DeployError> {
+    let mut hasher = blake3::Hasher::new();
+    let mut file = fs::File::open(path).tried("opened", path)?;
+    io::copy(&mut file, &mut hasher).tried("read", path)?;
+    Ok(hasher.finalize().into())
+}

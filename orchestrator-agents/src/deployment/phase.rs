@@ -1,0 +1,188 @@
+//! The phase `deployment`: staging, then production.
+
+use std::collections::BTreeMap;
+
+use orchestrator_core::BoxError;
+use orchestrator_core::action::EnvValue;
+use orchestrator_core::id::{AgentName, PhaseName, TaskId};
+use orchestrator_core::input::Input;
+use orchestrator_core::phase::{Draft, Phase};
+use orchestrator_core::pipeline::TaskSpec;
+use orchestrator_core::project::{Found, Project, Stack};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::deploy::{ten_seconds, thirty_seconds};
+use super::{Deploy, DeployConfig, Environment, Health, Seconds, SmokeTest, Version};
+
+/// Drafts a deployment to staging, then one to production, each where the settings say so.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeploymentPhase;
+
+/// The phase's `with:`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseConfig {
+    /// Name of the binary of a Cargo project: built and taken from `target/release`.
+    #[serde(default)]
+    pub binary: Option<String>,
+    /// The executable, where it is built elsewhere.
+    #[serde(default)]
+    pub artifact: Option<Input<String>>,
+    /// Which version; that of the manifest by default.
+    #[serde(default)]
+    pub version: Option<Input<Version>>,
+    /// See [`DeployConfig::argv`].
+    #[serde(default)]
+    pub argv: Vec<String>,
+    /// See [`DeployConfig::env`].
+    #[serde(default)]
+    pub env: BTreeMap<String, EnvValue>,
+    /// See [`DeployConfig::health`].
+    #[serde(default)]
+    pub health: Health,
+    /// See [`DeployConfig::smoke`].
+    #[serde(default)]
+    pub smoke: Vec<SmokeTest>,
+    /// See [`DeployConfig::start_timeout`].
+    #[serde(default = "thirty_seconds")]
+    pub start_timeout: Seconds,
+    /// See [`DeployConfig::grace`].
+    #[serde(default = "ten_seconds")]
+    pub grace: Seconds,
+    /// What is different in staging.
+    #[serde(default)]
+    pub staging: Overrides,
+    /// What is different in production.
+    #[serde(default)]
+    pub production: Overrides,
+}
+
+/// What is different in one environment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Overrides {
+    /// Instead of the phase's.
+    pub argv: Option<Vec<String>>,
+    /// Added to the phase's.
+    pub env: BTreeMap<String, EnvValue>,
+    /// Its port; picked by default.
+    pub port: u16,
+    /// Instead of the phase's.
+    pub health: Option<Health>,
+    /// Instead of the phase's.
+    pub smoke: Option<Vec<SmokeTest>>,
+}
+
+impl Phase for DeploymentPhase {
+    fn name(&self) -> PhaseName {
+        PhaseName::new("deployment").expect("a valid name")
+    }
+
+    fn title(&self) -> &'static str {
+        "DEPLOYMENT"
+    }
+
+    fn draft(&self, project: &Project, draft: &mut Draft<'_>) -> Result<(), BoxError> {
+        let with: PhaseConfig = draft.with()?;
+        let settings = draft.settings();
+        let chosen = [("staging", settings.deploy_to_staging), ("production", settings.deploy_to_production)];
+        let targets: Vec<&str> = chosen.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+        for (name, _) in chosen.iter().filter(|(_, on)| !on) {
+            draft.note(format!("{name} is left out: `deploy_to_{name}` is off"));
+        }
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let Some(Source { artifact, build }) = source(project, &with, draft)? else { return Ok(()) };
+        let version = version(project, &with)?;
+        let mut before = build;
+        for name in targets {
+            let config = config(&with, name, artifact.clone(), version.clone())?;
+            let id = format!("deploy-{name}");
+            let task =
+                TaskSpec::of::<Deploy>(&id, &config)?.needs(before).describe(format!("Deploys to {name}"));
+            before = Some(task.id.clone());
+            draft.task(name, task)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is deployed.
+struct Source {
+    artifact: Input<String>,
+    /// The task that builds it, where the phase drafts one.
+    build: Option<TaskId>,
+}
+
+/// What is deployed; none where it is not said: then a note says what to add.
+fn source(project: &Project, with: &PhaseConfig, draft: &mut Draft<'_>) -> Result<Option<Source>, BoxError> {
+    match (&with.artifact, &with.binary, cargo(project)) {
+        (Some(artifact), _, _) => Ok(Some(Source { artifact: artifact.clone(), build: None })),
+        (None, Some(binary), Some(cargo)) => {
+            let path = cargo.folder.join(format!("target/release/{binary}"))?;
+            let artifact = Input::Given(path.to_string());
+            Ok(Some(Source { artifact, build: Some(build(binary, draft)?) }))
+        }
+        (None, Some(binary), None) => {
+            draft.note(format!(
+                "nothing is deployed: `binary: {binary}` needs a Cargo project; name an `artifact` instead"
+            ));
+            Ok(None)
+        }
+        (None, None, cargo) => {
+            let hint = if cargo.is_some() { "`binary: NAME` (built with Cargo) or " } else { "" };
+            draft.note(format!(
+                "nothing is deployed: say what under `with:`, {hint}`artifact: PATH` of an executable"
+            ));
+            Ok(None)
+        }
+    }
+}
+
+fn cargo(project: &Project) -> Option<&Found> {
+    project.stacks.iter().find(|found| found.stack == Stack::Cargo)
+}
+
+fn build(binary: &str, draft: &mut Draft<'_>) -> Result<TaskId, BoxError> {
+    let id = TaskId::new("build-release")?;
+    let task = TaskSpec::new(id.clone(), AgentName::new("cargo-build")?, json!({ "args": ["--release"] }));
+    draft.task("build", task.describe(format!("Builds {binary} as it is deployed")))?;
+    Ok(id)
+}
+
+fn version(project: &Project, with: &PhaseConfig) -> Result<Input<Version>, BoxError> {
+    if let Some(version) = &with.version {
+        return Ok(version.clone());
+    }
+    let built = with.binary.as_ref().and_then(|_| cargo(project));
+    let found = built.or_else(|| project.stack()).and_then(|found| found.version.as_deref());
+    let version = found.ok_or("`with.version` is missing, and no manifest names a version")?;
+    Ok(Input::Given(Version::new(version)?))
+}
+
+fn config(
+    with: &PhaseConfig,
+    environment: &str,
+    artifact: Input<String>,
+    version: Input<Version>,
+) -> Result<DeployConfig, BoxError> {
+    let Overrides { argv, env, port, health, smoke } =
+        if environment == "staging" { with.staging.clone() } else { with.production.clone() };
+    let mut all = with.env.clone();
+    all.extend(env);
+    Ok(DeployConfig {
+        environment: Environment::new(environment)?,
+        version,
+        artifact,
+        argv: argv.unwrap_or_else(|| with.argv.clone()),
+        env: all,
+        port,
+        health: health.unwrap_or_else(|| with.health.clone()),
+        smoke: smoke.unwrap_or_else(|| with.smoke.clone()),
+        start_timeout: with.start_timeout,
+        grace: with.grace,
+    })
+}

@@ -1,0 +1,124 @@
+//! What the phase drafts, and what the agents plan and say.
+
+use orchestrator_core::path::RelPath;
+use orchestrator_core::phase::{Draft, Phase};
+use orchestrator_core::pipeline::GroupSpec;
+use orchestrator_core::project::{Found, Project, Stack};
+use orchestrator_core::settings::Settings;
+
+use super::*;
+use crate::deployment::{DeploymentPhase, StopDeployment};
+
+fn project(stack: Stack) -> Project {
+    let found = Found {
+        stack,
+        folder: RelPath::root(),
+        manifest: RelPath::new("Cargo.toml").unwrap(),
+        name: Some("school".into()),
+        version: Some("0.2.0".into()),
+        scripts: BTreeMap::new(),
+        tools: Vec::new(),
+    };
+    Project { name: "school".into(), git: None, stacks: vec![found] }
+}
+
+fn draft(stack: Stack, production: bool, with: Value) -> Result<(Vec<GroupSpec>, Vec<String>), String> {
+    let settings = Settings { deploy_to_production: production, ..Settings::default() };
+    let mut draft = Draft::new(&settings, &with);
+    DeploymentPhase.draft(&project(stack), &mut draft).map_err(|error| error.to_string())?;
+    Ok(draft.finish())
+}
+
+#[test]
+fn a_cargo_binary_is_built_then_goes_to_staging_then_to_production() {
+    let with = json!({ "binary": "school", "env": { "A": "1" }, "production": { "env": { "B": "2" }, "smoke": [] },
+        "smoke": [{ "name": "root", "path": "/" }] });
+    let (groups, notes) = draft(Stack::Cargo, true, with).unwrap();
+    assert!(notes.is_empty(), "{notes:?}");
+    let told: Vec<String> = groups
+        .iter()
+        .flat_map(|group| &group.tasks)
+        .map(|task| {
+            let needs: Vec<&str> = task.needs.iter().map(TaskId::as_str).collect();
+            let smoke = task.with["smoke"].as_array().map_or(0, Vec::len);
+            format!("{} {} needs [{}] {} {smoke}", task.id, task.agent, needs.join(" "), task.with["env"])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "build-release cargo-build needs [] null 0",
+            "deploy-staging deploy needs [build-release] {\"A\":\"1\"} 1",
+            "deploy-production deploy needs [deploy-staging] {\"A\":\"1\",\"B\":\"2\"} 0",
+        ]
+    );
+    assert_eq!(groups[1].tasks[0].with["artifact"], "target/release/school");
+    assert_eq!(groups[1].tasks[0].with["version"], "0.2.0");
+}
+
+#[test]
+fn an_artifact_and_a_version_may_come_from_other_tasks() {
+    let with = json!({ "artifact": { "from": "build/path" }, "version": { "from": "release/version" } });
+    let (groups, notes) = draft(Stack::Go, false, with).unwrap();
+    assert_eq!(notes, ["production is left out: `deploy_to_production` is off"]);
+    let [group] = groups.as_slice() else { panic!("{groups:?}") };
+    assert_eq!(group.tasks[0].with["artifact"], json!({ "from": "build/path" }));
+    assert_eq!(group.tasks[0].with["version"], json!({ "from": "release/version" }));
+}
+
+#[test]
+fn nothing_given_drafts_nothing_and_says_what_to_add() {
+    let (groups, notes) = draft(Stack::Cargo, false, Value::Null).unwrap();
+    assert!(groups.is_empty());
+    assert!(notes[1].contains("`binary: NAME` (built with Cargo) or `artifact: PATH`"), "{notes:?}");
+    let (groups, notes) = draft(Stack::Npm, false, json!({ "binary": "x" })).unwrap();
+    assert!(groups.is_empty() && notes[1].contains("needs a Cargo project"), "{notes:?}");
+    let error = draft(Stack::Cargo, false, json!({ "binari": "x" })).unwrap_err();
+    assert!(error.contains("unknown field `binari`"), "{error}");
+    let error =
+        draft(Stack::Cargo, false, json!({ "artifact": "x", "health": { "path": "health" } })).unwrap_err();
+    assert!(error.contains("`with.health.path`") && error.contains("must start with `/`"), "{error}");
+}
+
+#[test]
+fn a_deployment_shows_what_it_starts() {
+    let desk = Desk::new();
+    let look = Workspace::new(desk.folder.path(), "2026-11-20T23:44:33Z".parse().unwrap());
+    let config = json!({ "environment": "staging", "version": "1.0.0", "artifact": "app", "env": { "K": { "secret": "API" } } });
+    let agent = dyn_agent(Deploy).unwrap();
+    let actions = desk.runtime.block_on(agent.plan(&task(config.into()), &look)).unwrap();
+    insta::assert_snapshot!(actions[0], @r#"call start-service {"environment":"staging","version":"1.0.0","artifact":"app","env":{"K":{"secret":"API"}},"port":0,"health":{"path":"/health","expect_status":200,"timeout":30.0,"request_timeout":5.0},"start_timeout":30.0} [publishes]"#);
+    let wrong = json!({ "environment": "Staging", "version": "1.0.0", "artifact": "app" });
+    let error = agent.check(&wrong.into()).unwrap_err();
+    assert_eq!(error.way, ["environment"]);
+}
+
+#[test]
+fn stopping_says_what_ran() {
+    let desk = Desk::new();
+    let agent = dyn_agent(StopDeployment).unwrap();
+    let task = task(json!({}).into());
+    let look = Workspace::new(desk.folder.path(), "2026-11-20T23:44:33Z".parse().unwrap());
+    let actions = desk.runtime.block_on(agent.plan(&task, &look)).unwrap();
+    desk.deploy(1, config("0.1.0", "")).unwrap();
+    for said in ["stopped production 0.1.0", "nothing ran"] {
+        let receipts = desk.receipts(&actions, 2, 0);
+        let verdict = agent.conclude(&task, &receipts, &Artifacts::new(&Kept::default())).unwrap();
+        let Verdict::Passed(conclusion) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(conclusion.summary, said);
+    }
+}
+
+#[test]
+fn an_operation_that_was_assumed_done_is_not_guessed_about() {
+    let agent = dyn_agent(Deploy).unwrap();
+    let receipts = [Receipt::new(Status::AssumedDone)];
+    let verdict =
+        agent.conclude(&task(config("0.1.0", "").into()), &receipts, &Artifacts::new(&Kept::default()));
+    let Verdict::Failed(conclusion) = verdict.unwrap() else { panic!("nothing is known of it") };
+    assert!(
+        conclusion.summary.contains("what it gave is not known (assumed done)"),
+        "{}",
+        conclusion.summary
+    );
+}

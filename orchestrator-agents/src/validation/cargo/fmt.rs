@@ -1,0 +1,109 @@
+//! `cargo-fmt`: is every file as rustfmt writes it?
+
+use std::collections::BTreeMap;
+
+use orchestrator_core::agent::{Conclusion, Verdict};
+use orchestrator_core::evidence::{Finding, Severity};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Wants, cargo};
+use crate::validation::config::tool_config;
+use crate::validation::ran::Ran;
+use crate::validation::text;
+use crate::validation::tool::Tool;
+
+tool_config! {
+    /// Config of `cargo-fmt`.
+    CargoFmtConfig {
+        /// Look at every package of the workspace.
+        workspace: bool = true,
+    }
+}
+
+/// What `cargo-fmt` gives; it passes only where this is 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Formatted {
+    /// Files that are not formatted.
+    pub unformatted: u64,
+}
+
+/// Checks the format of Rust sources.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CargoFmt;
+
+impl Tool for CargoFmt {
+    const NAME: &'static str = "cargo-fmt";
+    const ABOUT: &'static str = "Checks that Rust sources are formatted; changes nothing";
+    const TOOL: &'static str = "cargo fmt";
+    const PRINTS_ROOT: bool = true;
+    type Config = CargoFmtConfig;
+    type Output = Formatted;
+
+    fn wants(&self, _: &CargoFmtConfig) -> Wants {
+        Wants { program: "cargo-fmt".into(), install: "rustup component add rustfmt", ..cargo() }
+            .called("cargo fmt")
+    }
+
+    fn argv(&self, config: &CargoFmtConfig) -> Vec<String> {
+        let mut argv = vec!["cargo".to_owned(), "fmt".into()];
+        if config.workspace {
+            argv.push("--all".into());
+        }
+        argv.push("--check".into());
+        argv.extend_from_slice(&config.args);
+        argv
+    }
+
+    fn env(&self) -> &'static [(&'static str, &'static str)] {
+        super::ENV
+    }
+
+    fn read(&self, _: &CargoFmtConfig, ran: &Ran<'_>) -> Verdict<Formatted> {
+        if ran.ok() {
+            let metric = ran.metric("format.unformatted", 0);
+            return Verdict::Passed(
+                Conclusion::new("every file is formatted", Formatted::default()).metrics([metric]),
+            );
+        }
+        // `Diff in PATH:LINE:` (older: `at line LINE:`) for each difference; a file may have several.
+        let mut files = BTreeMap::new();
+        for place in ran.stdout.lines().filter_map(|line| line.strip_prefix("Diff in ")) {
+            let place = place.trim_end_matches(':').replace(" at line ", ":");
+            if let Some((path, line)) = place.rsplit_once(':') {
+                files.entry(ran.relative(path)).or_insert_with(|| line.parse().ok());
+            }
+        }
+        if files.is_empty() {
+            return ran.failed(parse_errors(ran));
+        }
+        let n = files.len() as u64;
+        let names = text::some(files.keys().map(String::as_str));
+        let verb = if n == 1 { "is" } else { "are" };
+        let summary =
+            format!("{} {verb} not formatted: {names} (`cargo fmt` mends that)", text::count(n, "file"));
+        let findings = files
+            .into_iter()
+            .map(|(file, line)| Finding::new("rustfmt", Severity::Error, "not formatted").at(file, line));
+        let conclusion = Conclusion::new(summary, ()).findings(findings);
+        Verdict::Failed(conclusion.metrics([ran.metric("format.unformatted", n)]))
+    }
+}
+
+/// Files that rustfmt cannot read: `error: MESSAGE`, then ` --> PATH:LINE:COLUMN`.
+fn parse_errors(ran: &Ran<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut lines = ran.stderr.lines().peekable();
+    while let Some(line) = lines.next() {
+        let (Some(message), Some(next)) = (line.strip_prefix("error: "), lines.peek()) else { continue };
+        let Some(place) = next.trim_start().strip_prefix("--> ") else { continue };
+        let mut parts = place.rsplitn(3, ':');
+        let (column, line, path) = (parts.next(), parts.next(), parts.next());
+        let finding = Finding::new("syntax", Severity::Error, text::line(message));
+        let line = line.and_then(|line| line.parse().ok());
+        let mut finding = finding.at(ran.relative(path.unwrap_or(place)), line);
+        finding.column = column.and_then(|column| column.parse().ok());
+        findings.push(finding);
+    }
+    findings
+}

@@ -1,0 +1,131 @@
+//! Students and courses, in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub const MAX_STUDENTS: usize = 10_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Student {
+    pub id: u32,
+    pub name: String,
+    pub year: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Course {
+    pub id: u32,
+    pub title: &'static str,
+    pub capacity: usize,
+    /// The ids of the students in it.
+    pub students: BTreeSet<u32>,
+}
+
+/// Why the store refuses a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    NoStudent,
+    NoCourse,
+    AlreadyEnrolled,
+    CourseFull,
+    SchoolFull,
+}
+
+#[derive(Debug)]
+pub struct Store {
+    students: BTreeMap<u32, Student>,
+    courses: BTreeMap<u32, Course>,
+    next_id: u32,
+}
+
+impl Default for Store {
+    /// No students yet, and the courses on offer.
+    fn default() -> Self {
+        let course =
+            |(id, title, capacity)| (id, Course { id, title, capacity, students: BTreeSet::new() });
+        let courses = [(1, "Mathematics", 30), (2, "Physics", 24), (3, "Music", 2)];
+        Self { students: BTreeMap::new(), courses: courses.map(course).into(), next_id: 1 }
+    }
+}
+
+impl Store {
+    pub fn students(&self) -> impl ExactSizeIterator<Item = &Student> {
+        self.students.values()
+    }
+
+    pub fn courses(&self) -> impl ExactSizeIterator<Item = &Course> {
+        self.courses.values()
+    }
+
+    pub fn student(&self, id: u32) -> Result<&Student, Refusal> {
+        self.students.get(&id).ok_or(Refusal::NoStudent)
+    }
+
+    pub fn course(&self, id: u32) -> Result<&Course, Refusal> {
+        self.courses.get(&id).ok_or(Refusal::NoCourse)
+    }
+
+    pub fn add_student(&mut self, name: String, year: u8) -> Result<Student, Refusal> {
+        if self.students.len() >= MAX_STUDENTS {
+            return Err(Refusal::SchoolFull);
+        }
+        let id = self.next_id;
+        self.next_id = id.checked_add(1).ok_or(Refusal::SchoolFull)?;
+        let student = Student { id, name, year };
+        self.students.insert(id, student.clone());
+        Ok(student)
+    }
+
+    /// Takes a student off the roll.
+    pub fn remove_student(&mut self, id: u32) -> Result<(), Refusal> {
+        self.students.remove(&id).map(|_| ()).ok_or(Refusal::NoStudent)
+    }
+
+    /// Puts a student into a course, and says how many are in it then.
+    pub fn enrol(&mut self, course: u32, student: u32) -> Result<usize, Refusal> {
+        let course = self.courses.get_mut(&course).ok_or(Refusal::NoCourse)?;
+        if !self.students.contains_key(&student) {
+            return Err(Refusal::NoStudent);
+        }
+        if course.students.contains(&student) {
+            return Err(Refusal::AlreadyEnrolled);
+        }
+        if course.students.len() >= course.capacity {
+            return Err(Refusal::CourseFull);
+        }
+        course.students.insert(student);
+        Ok(course.students.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_students(count: u32) -> Store {
+        let mut store = Store::default();
+        for id in 1..=count {
+            assert_eq!(store.add_student(format!("Student {id}"), 7).unwrap().id, id);
+        }
+        store
+    }
+
+    #[test]
+    fn ids_are_never_given_twice() {
+        let mut store = with_students(2);
+        assert_eq!(store.remove_student(2), Ok(()));
+        assert_eq!(store.remove_student(2), Err(Refusal::NoStudent));
+        assert_eq!(store.add_student("Ada".to_owned(), 8).unwrap().id, 3);
+        assert_eq!(store.students().map(|student| student.id).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn a_course_takes_each_student_once_and_no_more_than_fit() {
+        let mut store = with_students(3);
+        assert_eq!(store.enrol(3, 1), Ok(1));
+        assert_eq!(store.enrol(3, 1), Err(Refusal::AlreadyEnrolled));
+        assert_eq!(store.enrol(3, 2), Ok(2));
+        assert_eq!(store.enrol(3, 3), Err(Refusal::CourseFull));
+        assert_eq!(store.enrol(9, 1), Err(Refusal::NoCourse));
+        assert_eq!(store.enrol(1, 9), Err(Refusal::NoStudent));
+    }
+}

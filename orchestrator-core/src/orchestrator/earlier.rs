@@ -1,0 +1,70 @@
+//! What passed in earlier runs of a pipeline.
+
+use std::collections::HashMap;
+
+use super::{Orchestrator, OrchestratorError};
+use crate::effect::Effect;
+use crate::id::{RunId, TaskId};
+use crate::json::Json;
+use crate::outcome::Outcome;
+use crate::planner::Earlier;
+use crate::state::RunState;
+
+/// How many earlier runs are looked at.
+const RUNS: usize = 20;
+
+/// What passed in earlier runs.
+#[derive(Default)]
+pub(super) struct Passed(HashMap<TaskId, Option<(RunId, Json)>>);
+
+impl Passed {
+    /// In the latest runs of a pipeline that were no dry runs. A run that cannot be read is passed over, and said.
+    pub(super) async fn in_runs(
+        orchestrator: &Orchestrator,
+        pipeline: &str,
+    ) -> Result<Self, OrchestratorError> {
+        let mut passed = Self::default();
+        for run in orchestrator.runs().await?.into_iter().take(RUNS) {
+            match orchestrator.load(&run).await {
+                Ok((state, _)) => {
+                    let begun = state.begun();
+                    if begun.is_some_and(|begun| begun.pipeline == pipeline && begun.ceiling > Effect::Reads)
+                    {
+                        passed.add(&run, &state);
+                    }
+                }
+                Err(error) => tracing::warn!(%run, %error, "an earlier run could not be read"),
+            }
+        }
+        Ok(passed)
+    }
+
+    /// In one run.
+    pub(super) async fn in_run(orchestrator: &Orchestrator, run: &RunId) -> Result<Self, OrchestratorError> {
+        let (state, _) = orchestrator.load(run).await?;
+        let mut passed = Self::default();
+        passed.add(run, &state);
+        Ok(passed)
+    }
+
+    /// What a later run said of a task counts.
+    fn add(&mut self, run: &RunId, state: &RunState) {
+        for (task, planned) in state.tasks().iter().zip(state.plan().tasks()) {
+            let said = match task.outcome() {
+                Some(Outcome::Passed | Outcome::Cached) => {
+                    let from = task.end.as_ref().and_then(|end| end.from_run.clone());
+                    Some((from.unwrap_or_else(|| run.clone()), task.output().cloned().unwrap_or_default()))
+                }
+                Some(Outcome::Failed | Outcome::Cancelled) => None,
+                _ => continue,
+            };
+            self.0.entry(planned.id.clone()).or_insert(said);
+        }
+    }
+}
+
+impl Earlier for Passed {
+    fn passed(&self, task: &TaskId) -> Option<(RunId, Json)> {
+        self.0.get(task).cloned().flatten()
+    }
+}

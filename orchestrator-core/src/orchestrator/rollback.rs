@@ -1,0 +1,127 @@
+//! Rollback: a plan made of the undo actions in a journal, in reverse; shown and run like any other.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Orchestrator, OrchestratorError};
+use crate::BoxError;
+use crate::action::Action;
+use crate::agent::{Agent, Task, Verdict};
+use crate::effect::Effect;
+use crate::id::{GroupName, PhaseName, RunId, TaskId};
+use crate::json::Json;
+use crate::order::{Artifacts, Receipt};
+use crate::pipeline::{GroupSpec, PhaseSpec, Pipeline, TaskSpec};
+use crate::plan::Plan;
+use crate::state::{Round, Step};
+use crate::workspace::Workspace;
+
+/// What would reverse a run.
+#[derive(Debug)]
+pub struct Rollback {
+    /// The plan; empty where nothing is to be reversed.
+    pub plan: Option<Plan>,
+    /// How far it reaches.
+    pub reach: Effect,
+    /// What was done and cannot be reversed from the journal.
+    pub irreversible: Vec<Irreversible>,
+}
+
+/// Something that was done and cannot be reversed from the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Irreversible {
+    /// Whose.
+    pub task: TaskId,
+    /// What was done.
+    pub action: Action,
+}
+
+/// Performs recorded undo actions.
+pub(super) struct Undo;
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UndoConfig {
+    /// The task whose work is reversed.
+    task: TaskId,
+    /// The actions, as they were recorded.
+    actions: Json,
+}
+
+impl Agent for Undo {
+    const NAME: &'static str = "undo";
+    const ABOUT: &'static str = "Performs the undo actions that a run recorded; made by `rollback`.";
+    type Config = UndoConfig;
+    type Output = ();
+
+    async fn plan(&self, task: &Task<UndoConfig>, _look: &Workspace) -> Result<Vec<Action>, BoxError> {
+        Ok(task.config.actions.parse()?)
+    }
+
+    fn conclude(
+        &self,
+        task: &Task<UndoConfig>,
+        receipts: &[Receipt],
+        _artifacts: &Artifacts<'_>,
+    ) -> Result<Verdict<()>, BoxError> {
+        let actions: Vec<Action> = task.config.actions.parse()?;
+        for (action, receipt) in actions.iter().zip(receipts) {
+            if !receipt.ok() {
+                return Ok(Verdict::failed(format!("`{action}`: {}", receipt.status)));
+            }
+        }
+        Ok(Verdict::passed(format!("{} undone", task.config.task), ()))
+    }
+}
+
+/// Makes the plan.
+pub(super) async fn plan(orchestrator: &Orchestrator, run: &RunId) -> Result<Rollback, OrchestratorError> {
+    let (state, _) = orchestrator.load(run).await?;
+    let mut done: Vec<(&TaskId, &Action, &Step)> = Vec::new();
+    for (task, planned) in state.tasks().iter().zip(state.plan().tasks()) {
+        let rounds = task.past.iter().flat_map(|attempt| &attempt.rounds).chain(&task.rounds);
+        let steps = rounds.flat_map(|Round { actions, steps, carried: _ }| actions.iter().zip(steps));
+        done.extend(
+            steps
+                .filter(|(_, step)| step.started.is_some())
+                .map(|(action, step)| (&planned.id, action, step)),
+        );
+    }
+    // Stable: of what was started at the same time the later in the plan is undone first.
+    done.sort_by_key(|(_, _, step)| step.started);
+    done.reverse();
+    let mut group = GroupSpec::new(GroupName::new("undo")?).sequential();
+    let (mut reach, mut irreversible) = (Effect::Reads, Vec::new());
+    for (task, action, step) in done {
+        if step.undo.is_empty() {
+            let changed = step
+                .receipt
+                .as_ref()
+                .is_none_or(|receipt| receipt.ok() && receipt.status != crate::order::Status::AlreadySo);
+            if changed && !matches!(action, Action::Await(_)) {
+                irreversible.push(Irreversible { task: task.clone(), action: action.clone() });
+            }
+            continue;
+        }
+        reach = step.undo.iter().map(Action::effect).fold(reach, Effect::max);
+        let actions =
+            Json::of(&step.undo).map_err(|source| OrchestratorError::Plan { run: run.clone(), source })?;
+        let config = serde_json::json!({ "task": task, "actions": actions });
+        let id = TaskId::new(format!("undo.{}.{}", group.tasks.len() + 1, short(task)))?;
+        let before = group.tasks.last().map(|task| task.id.clone());
+        let agent = crate::id::AgentName::new(Undo::NAME)?;
+        group
+            .tasks
+            .push(TaskSpec::new(id, agent, config).needs(before).describe(format!("undoes `{action}`")));
+    }
+    if group.tasks.is_empty() {
+        return Ok(Rollback { plan: None, reach, irreversible });
+    }
+    let phase = PhaseSpec::new(PhaseName::new("rollback")?).group(group);
+    let plan = orchestrator.plan(&Pipeline::new(format!("rollback of {run}")).phase(phase))?;
+    Ok(Rollback { plan: Some(plan), reach, irreversible })
+}
+
+fn short(task: &TaskId) -> String {
+    task.as_str().chars().take(100).collect()
+}

@@ -1,0 +1,236 @@
+//! What the user chose to run: phases, groups, tasks and tags; the rest is left out or carried from earlier runs.
+
+use std::collections::BTreeSet;
+
+use super::Planner;
+use crate::id::{RunId, TaskId};
+use crate::json::Json;
+use crate::plan::{PlannedGroup, PlannedPhase, PlannedTask, Selection};
+use crate::problem::{Problem, unknown};
+
+/// What the user chose to run. Empty: everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selector {
+    /// Phases by name or number; empty for all.
+    pub phases: Vec<String>,
+    /// Phases left out.
+    pub skip: Vec<String>,
+    /// Groups, as `group` or `phase/group`; empty for all.
+    pub groups: Vec<String>,
+    /// Tasks, with all that they need; empty for all.
+    pub tasks: Vec<String>,
+    /// Tasks that have one of these tags; empty for all.
+    pub tags: Vec<String>,
+    /// What passed earlier counts, everywhere.
+    pub carry: bool,
+    /// One task at a time.
+    pub sequential: bool,
+}
+
+/// What passed in earlier runs.
+pub trait Earlier {
+    /// The latest run in which the task passed, and what it gave.
+    fn passed(&self, task: &TaskId) -> Option<(RunId, Json)>;
+}
+
+/// No earlier runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Nothing;
+
+impl Earlier for Nothing {
+    fn passed(&self, _task: &TaskId) -> Option<(RunId, Json)> {
+        None
+    }
+}
+
+/// What is being decided about, in one place.
+struct Scope<'a> {
+    phases: &'a [PlannedPhase],
+    groups: &'a [PlannedGroup],
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Selector {
+    /// Marks each task as selected, left out or carried.
+    pub(super) fn apply(
+        &self,
+        planner: &Planner<'_>,
+        phases: &[PlannedPhase],
+        groups: &[PlannedGroup],
+        tasks: &mut [PlannedTask],
+        problems: &mut Vec<Problem>,
+    ) {
+        let mut scope = Scope { phases, groups, problems };
+        let mut skipped: BTreeSet<usize> =
+            self.skip.iter().filter_map(|name| scope.phase("--skip", name)).collect();
+        skipped.extend((0..phases.len()).filter(|at| !enabled(planner, phases[*at].name.as_str())));
+        let chosen: BTreeSet<usize> =
+            self.phases.iter().filter_map(|name| scope.phase("--phase", name)).collect();
+        let in_groups: BTreeSet<u32> =
+            self.groups.iter().flat_map(|name| scope.group(name, &chosen)).collect();
+        let named = self.named(tasks, scope.problems);
+        for tag in &self.tags {
+            if !tasks.iter().any(|task| task.tags.contains(tag)) {
+                let known: BTreeSet<&str> =
+                    tasks.iter().flat_map(|task| &task.tags).map(String::as_str).collect();
+                scope.problems.push(Problem::new("--tag", unknown("tag", tag, known)));
+            }
+        }
+        for (at, task) in tasks.iter_mut().enumerate() {
+            let group = &groups[task.group as usize];
+            let phase = group.phase as usize;
+            let by_phase = (chosen.is_empty() || chosen.contains(&phase)) && !skipped.contains(&phase);
+            let by_group = in_groups.is_empty() || in_groups.contains(&task.group);
+            let by_name = named.as_ref().is_none_or(|named| named.contains(&at));
+            let by_tag = self.tags.is_empty() || task.tags.iter().any(|tag| self.tags.contains(tag));
+            // Validations of a checkpoint look at the world: leaving tasks out does not make them hold.
+            let partial = !(self.groups.is_empty() && self.tasks.is_empty() && self.tags.is_empty());
+            let selected = if group.checkpoint {
+                !partial
+                    && (chosen.is_empty() || chosen.contains(&phase))
+                    && enabled(planner, phases[phase].name.as_str())
+            } else {
+                by_phase && by_group && by_name && by_tag
+            };
+            if !selected {
+                task.selection = match planner.earlier.passed(&task.id).filter(|_| !skipped.contains(&phase))
+                {
+                    Some((run, output)) => Selection::Carried { run, output },
+                    None => Selection::LeftOut,
+                };
+            } else if self.carry
+                && !group.checkpoint
+                && let Some((run, output)) = planner.earlier.passed(&task.id)
+            {
+                task.selection = Selection::Carried { run, output };
+            }
+        }
+        check_phases(&chosen, &skipped, tasks, &mut scope);
+        check_outputs(tasks, scope.problems);
+    }
+
+    /// The tasks named, with all that they need; none where none is named.
+    fn named(&self, tasks: &[PlannedTask], problems: &mut Vec<Problem>) -> Option<BTreeSet<usize>> {
+        if self.tasks.is_empty() {
+            return None;
+        }
+        let find = |id: &str| tasks.iter().position(|task| task.id.as_str() == id);
+        let mut open = Vec::new();
+        for name in &self.tasks {
+            match find(name) {
+                Some(at) => open.push(at),
+                None => {
+                    let message = unknown("task", name, tasks.iter().map(|task| task.id.as_str()));
+                    problems.push(Problem::new("--task", message));
+                }
+            }
+        }
+        let mut found = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            if found.insert(at) {
+                let task = &tasks[at];
+                let before =
+                    task.needs.iter().chain(&task.takes).chain(&task.follows).chain(task.when.task());
+                open.extend(before.filter_map(|id| find(id.as_str())));
+            }
+        }
+        Some(found)
+    }
+}
+
+/// A phase chosen without those that it depends on needs them to have passed before.
+fn check_phases(
+    chosen: &BTreeSet<usize>,
+    skipped: &BTreeSet<usize>,
+    tasks: &[PlannedTask],
+    scope: &mut Scope<'_>,
+) {
+    for at in chosen {
+        for before in &scope.phases[*at].depends_on {
+            let before = *before as usize;
+            if chosen.contains(&before) || skipped.contains(&before) {
+                continue;
+            }
+            let ran = tasks.iter().filter(|task| scope.groups[task.group as usize].phase as usize == before);
+            if ran.clone().any(|task| task.selection == Selection::LeftOut) {
+                let (name, before) = (&scope.phases[*at].name, &scope.phases[before].name);
+                scope.problems.push(Problem::new(
+                    "--phase",
+                    format!(
+                        "phase `{name}` depends on `{before}`, which has not passed in an earlier run; run it too with \
+                         `--phase {before},{name}`, or leave it out on purpose with `--skip {before}`"
+                    ),
+                ));
+            }
+        }
+    }
+}
+
+/// A selected task that takes the output of one that is left out has nothing to take.
+fn check_outputs(tasks: &[PlannedTask], problems: &mut Vec<Problem>) {
+    let gone: BTreeSet<&TaskId> =
+        tasks.iter().filter(|task| task.selection == Selection::LeftOut).map(|task| &task.id).collect();
+    for task in tasks.iter().filter(|task| task.selection == Selection::Selected) {
+        for source in task.takes.iter().filter(|source| gone.contains(source)) {
+            let (id, message) =
+                (&task.id, "which is left out and has not passed in an earlier run; select it too");
+            problems.push(Problem::new("", format!("task `{id}` takes the output of `{source}`, {message}")));
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// A phase by name, by `phase_NAME`, or by number from 1.
+    fn phase(&mut self, flag: &str, name: &str) -> Option<usize> {
+        let exact = |name: &str| self.phases.iter().position(|phase| phase.name.as_str() == name);
+        let by_number = || name.parse::<usize>().ok()?.checked_sub(1).filter(|at| *at < self.phases.len());
+        let found = exact(name).or_else(|| exact(&format!("phase_{name}"))).or_else(by_number);
+        if found.is_none() {
+            let message = unknown("phase", name, self.phases.iter().map(|phase| phase.name.as_str()));
+            self.problems.push(Problem::new(flag, message));
+        }
+        found
+    }
+
+    /// Groups by `group`, `group_NAME` or `phase/group`, within the chosen phases.
+    fn group(&mut self, name: &str, chosen: &BTreeSet<usize>) -> Vec<u32> {
+        let (phase, group) = name.split_once('/').map_or((None, name), |(phase, group)| (Some(phase), group));
+        let matches = |planned: &PlannedGroup| {
+            let own = planned.name.as_str();
+            let phase_at = planned.phase as usize;
+            !planned.checkpoint
+                && (own == group || own == format!("group_{group}"))
+                && (chosen.is_empty() || chosen.contains(&phase_at))
+                && phase.is_none_or(|phase| {
+                    let own = self.phases[phase_at].name.as_str();
+                    own == phase || own == format!("phase_{phase}")
+                })
+        };
+        let found: Vec<u32> =
+            (0..self.groups.len()).filter(|at| matches(&self.groups[*at])).map(|at| at as u32).collect();
+        if found.is_empty() {
+            let known: BTreeSet<&str> = self
+                .groups
+                .iter()
+                .filter(|group| !group.checkpoint)
+                .map(|group| group.name.as_str())
+                .collect();
+            self.problems.push(Problem::new("--group", unknown("group", name, known)));
+        }
+        found
+    }
+}
+
+/// Whether the settings let a standard phase run.
+fn enabled(planner: &Planner<'_>, phase: &str) -> bool {
+    let phases = &planner.settings.phases;
+    match phase {
+        "restart_backup" => phases.restart_backup,
+        "code_generation" => phases.code_generation,
+        "build_validation" => phases.build_validation,
+        "merge_integration" => phases.merge_integration,
+        "deployment" => phases.deployment,
+        "reports" => phases.reports,
+        _ => true,
+    }
+}

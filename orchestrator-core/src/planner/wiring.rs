@@ -1,0 +1,228 @@
+//! Edges that nobody writes twice: references in configs, and declared outputs that are declared inputs.
+
+use std::collections::{BTreeSet, HashMap};
+
+use globset::{Glob, GlobSetBuilder};
+use serde_json::Value;
+
+use super::{Entry, Index, Parts, Schemas};
+use crate::id::TaskId;
+use crate::input::{Reference, references as find_references};
+use crate::problem::{Problem, unknown};
+use crate::registry::Registry;
+
+/// Where each task is; duplicates, and names in `needs` and `when` that lead nowhere, are problems.
+pub(super) fn index(entries: &[Entry], problems: &mut Vec<Problem>) -> Index {
+    let mut index = Index::with_capacity(entries.len());
+    for (at, Entry { spec, way, .. }) in entries.iter().enumerate() {
+        if let Some(first) = index.insert(spec.id.clone(), at) {
+            let message = match entries[first].spec.place {
+                Some(place) => {
+                    format!("two tasks are called `{}`; the first is on line {}", spec.id, place.line)
+                }
+                None => format!("two tasks are called `{}`", spec.id),
+            };
+            problems.push(Problem::new(format!("{way}.id"), message).at(spec.place));
+        }
+    }
+    for Entry { spec, way, .. } in entries {
+        let needs = spec.needs.iter().map(|id| ("needs", id));
+        for (key, id) in needs.chain(spec.when.task().map(|id| ("when", id))) {
+            if !index.contains_key(id) {
+                problems.push(
+                    Problem::new(format!("{way}.{key}"), unknown_task(id.as_str(), &index)).at(spec.place),
+                );
+            }
+        }
+    }
+    index
+}
+
+fn unknown_task(id: &str, index: &Index) -> String {
+    let known: BTreeSet<&str> = index.keys().map(TaskId::as_str).collect();
+    unknown("task", id, known)
+}
+
+/// Resolves what groups depend on.
+pub(super) fn groups(parts: &mut Parts) {
+    for (at, names, way) in std::mem::take(&mut parts.group_after) {
+        let phase = parts.groups[at as usize].phase;
+        let full = |group: &crate::plan::PlannedGroup| {
+            format!("{}/{}", parts.phases[group.phase as usize].name, group.name)
+        };
+        let mut depends_on = Vec::new();
+        for name in names {
+            let found = parts.groups.iter().position(|group| {
+                !group.checkpoint
+                    && ((group.phase == phase && group.name.as_str() == name) || full(group) == name)
+            });
+            match found {
+                Some(found) => depends_on.push(found as u32),
+                None => {
+                    let own = parts.groups.iter().filter(|group| group.phase == phase && !group.checkpoint);
+                    let known: Vec<String> = own.map(|group| group.name.to_string()).collect();
+                    let message = unknown("group", &name, known.iter().map(String::as_str));
+                    parts.problems.push(Problem::new(format!("{way}.depends_on"), message));
+                }
+            }
+        }
+        parts.groups[at as usize].depends_on = depends_on;
+    }
+}
+
+/// The tasks whose outputs each task takes. Fields that do not exist and types that do not fit are problems.
+pub(super) fn references(
+    entries: &[Entry],
+    index: &Index,
+    registry: &Registry,
+    problems: &mut Vec<Problem>,
+) -> Vec<Vec<TaskId>> {
+    let mut schemas = Schemas::new();
+    let mut schema = |entry: &Entry| -> Option<(Value, Value)> {
+        let agent = registry.agents().get(&entry.spec.agent)?;
+        let make = || (agent.config_schema().to_value(), agent.output_schema().to_value());
+        Some(schemas.entry(entry.spec.agent.clone()).or_insert_with(make).clone())
+    };
+    let mut all = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let mut takes = BTreeSet::new();
+        for (way, text) in find_references(&entry.spec.with) {
+            let full: String = way.iter().map(|part| format!(".{part}")).collect();
+            let place = entry.spec.places.get(&way.join("/")).copied().or(entry.spec.place);
+            let mut problem = |message: String| {
+                problems.push(
+                    Problem::new(format!("{}{}{full}.from", entry.way, entry.inside), message).at(place),
+                );
+            };
+            let reference = match Reference::parse(&text) {
+                Ok(reference) => reference,
+                Err(error) => {
+                    problem(error.to_string());
+                    continue;
+                }
+            };
+            let Some(source) = index.get(&reference.task) else {
+                problem(unknown_task(reference.task.as_str(), index));
+                continue;
+            };
+            if let (Some((_, output)), Some((config, _))) = (schema(&entries[*source]), schema(entry))
+                && let Err(message) = fits(&output, &reference, &config, &way)
+            {
+                problem(message);
+            }
+            takes.insert(reference.task);
+        }
+        all.push(takes.into_iter().collect());
+    }
+    all
+}
+
+/// Whether the field exists in the output's schema and its type is one that the config takes there.
+fn fits(output: &Value, reference: &Reference, config: &Value, way: &[String]) -> Result<(), String> {
+    let mut given = resolve(output, output);
+    for part in &reference.field {
+        if let Some(items) = given.get("items").filter(|_| part.parse::<usize>().is_ok()) {
+            given = resolve(output, items);
+            continue;
+        }
+        let Some(Value::Object(fields)) = given.get("properties") else { return Ok(()) };
+        match fields.get(part) {
+            Some(field) => given = resolve(output, field),
+            None if given.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false)) => {
+                return Ok(());
+            }
+            None => {
+                let what = format!("output of `{}` field", reference.task);
+                return Err(unknown(&what, part, fields.keys().map(String::as_str)));
+            }
+        }
+    }
+    let mut wanted = resolve(config, config);
+    for part in way {
+        let below = wanted.get("properties").and_then(|fields| fields.get(part));
+        let below = below.or_else(|| wanted.get("additionalProperties")).or_else(|| wanted.get("items"));
+        let Some(below) = below else { return Ok(()) };
+        wanted = resolve(config, below);
+    }
+    let (given, wanted) = (types(output, given), types(config, wanted));
+    match (given, wanted) {
+        (Some(given), Some(wanted)) if given.iter().all(|kind| !takes(&wanted, kind)) => Err(format!(
+            "`{reference}` is {}, and {} is wanted here",
+            given.iter().cloned().collect::<Vec<_>>().join(" or "),
+            wanted.iter().cloned().collect::<Vec<_>>().join(" or "),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn takes(wanted: &BTreeSet<String>, kind: &str) -> bool {
+    wanted.contains(kind) || (kind == "integer" && wanted.contains("number"))
+}
+
+/// Follows `$ref` into the definitions of `root`.
+fn resolve<'v>(root: &'v Value, schema: &'v Value) -> &'v Value {
+    let pointer = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
+    pointer.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
+}
+
+/// The JSON types that a schema allows, references aside; none where it does not say.
+fn types(root: &Value, schema: &Value) -> Option<BTreeSet<String>> {
+    let schema = resolve(root, schema);
+    match schema.get("type") {
+        Some(Value::String(kind)) => return Some(BTreeSet::from([kind.clone()])),
+        Some(Value::Array(kinds)) => {
+            return Some(kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+        }
+        _ => {}
+    }
+    let any = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
+    let is_reference = |option: &&Value| option.pointer("/properties/from").is_none();
+    let mut all = BTreeSet::new();
+    for option in any.iter().filter(is_reference) {
+        all.extend(types(root, option)?);
+    }
+    Some(all)
+}
+
+/// The tasks whose declared outputs are declared inputs of each task. A task of a later phase is never waited for: then the
+/// input is what was there before.
+pub(super) fn declared_files(parts: &Parts) -> Vec<Vec<TaskId>> {
+    let entries = &parts.entries;
+    let phase_of = |at: usize| parts.groups[entries[at].group as usize].phase;
+    let mut makers: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, entry) in entries.iter().enumerate() {
+        for output in &entry.spec.outputs {
+            makers.entry(output.trim_start_matches("./")).or_default().push(at);
+        }
+    }
+    let mut all = vec![Vec::new(); entries.len()];
+    if makers.is_empty() {
+        return all;
+    }
+    for (at, entry) in entries.iter().enumerate() {
+        let mut found = BTreeSet::new();
+        let mut globs = GlobSetBuilder::new();
+        let mut any_glob = false;
+        for input in &entry.spec.inputs {
+            let input = input.trim_start_matches("./");
+            found.extend(makers.get(input).into_iter().flatten().copied());
+            if input.contains(['*', '?', '[', '{'])
+                && let Ok(glob) = Glob::new(input)
+            {
+                globs.add(glob);
+                any_glob = true;
+            }
+        }
+        if any_glob && let Ok(globs) = globs.build() {
+            found.extend(
+                makers
+                    .iter()
+                    .filter(|(output, _)| globs.is_match(output))
+                    .flat_map(|(_, at)| at.iter().copied()),
+            );
+        }
+        found.retain(|maker| *maker != at && phase_of(*maker) <= phase_of(at));
+        all[at] = found.into_iter().map(|maker| entries[maker].spec.id.clone()).collect();
+    }
+    all
+}

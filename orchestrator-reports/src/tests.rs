@@ -1,0 +1,10 @@
+//! Reports of runs made by hand.
+
+mod delivery;
+mod release;
+mod runs;
+
+mod hostile;
+mod html;
+mod json;
+mod operation;
