@@ -21,7 +21,7 @@ pub(crate) struct Rig {
     pub(crate) home: PathBuf,
     pub(crate) stop: Stop,
     pub(crate) progress: ProgressSink,
-    env: Vec<(OsString, OsString)>,
+    pub(crate) env: Vec<(OsString, OsString)>,
     secrets: BTreeMap<String, String>,
 }
 

@@ -1,5 +1,6 @@
 //! The merge phase on real repositories and a real bare remote.
 
+mod delivery;
 mod draft;
 mod merging;
 mod pushing;
