@@ -84,6 +84,9 @@ pub(crate) enum Command {
     Schema,
     /// Write a commented pipeline file for the stack that is found
     Init(InitArgs),
+    /// Lay out a real small project and take it through the whole delivery
+    #[command(after_help = DEMO)]
+    Demo(DemoArgs),
     /// Render the reports of a run and say where the page is
     Report(OneArgs),
     /// Print completions for a shell
@@ -217,6 +220,34 @@ pub(crate) struct InitArgs {
     pub(crate) force: bool,
 }
 
+const DEMO: &str = "\
+The project is a Rust HTTP service with its own git repository, a feature branch to merge and a remote, all inside DIR. \
+What is published goes to that remote and to loopback.
+
+Examples:
+  orchestrate demo                      in ./orchestrate-demo; goes on where it was cut off
+  orchestrate demo --fresh              from the start
+  orchestrate demo --stop               end the services that it left running";
+
+/// `demo`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// Where to lay it out [default: orchestrate-demo]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) folder: Option<PathBuf>,
+    /// Start over where it has run already
+    #[arg(long, conflicts_with = "stop")]
+    pub(crate) fresh: bool,
+    /// End the services that it left running
+    #[arg(long)]
+    pub(crate) stop: bool,
+    /// Lay it out and show what the run would change
+    #[arg(long, short = 'n', conflicts_with = "stop")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
 /// What of a run is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ClapArgs)]
 #[command(next_help_heading = "Output")]
@@ -240,6 +271,7 @@ impl Args {
             Some(Command::Run(args)) => args.output.format == Format::Json,
             Some(Command::Resume(args)) => args.output.format == Format::Json,
             Some(Command::Rollback(args)) => args.output.format == Format::Json,
+            Some(Command::Demo(args)) => args.output.format == Format::Json,
             Some(Command::Plan(args)) => args.format == PlanFormat::Json,
             Some(Command::Status(args) | Command::Cancel(args) | Command::Report(args)) => {
                 args.show.format == Format::Json

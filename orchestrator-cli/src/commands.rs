@@ -4,6 +4,7 @@ mod agents;
 mod ask;
 mod cancel;
 mod completions;
+mod demo;
 mod drive;
 mod init;
 mod logs;
@@ -51,6 +52,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Report(args) => block_on(report::report(front()?, args)),
         Command::Agents(args) => agents::agents(&registry, args),
         Command::Schema => agents::schema(&registry),
+        Command::Demo(args) => block_on(demo::demo(global.clone(), args, registry)),
         Command::Init(args) => init::init(&front()?, args),
         Command::Completions { shell } => completions::completions(shell),
     }

@@ -15,6 +15,7 @@ mod ci;
 mod cli;
 mod commands;
 pub mod console;
+mod demo;
 mod error;
 pub mod exit;
 mod front;

@@ -148,7 +148,7 @@ fn cargo(project: &Project) -> Option<&Found> {
 
 fn build(binary: &str, draft: &mut Draft<'_>) -> Result<TaskId, BoxError> {
     let id = TaskId::new("build-release")?;
-    let task = TaskSpec::new(id.clone(), AgentName::new("cargo-build")?, json!({ "args": ["--release"] }));
+    let task = TaskSpec::new(id.clone(), AgentName::new("cargo-build")?, json!({ "profile": "release" }));
     draft.task("build", task.describe(format!("Builds {binary} as it is deployed")))?;
     Ok(id)
 }
