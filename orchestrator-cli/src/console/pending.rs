@@ -66,5 +66,7 @@ pub(super) fn sentence(record: &RunRecord) -> String {
         0 => String::new(),
         deferred => format!(", {} known after them", plural(deferred, "task")),
     };
-    format!("{} pending{after}; nothing was changed", plural(changes, "change"))
+    // A task that failed may have failed over a change that it made.
+    let done = if record.state.count(Outcome::Failed) == 0 { "nothing was changed" } else { "none was made" };
+    format!("{} pending{after}; {done}", plural(changes, "change"))
 }
