@@ -6,6 +6,7 @@ pub mod codegen;
 pub mod command;
 pub mod deployment;
 mod ended;
+pub mod merge;
 mod ops;
 #[cfg(test)]
 mod rig;
@@ -46,6 +47,12 @@ pub fn standard() -> Registry {
         .agent(Check(validation::php::ComposerScript))
         .agent(Check(validation::php::Phpunit))
         .phase(BuildValidation)
+        .agent(merge::MergeBranch)
+        .agent(merge::Version)
+        .agent(merge::Changelog)
+        .agent(merge::Tag)
+        .agent(merge::Push)
+        .phase(merge::MergeIntegration)
         .agent(deployment::Deploy)
         .agent(deployment::StopDeployment)
         .phase(deployment::DeploymentPhase)

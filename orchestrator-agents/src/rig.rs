@@ -20,8 +20,8 @@ pub(crate) struct Rig {
     pub(crate) root: PathBuf,
     pub(crate) home: PathBuf,
     pub(crate) stop: Stop,
-    progress: ProgressSink,
-    env: Vec<(OsString, OsString)>,
+    pub(crate) progress: ProgressSink,
+    pub(crate) env: Vec<(OsString, OsString)>,
     secrets: BTreeMap<String, String>,
 }
 

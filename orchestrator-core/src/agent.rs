@@ -276,7 +276,9 @@ impl<A: Agent> DynAgent for Typed<A> {
     ) -> Result<Verdict<Json>, BoxError> {
         Ok(match self.agent.conclude(&typed(task)?, receipts, artifacts)? {
             Verdict::Passed(Conclusion { output, summary, metrics, findings }) => {
-                let output = output.map(|output| Json::of(&output)).transpose()?;
+                // `null` is no output: in a journal the two are the same.
+                let output =
+                    output.map(|output| Json::of(&output)).transpose()?.filter(|output| !output.is_null());
                 Verdict::Passed(Conclusion { output, summary, metrics, findings })
             }
             Verdict::Failed(conclusion) => Verdict::Failed(conclusion),

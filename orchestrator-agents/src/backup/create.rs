@@ -75,14 +75,12 @@ impl Agent for Backup {
                     .at(found.path.to_string(), None)
             })
             .collect();
-        let mut summary = format!("Backup created ({}", said::bytes(made.bytes));
-        if !made.refs {
-            summary.push_str(", files only");
-        }
-        if !findings.is_empty() {
-            summary.push_str(&format!(", {} not as they were", said::count(findings.len() as u64, "path")));
-        }
-        summary.push(')');
+        let files_only = if made.refs { "" } else { ", files only" };
+        let unsettled = match findings.len() as u64 {
+            0 => String::new(),
+            n => format!(", {} not as they were", said::count(n, "path")),
+        };
+        let summary = format!("Backup created ({}{files_only}{unsettled})", said::bytes(made.bytes));
         Ok(Verdict::Passed(Conclusion::new(summary, made).metrics(metrics).findings(findings)))
     }
 

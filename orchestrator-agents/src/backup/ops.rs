@@ -5,6 +5,7 @@ mod bundle;
 mod caches;
 mod disk;
 mod list;
+mod made;
 mod restore;
 mod script;
 mod snapshot;

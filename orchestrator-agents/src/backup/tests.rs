@@ -1,5 +1,6 @@
 //! The backup phase on real trees and repositories.
 
+mod agents;
 mod caches;
 mod damage;
 mod script;
@@ -38,6 +39,8 @@ fn fill(rig: &Rig) {
     fs::set_permissions(root.join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(root.join("crlf.txt"), fs::Permissions::from_mode(0o640)).unwrap();
     fs::set_permissions(root.join("empty"), fs::Permissions::from_mode(0o700)).unwrap();
+    rig.write("read only/kept", "kept\n");
+    fs::set_permissions(root.join("read only"), fs::Permissions::from_mode(0o555)).unwrap();
     symlink("src/main.rs", root.join("link")).unwrap();
     symlink("nowhere/at all", root.join("dangling")).unwrap();
     symlink("/etc", root.join("outside")).unwrap();

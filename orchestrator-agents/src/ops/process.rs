@@ -93,7 +93,7 @@ fn wait(
         match readers.recv_timeout(TICK) {
             Ok(()) => open -= 1,
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(1)),
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(TICK / 4),
         }
         if ended.is_none() {
             let status = child.try_wait();

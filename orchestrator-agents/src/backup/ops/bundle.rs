@@ -68,6 +68,8 @@ pub(super) fn write(
     ])?;
     std::fs::File::open(&path)?.sync_all()?;
     position.refs = refs(&git.text(["bundle".as_ref(), "list-heads".as_ref(), path.as_os_str()])?);
+    // The heads of other worktrees are bundled too; their refs are not of this checkout.
+    position.refs.retain(|name, _| name == "HEAD" || name.starts_with("refs/"));
     let (bytes, blake3) = digest(&path)?;
     Ok(Some(Stored { file: BUNDLE.to_owned(), bytes, blake3 }))
 }

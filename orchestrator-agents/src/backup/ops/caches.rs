@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bundle;
-use super::snapshot::MANIFEST_DIGEST;
+use super::made::MANIFEST_DIGEST;
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking, remove_tree};
 

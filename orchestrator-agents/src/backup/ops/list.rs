@@ -40,6 +40,9 @@ pub(super) fn working_tree(
 ) -> Result<Listing, BoxError> {
     let mut leave_out = LeftOut::from([".git".into(), ".orchestrate".into(), to.as_str().into()]);
     leave_out.extend(here.state_below_root().map(Path::to_path_buf));
+    if include.iter().any(RelPath::is_root) {
+        return Err("the root cannot be included: name the ignored paths in it".into());
+    }
     for path in include {
         let path = Path::new(path.as_str());
         if let Some(other) = leave_out.iter().find(|other| path.starts_with(other) || other.starts_with(path))
@@ -127,14 +130,12 @@ impl Listing {
                 Err(_) => break,
             };
         }
-        match here.root.join(path).symlink_metadata() {
-            Ok(_) => self.one(here, &here.root, path, leave_out),
-            Err(_) => {
-                let why = "named to be included, but not there".to_owned();
-                self.unsettled.push(Unsettled { path: path.into(), why });
-                Ok(())
-            }
+        if here.root.join(path).symlink_metadata().is_ok() {
+            return self.one(here, &here.root, path, leave_out);
         }
+        let why = "named to be included, but not there".to_owned();
+        self.unsettled.push(Unsettled { path: path.into(), why });
+        Ok(())
     }
 
     fn vanished(&mut self, path: &Path) {

@@ -82,6 +82,14 @@ occupied() {
     return 1
 }
 
+# Folders that nobody may write to in the backup have to be opened to be filled again; unpacking closes them.
+unlock() { if [ -d "$base/$1" ] && [ ! -L "$base/$1" ]; then chmod u+rwx "$base/$1"; fi; }
+open_folders() { # DIR
+    command -v chmod >/dev/null 2>&1 || return 0
+    base=$1
+@LOCKED@
+}
+
 unpack() { tar -xpzf "$archive" -C "$1" || die 1 "the files could not be unpacked into $1"; }
 
 # Git as it is, whatever the user's settings and hooks say.
@@ -118,7 +126,7 @@ compare() {
     empty=$(at hash-object -t tree -w --stdin </dev/null)
     stage=$gitdir/rollback-$$
     at worktree add -q --detach --no-checkout "$stage" "$(commit "$empty")"
-    trap 'at worktree remove --force "$stage" || :' 0
+    trap 'open_folders "$stage" && at worktree remove --force "$stage" || :' 0
     trap 'exit 1' 1 2 15
     unpack "$stage"
     GIT_ATTR_SOURCE=$empty g -C "$stage" add -A -f . || die 1 "git could not read the backup; nothing was changed"
@@ -134,6 +142,16 @@ compare() {
     newer=$(at diff-tree -c --no-commit-id --name-only -r "$work")
 }
 
+# Makes those of $changes that keep what was there, or those that move refs.
+change_refs() { # keep|move
+    printf '%s\n' "$changes" | while read -r line; do
+        case $line in
+        "create refs/before-rollback/"*) [ "$1" != keep ] || say "$line" ;;
+        ?*) [ "$1" != move ] || say "$line" ;;
+        esac
+    done | at update-ref -m "rollback to $name" --stdin
+}
+
 # Prints the changes of refs as `git update-ref --stdin` reads them.
 ref_changes() {
     n=1
@@ -145,9 +163,22 @@ ref_changes() {
     if [ "$now" != "$committed" ] && [ "$now" != "$was" ]; then
         say "create refs/before-rollback/$n/files $(commit "$now" ${present:+-p "$present"})"
     fi
+    current=$(at symbolic-ref -q HEAD || :)
+    elsewhere="$(at worktree list --porcelain)
+"
     printf '%s\n' "$refs" | while read -r object ref; do
-        if [ "$ref" = HEAD ] || at symbolic-ref -q "$ref" >/dev/null; then continue; fi
+        case $ref in refs/*) ;; *) continue ;; esac
+        if at symbolic-ref -q "$ref" >/dev/null; then continue; fi
         old=$(at rev-parse -q --verify "$ref" || :)
+        case $elsewhere in
+        *"branch $ref
+"*)
+            if [ "$ref" != "$current" ]; then
+                [ "$old" = "$object" ] || say "left alone: $ref is checked out in another worktree" >&2
+                continue
+            fi
+            ;;
+        esac
         if [ -z "$old" ]; then
             say "create $ref $object"
         elif [ "$old" != "$object" ]; then
@@ -184,17 +215,18 @@ restore_with_refs() {
         at diff-tree --name-status -r "$now" "$was"
         return
     fi
-    if [ -n "$changes" ]; then
-        printf '%s\n' "$changes" | at update-ref -m "rollback to $name" --stdin
-    fi
+    # What would be lost is kept first; refs move last, so that one that was cut short can be run again.
+    change_refs keep
+    open_folders "$target"
+    # Removes what is not in the backup; the archive then gives every byte and mode.
+    looked read-tree --reset -u "$now" "$was"
+    unpack "$target"
+    change_refs move
     if [ -n "$branch" ]; then
         at symbolic-ref -m "rollback to $name" HEAD "refs/heads/$branch"
     else
         at update-ref -m "rollback to $name" --no-deref HEAD "$head"
     fi
-    # Removes what is not in the backup; the archive then gives every byte and mode.
-    looked read-tree --reset -u "$now" "$was"
-    unpack "$target"
     if [ -n "$head" ]; then at reset -q; else at read-tree --empty; fi
 }
 
@@ -208,6 +240,7 @@ restore_files() {
         die 3 "$target holds files, and without git nobody can tell whether they are newer; use --force"
     fi
     [ -d "$target" ] || mkdir -p "$target"
+    open_folders "$target"
     unpack "$target"
 }
 

@@ -14,7 +14,8 @@ use orchestrator_core::path::RelPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{read, write_synced};
+use super::made::read;
+use super::snapshot::write_synced;
 use super::{bundle, restore};
 use crate::backup::manifest::{Manifest, What};
 use crate::ops::git::Git;
@@ -151,6 +152,7 @@ pub(super) fn render(manifest: &Manifest, snapshot: &RelPath) -> String {
         ("@BACK@", vec![".."; depth].join("/")),
         ("@STORE@", quoted(store)),
         ("@INCLUDED@", included.join("\n")),
+        ("@LOCKED@", locked(manifest).join("\n")),
     ];
     // Each line holds one placeholder at most, so that what is filled in is never filled again.
     let filled = TEMPLATE.lines().map(|line| match values.iter().find(|(name, _)| line.contains(name)) {
@@ -158,6 +160,14 @@ pub(super) fn render(manifest: &Manifest, snapshot: &RelPath) -> String {
         None => line.to_owned(),
     });
     filled.map(|line| line + "\n").collect()
+}
+
+/// The lines that open folders which their owner may not write to. Names that are no text cannot be written down.
+fn locked(manifest: &Manifest) -> Vec<String> {
+    let folders =
+        manifest.entries.iter().filter(|entry| entry.what == What::Folder && entry.mode & 0o700 != 0o700);
+    let names = folders.filter_map(|entry| std::str::from_utf8(&entry.path.0).ok());
+    names.map(|name| format!("    unlock {}", quoted(name))).collect()
 }
 
 /// A word for sh, whatever is in it.

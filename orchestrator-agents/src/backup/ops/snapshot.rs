@@ -16,14 +16,13 @@ use orchestrator_core::path::{Digest, RelPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::made::{MANIFEST, MANIFEST_DIGEST, described, find};
 use super::{archive, bundle, list};
 use crate::backup::manifest::{MANIFEST_VERSION, Manifest, Unsettled, What, is_config};
+use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking, remove_tree};
 use crate::ops::process;
 
-/// Name of the manifest in a snapshot; its digest lies beside it.
-pub(super) const MANIFEST: &str = "manifest.json";
-pub(super) const MANIFEST_DIGEST: &str = "manifest.b3";
 const PARTIAL: &str = ".partial-";
 
 /// Makes a snapshot of the working tree and of git's refs. There is no undo: a backup survives a rollback.
@@ -54,7 +53,7 @@ pub struct Snapshot {
     pub files: u64,
     /// Bytes of those files.
     pub tree_bytes: u64,
-    /// Bytes of the snapshot on disk.
+    /// Bytes of its archive and its bundle.
     pub bytes: u64,
     /// Commit that was checked out; none without one.
     pub head: Option<String>,
@@ -99,14 +98,8 @@ impl Operation for CreateBackup {
 
 fn create(here: &Here, input: &SnapshotInput, order: OrderKey) -> Result<Snapshot, BoxError> {
     let start = Instant::now();
-    let all = folder_of_snapshots(here, &input.to)?;
     let git = bundle::repository(here)?;
-    if let Some(git) = &git
-        && git.maybe(["check-ignore", "--quiet", &format!("{}/x", input.to)])?.is_none()
-    {
-        let to = &input.to;
-        return Err(format!("git does not ignore `{to}`; give backups a folder of their own").into());
-    }
+    let all = folder_of_snapshots(here, git.as_ref(), &input.to)?;
     let partial = all.join(format!("{PARTIAL}{}", input.name));
     DirBuilder::new().mode(0o700).create(&partial)?;
     let made = fill(here, git.as_ref(), input, order, &partial);
@@ -127,9 +120,15 @@ fn create(here: &Here, input: &SnapshotInput, order: OrderKey) -> Result<Snapsho
 
 /// The folder of all snapshots, ignored by git, without what dead processes left half-made: a run that writes holds
 /// the checkout alone.
-fn folder_of_snapshots(here: &Here, to: &RelPath) -> Result<PathBuf, BoxError> {
+fn folder_of_snapshots(here: &Here, git: Option<&Git<'_>>, to: &RelPath) -> Result<PathBuf, BoxError> {
+    let own = || format!("`{to}` holds files that git keeps; give backups a folder of their own (`to`)");
     if to.is_root() {
-        return Err("backups need a folder of their own, not the root".into());
+        return Err(own().into());
+    }
+    if let Some(git) = git
+        && !git.text(["ls-files", "--", &format!(":(literal){to}")])?.is_empty()
+    {
+        return Err(own().into());
     }
     let all = to.under(&here.root);
     fs::create_dir_all(&all)?;
@@ -145,12 +144,17 @@ fn folder_of_snapshots(here: &Here, to: &RelPath) -> Result<PathBuf, BoxError> {
             remove_tree(&entry.path())?;
         }
     }
+    if let Some(git) = git
+        && git.maybe(["check-ignore", "--quiet", &format!("{to}/x")])?.is_none()
+    {
+        return Err(format!("git does not ignore `{to}`, because of `{to}/.gitignore`").into());
+    }
     Ok(all)
 }
 
 fn fill(
     here: &Here,
-    git: Option<&crate::ops::git::Git<'_>>,
+    git: Option<&Git<'_>>,
     input: &SnapshotInput,
     order: OrderKey,
     partial: &Path,
@@ -220,44 +224,4 @@ fn free_name(all: &Path, name: &str) -> String {
     let numbered = (2..).map(|n| format!("{name}-{n}"));
     let mut names = std::iter::once(name.to_owned()).chain(numbered);
     names.find(|name| all.join(name).symlink_metadata().is_err()).expect("numbers do not end")
-}
-
-/// The snapshot that an order made.
-fn find(here: &Here, input: &SnapshotInput, order: &OrderKey) -> Option<Snapshot> {
-    let entries = fs::read_dir(input.to.under(&here.root)).ok()?;
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.retain(|name| name.starts_with(&input.name));
-    names.sort();
-    names.into_iter().find_map(|name| {
-        let snapshot = input.to.join(name).ok()?;
-        let (manifest, digest) = read(&snapshot.under(&here.root)).ok()?;
-        (manifest.order == *order).then(|| described(&manifest, snapshot, digest, None))
-    })
-}
-
-/// Reads the manifest of a snapshot, with its digest.
-pub(super) fn read(snapshot: &Path) -> Result<(Manifest, Digest), BoxError> {
-    let bytes = fs::read(snapshot.join(MANIFEST)).map_err(|error| format!("`{MANIFEST}`: {error}"))?;
-    let digest = Digest::of(&bytes);
-    let manifest = serde_json::from_slice(&bytes).map_err(|error| format!("`{MANIFEST}`: {error}"))?;
-    Ok((manifest, digest))
-}
-
-fn described(manifest: &Manifest, snapshot: RelPath, digest: Digest, took_ms: Option<f64>) -> Snapshot {
-    let sizes = manifest.entries.iter().filter_map(|entry| match entry.what {
-        What::File { bytes, .. } => Some(bytes),
-        What::Link { .. } | What::Folder => None,
-    });
-    Snapshot {
-        snapshot,
-        manifest: digest,
-        files: sizes.clone().count() as u64,
-        tree_bytes: sizes.sum(),
-        bytes: manifest.archive.bytes + manifest.bundle.as_ref().map_or(0, |bundle| bundle.bytes),
-        head: manifest.git.as_ref().and_then(|git| git.head.clone()),
-        refs: manifest.bundle.is_some(),
-        unsettled: manifest.unsettled.clone(),
-        took_ms,
-    }
 }

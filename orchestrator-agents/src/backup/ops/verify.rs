@@ -13,7 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::archive::digest;
-use super::snapshot::{MANIFEST, MANIFEST_DIGEST, read, write_synced};
+use super::made::{MANIFEST, MANIFEST_DIGEST, read};
+use super::snapshot::write_synced;
 use super::{bundle, restore, script};
 use crate::backup::manifest::{Manifest, Stored, What};
 use crate::ops::here::{Here, blocking};
@@ -75,7 +76,7 @@ impl Operation for VerifySnapshot {
 fn verify(here: &Here, input: &VerifyInput, order: &OrderKey) -> Result<Verification, BoxError> {
     let snapshot = input.snapshot.under(&here.root);
     let (manifest, found) = sound(&snapshot, input.manifest).map_err(|wrong| rejected(input, &[wrong]))?;
-    let mut wrong = changed_files(&snapshot, &manifest, &input.snapshot)?;
+    let mut wrong = changed_files(&snapshot, &manifest, &input.snapshot);
     if !wrong.is_empty() {
         return Err(rejected(input, &wrong));
     }
@@ -122,7 +123,7 @@ fn sound(snapshot: &Path, wanted: Option<Digest>) -> Result<(Manifest, Digest), 
 }
 
 /// Files of the snapshot that are not what the manifest says.
-fn changed_files(snapshot: &Path, manifest: &Manifest, place: &RelPath) -> Result<Vec<String>, BoxError> {
+fn changed_files(snapshot: &Path, manifest: &Manifest, place: &RelPath) -> Vec<String> {
     let mut wrong = Vec::new();
     for Stored { file, bytes, blake3 } in std::iter::once(&manifest.archive).chain(&manifest.bundle) {
         match digest(&snapshot.join(file)) {
@@ -136,7 +137,7 @@ fn changed_files(snapshot: &Path, manifest: &Manifest, place: &RelPath) -> Resul
     {
         wrong.push(format!("`{}`: content differs", script::SCRIPT));
     }
-    Ok(wrong)
+    wrong
 }
 
 fn rejected(input: &VerifyInput, wrong: &[String]) -> BoxError {

@@ -87,6 +87,30 @@ async fn it_refuses_newer_uncommitted_work() {
 }
 
 #[tokio::test]
+async fn one_that_was_cut_short_can_be_run_again() {
+    let (rig, made) = prepared().await;
+    rig.write("src/main.rs", "fn main() { new() }\n");
+    let after = rig.commit("feat: later");
+    // Unpacks a little into the project and dies, as a full disk would have it.
+    let (bin, root) = (rig.home.join("bin"), rig.root.to_str().unwrap());
+    fs::create_dir(&bin).unwrap();
+    let tar = format!(
+        "#!/bin/sh\nPATH=${{PATH#*:}}\ncase $4 in '{root}') tar \"$@\" src crlf.txt; exit 1;; esac\nexec tar \"$@\"\n"
+    );
+    fs::write(bin.join("tar"), tar).unwrap();
+    fs::set_permissions(bin.join("tar"), fs::Permissions::from_mode(0o755)).unwrap();
+    let script = made.snapshot.under(&rig.root).join("rollback.sh");
+    let line = format!("PATH='{}':$PATH exec sh '{}'", bin.display(), script.display());
+    let output = rig.command("sh", &["-c", &line], &rig.home);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("could not be unpacked"), "{}", said(&output));
+    assert_eq!(rig.git(&["rev-parse", "main"]), after);
+    let output = rollback(&rig, &made, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(rig.read("src/main.rs"), "fn main() {}\n");
+}
+
+#[tokio::test]
 async fn damage_is_noticed_before_anything_changes() {
     let (rig, made) = prepared().await;
     for name in ["tree.tar.gz", "refs.bundle"] {
@@ -117,6 +141,29 @@ async fn without_git_it_only_fills_what_is_empty() {
     let target = rig.home.join("new folder/below");
     assert!(rollback(&rig, &made, &["--target", target.to_str().unwrap()]).status.success());
     assert!(target.join("src/main.rs").exists());
+}
+
+#[tokio::test]
+async fn other_worktrees_are_left_alone() {
+    let mut rig = Rig::new();
+    let other = rig.home.join("other");
+    rig.git(&["worktree", "add", "-q", "-b", "feature", other.to_str().unwrap()]);
+    let main = std::mem::replace(&mut rig.root, other);
+    rig.write("a.txt", "a\n");
+    let made = backup(&rig).await.unwrap();
+    verify(&rig, &made).await.unwrap();
+    script(&rig, &made).await.unwrap();
+    rig.commit("feat: a");
+    let theirs = {
+        rig.git_at(&main, &["commit", "-q", "--allow-empty", "-m", "feat: theirs"]);
+        rig.git_at(&main, &["rev-parse", "main"])
+    };
+    let output = rollback(&rig, &made, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("left alone: refs/heads/main"), "{}", said(&output));
+    assert_eq!(rig.git(&["status", "--porcelain"]), "?? a.txt");
+    assert_eq!(rig.git(&["rev-parse", "main"]), theirs);
+    assert_eq!(rig.git(&["rev-parse", "feature~0"]), made.head.unwrap());
 }
 
 #[tokio::test]

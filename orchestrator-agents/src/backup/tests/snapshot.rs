@@ -24,8 +24,8 @@ async fn everything_comes_back() {
     let made = backup_with(&rig, &[".env", "ignored/cache.bin"]).await.unwrap();
     assert_eq!(made.snapshot.as_str(), "backups/2026-11-20-234433");
     assert!(made.refs && made.unsettled.is_empty() && made.bytes > 0, "{made:?}");
-    let mode = fs::metadata(rig.root.join("backups/2026-11-20-234433")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    let folder = fs::metadata(rig.root.join("backups/2026-11-20-234433")).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
     let manifest = manifest(&rig, &made);
     let names = names(&manifest);
     for there in ["untracked.txt", ".env", "ignored/cache.bin", "empty/below", "latin-\\xe9\\xff", "-rf"] {
@@ -120,9 +120,55 @@ async fn a_detached_head_comes_back() {
 }
 
 #[tokio::test]
-async fn a_stopped_backup_leaves_nothing() {
+async fn files_that_change_meanwhile_are_named() {
+    use std::io::Write;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     let rig = Rig::new();
-    rig.stop.raise(orchestrator_core::stop::StopLevel::Graceful);
+    rig.write("large.log", &"line\n".repeat(2_000_000));
+    rig.write("small.log", "line\n");
+    let done = Arc::new(AtomicBool::new(false));
+    let (stopped, root) = (Arc::clone(&done), rig.root.clone());
+    let writer = std::thread::spawn(move || {
+        while !stopped.load(Ordering::Relaxed) {
+            for name in ["large.log", "small.log"] {
+                let mut file = fs::OpenOptions::new().append(true).open(root.join(name)).unwrap();
+                file.write_all(b"more\n").unwrap();
+            }
+        }
+    });
+    let made = backup(&rig).await.unwrap();
+    done.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+    let named: Vec<String> =
+        made.unsettled.iter().map(|found| format!("{} {}", found.path, found.why)).collect();
+    assert!(named.contains(&"large.log changed while being read".to_owned()), "{named:?}");
+    verify(&rig, &made).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_that_git_keeps_is_not_taken_for_backups() {
+    let rig = Rig::new();
+    rig.write("backups/precious.txt", "x\n");
+    rig.commit("chore: files of ours");
+    let error = backup(&rig).await.unwrap_err().to_string();
+    assert!(error.contains("a folder of their own"), "{error}");
+    assert_eq!(rig.git(&["status", "--porcelain", "--ignored"]), "!! .orchestrate/");
+}
+
+#[tokio::test]
+async fn a_stopped_backup_leaves_nothing() {
+    use orchestrator_core::id::TaskId;
+    use orchestrator_core::progress::{ProgressKind, ProgressSink};
+    let mut rig = Rig::new();
+    rig.write("second.txt", "x\n");
+    let stop = rig.stop.clone();
+    let raise = move |progress: orchestrator_core::progress::Progress| {
+        if matches!(progress.kind, ProgressKind::Step { message, .. } if message == "storing files") {
+            stop.raise(orchestrator_core::stop::StopLevel::Graceful);
+        }
+    };
+    rig.progress = ProgressSink::new(TaskId::new("task").unwrap(), std::sync::Arc::new(raise));
     let error = backup(&rig).await.unwrap_err().to_string();
     assert!(error.contains("stopped"), "{error}");
     let left: Vec<_> = fs::read_dir(rig.root.join("backups")).unwrap().flatten().collect();

@@ -1,0 +1,61 @@
+//! Snapshots that are there: found, read, described.
+
+use std::fs;
+use std::path::Path;
+
+use orchestrator_core::BoxError;
+use orchestrator_core::id::OrderKey;
+use orchestrator_core::path::{Digest, RelPath};
+
+use super::snapshot::{Snapshot, SnapshotInput};
+use crate::backup::manifest::{Manifest, What};
+use crate::ops::here::Here;
+
+/// Name of the manifest in a snapshot; its digest lies beside it.
+pub(super) const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST_DIGEST: &str = "manifest.b3";
+
+/// The snapshot that an order made.
+pub(super) fn find(here: &Here, input: &SnapshotInput, order: &OrderKey) -> Option<Snapshot> {
+    let entries = fs::read_dir(input.to.under(&here.root)).ok()?;
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.retain(|name| name.starts_with(&input.name));
+    names.sort();
+    names.into_iter().find_map(|name| {
+        let snapshot = input.to.join(name).ok()?;
+        let (manifest, digest) = read(&snapshot.under(&here.root)).ok()?;
+        (manifest.order == *order).then(|| described(&manifest, snapshot, digest, None))
+    })
+}
+
+/// Reads the manifest of a snapshot, with its digest.
+pub(super) fn read(snapshot: &Path) -> Result<(Manifest, Digest), BoxError> {
+    let bytes = fs::read(snapshot.join(MANIFEST)).map_err(|error| format!("`{MANIFEST}`: {error}"))?;
+    let digest = Digest::of(&bytes);
+    let manifest = serde_json::from_slice(&bytes).map_err(|error| format!("`{MANIFEST}`: {error}"))?;
+    Ok((manifest, digest))
+}
+
+pub(super) fn described(
+    manifest: &Manifest,
+    snapshot: RelPath,
+    digest: Digest,
+    took_ms: Option<f64>,
+) -> Snapshot {
+    let sizes = manifest.entries.iter().filter_map(|entry| match entry.what {
+        What::File { bytes, .. } => Some(bytes),
+        What::Link { .. } | What::Folder => None,
+    });
+    Snapshot {
+        snapshot,
+        manifest: digest,
+        files: sizes.clone().count() as u64,
+        tree_bytes: sizes.sum(),
+        bytes: manifest.archive.bytes + manifest.bundle.as_ref().map_or(0, |bundle| bundle.bytes),
+        head: manifest.git.as_ref().and_then(|git| git.head.clone()),
+        refs: manifest.bundle.is_some(),
+        unsettled: manifest.unsettled.clone(),
+        took_ms,
+    }
+}

@@ -1,0 +1,82 @@
+use orchestrator_core::agent::{Agent, Verdict};
+use orchestrator_core::order::{Artifacts, Receipt};
+use orchestrator_core::outcome::Failure;
+use orchestrator_core::path::Digest;
+use orchestrator_core::testkit::{Kept, done, task};
+use serde_json::json;
+
+use super::*;
+use crate::backup::ops::{Disk, MeasureDisk};
+use crate::backup::{
+    Backup, BackupConfig, Bytes, CheckDisk, CheckDiskConfig, ClearCaches, ClearCachesConfig, VerifyBackup,
+    VerifyBackupConfig,
+};
+
+fn concluded<A: Agent>(agent: &A, config: A::Config, receipts: &[Receipt]) -> (bool, String) {
+    let kept = Kept::default();
+    match agent.conclude(&task(config), receipts, &Artifacts::new(&kept)).unwrap() {
+        Verdict::Passed(conclusion) => (true, conclusion.summary),
+        Verdict::Failed(conclusion) => (false, conclusion.summary),
+        Verdict::More { .. } => panic!("one round is enough"),
+    }
+}
+
+fn config(text: serde_json::Value) -> BackupConfig {
+    serde_json::from_value(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_the_snapshot_to_come() {
+    let rig = Rig::bare();
+    let actions = Backup.plan(&task(config(json!({ "include": [".env"] }))), &rig.look()).await.unwrap();
+    assert_eq!(
+        actions[0].to_string(),
+        r#"call create-backup {"to":"backups","name":"2026-11-20-234433","include":[".env"]} [writes]"#
+    );
+    let caches = ClearCachesConfig { paths: vec![] };
+    assert!(ClearCaches.plan(&task(caches.clone()), &rig.look()).await.unwrap().is_empty());
+    assert_eq!(concluded(&ClearCaches, caches, &[]), (true, "No caches to clear".into()));
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_everything() {
+    let rig = Rig::bare();
+    let disk = rig.call(MeasureDisk, Disk { path: path("not/there/yet") }).await.unwrap();
+    assert!(disk.free > 0 && disk.total >= disk.free);
+    let wants = |bytes| CheckDiskConfig { min_free: Bytes(bytes), ..CheckDiskConfig::default() };
+    let receipt = || done(json!({ "free": 5_000_000, "total": 9_000_000 }));
+    assert_eq!(
+        concluded(&CheckDisk, wants(5_000_000), &[receipt()]),
+        (true, "Disk has room (5.0 MB free)".into())
+    );
+    let (passed, summary) = concluded(&CheckDisk, wants(5_000_001), &[receipt()]);
+    assert!(!passed && summary.contains("Only 5.0 MB of disk are free"), "{summary}");
+    let read = |text| {
+        serde_json::from_value::<CheckDiskConfig>(json!({ "min_free": text })).map(|read| read.min_free.0)
+    };
+    assert_eq!((read("2 GiB").unwrap(), read("500mb").unwrap()), (2 << 30, 500_000_000));
+    assert!(read("much").is_err());
+}
+
+#[test]
+fn people_are_told_what_was_done() {
+    let digest = Digest::of(b"x");
+    let made = json!({ "snapshot": "backups/x", "manifest": digest, "files": 3, "tree_bytes": 9, "bytes": 52_340_000,
+        "head": null, "refs": true, "unsettled": [], "took_ms": 1.0 });
+    assert_eq!(
+        concluded(&Backup, config(json!({})), &[done(&made)]),
+        (true, "Backup created (52.3 MB)".into())
+    );
+    let mut odd = made;
+    odd["refs"] = json!(false);
+    odd["unsettled"] = json!([{ "path": { "hex": "ff" }, "why": "vanished while being read" }]);
+    let summary = "Backup created (52.3 MB, files only, 1 path not as they were)".to_owned();
+    assert_eq!(concluded(&Backup, config(json!({})), &[done(odd)]), (true, summary));
+    let verified =
+        json!({ "snapshot": "backups/x", "manifest": digest, "files": 1234, "refs": 2, "restore_ms": 812.0 });
+    let wanted = VerifyBackupConfig { snapshot: path("backups/x").into(), manifest: None };
+    let summary = "Backup verified: 1,234 files restored in 0.8 s".to_owned();
+    assert_eq!(concluded(&VerifyBackup, wanted.clone(), &[done(verified)]), (true, summary));
+    let failed = Receipt::failed(Failure::new("`a`: content differs"), false);
+    assert_eq!(concluded(&VerifyBackup, wanted, &[failed]), (false, "`a`: content differs".into()));
+}

@@ -1,0 +1,122 @@
+//! MERGE & INTEGRATION: branches merged, a version found, its changelog committed, tags made, all of it pushed at once.
+//! Nothing is worked on in the user's own tree.
+
+mod changelog;
+mod commits;
+mod history;
+mod hunks;
+mod manifests;
+mod merge_branch;
+mod notes;
+pub mod ops;
+mod push;
+mod tag;
+mod version;
+
+#[cfg(test)]
+mod tests;
+
+use orchestrator_core::BoxError;
+use orchestrator_core::id::{GroupName, PhaseName, TaskId};
+use orchestrator_core::phase::{Draft, Phase};
+use orchestrator_core::pipeline::{GroupSpec, TaskSpec};
+use orchestrator_core::project::{Git, Project};
+use serde::Deserialize;
+
+pub use changelog::{Changelog, ChangelogConfig, ChangelogWritten};
+pub use hunks::{FileChange, Hunk};
+pub use merge_branch::{MergeBranch, MergeBranchConfig, Strategy};
+pub use push::{Push, PushConfig};
+pub use tag::{Tag, TagConfig};
+pub use version::{Version, VersionConfig};
+
+/// The phase `merge_integration`.
+#[derive(Debug, Clone, Copy)]
+pub struct MergeIntegration;
+
+/// What the phase may be given in `with:`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct With {
+    /// Branches to merge, in this order; none by default.
+    branches: Vec<String>,
+    /// The branch that they go into and that is released; the main branch by default.
+    into: Option<String>,
+    /// The remote to push to; `origin` by default.
+    remote: Option<String>,
+    /// Whether version fields of manifests are brought to the new version.
+    bump: bool,
+    /// The version; found from the commits by default.
+    version: Option<String>,
+}
+
+impl Phase for MergeIntegration {
+    fn name(&self) -> PhaseName {
+        PhaseName::new("merge_integration").expect("a valid name")
+    }
+
+    fn title(&self) -> &'static str {
+        "MERGE & INTEGRATION"
+    }
+
+    fn draft(&self, project: &Project, draft: &mut Draft<'_>) -> Result<(), BoxError> {
+        let with: With = draft.with()?;
+        let Some(git) = &project.git else {
+            draft.note("not a git repository: nothing to merge, tag or push");
+            return Ok(());
+        };
+        let remote = with.remote.clone().unwrap_or_else(|| "origin".to_owned());
+        let has_remote = git.remotes.contains_key(&remote);
+        *draft.group("release")? = release(&with, git, has_remote.then_some(&*remote))?;
+        if !has_remote {
+            draft.note(format!("there is no remote `{remote}`: the release is not pushed"));
+        }
+        Ok(())
+    }
+}
+
+fn release(with: &With, git: &Git, remote: Option<&str>) -> Result<GroupSpec, BoxError> {
+    let branch = with.into.clone().or_else(|| git.main.clone());
+    let mut group = GroupSpec::new(GroupName::new("release")?).sequential();
+    let mut merges: Vec<TaskId> = Vec::new();
+    for name in &with.branches {
+        let config = MergeBranchConfig { into: branch.clone(), ..MergeBranchConfig::new(name) };
+        let task = TaskSpec::of::<MergeBranch>(&format!("merge-{}", in_id(name)), &config)?;
+        let task = task.needs(merges.last().cloned());
+        merges.push(task.id.clone());
+        group = group.task(task);
+    }
+    let config = VersionConfig {
+        branch: branch.clone(),
+        including: with.branches.clone(),
+        version: with.version.clone(),
+    };
+    let version = TaskSpec::of::<Version>("version", &config)?.needs(merges.last().cloned());
+    let config = ChangelogConfig {
+        branch: branch.clone(),
+        including: with.branches.clone(),
+        bump: with.bump,
+        ..ChangelogConfig::of(version.output("version"))
+    };
+    let changelog = TaskSpec::of::<Changelog>("changelog", &config)?;
+    let tags = || vec![version.output("release"), version.output("tag")];
+    let tag = TaskSpec::of::<Tag>("tag", &TagConfig { tags: tags(), branch: branch.clone() })?
+        .needs([changelog.id.clone()]);
+    let push = match remote {
+        Some(remote) => {
+            let config = PushConfig { remote: remote.to_owned(), branch, tags: tags() };
+            Some(TaskSpec::of::<Push>("push", &config)?.needs([tag.id.clone()]))
+        }
+        None => None,
+    };
+    let group = group.task(version.clone()).task(changelog).task(tag);
+    Ok(push.into_iter().fold(group, GroupSpec::task))
+}
+
+/// A branch's name as part of a task's id.
+fn in_id(branch: &str) -> String {
+    branch
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' })
+        .collect()
+}

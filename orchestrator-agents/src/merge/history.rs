@@ -1,0 +1,114 @@
+//! What git knows of a branch: its releases, its commits, its files; also as they will be once other branches are
+//! merged into it.
+
+use orchestrator_core::BoxError;
+use orchestrator_core::path::RelPath;
+use orchestrator_core::workspace::Workspace;
+use semver::Version;
+
+use super::commits::{Change, parse_log};
+
+/// Reads by git. A plan reads through its workspace, an operation by itself.
+pub(crate) trait ReadGit: Sync {
+    /// What a git command prints, without the last line break.
+    fn read(&self, args: &[&str]) -> Result<String, BoxError>;
+}
+
+impl ReadGit for Workspace {
+    fn read(&self, args: &[&str]) -> Result<String, BoxError> {
+        Ok(self.git(args)?)
+    }
+}
+
+/// The main branch: `main`, `master`, or what the HEAD of `origin` names.
+pub(super) fn main_branch(git: &dyn ReadGit) -> Result<String, BoxError> {
+    for branch in ["main", "master"] {
+        if git.read(&["rev-parse", "--quiet", "--verify", &format!("refs/heads/{branch}")]).is_ok() {
+            return Ok(branch.to_owned());
+        }
+    }
+    let remote = git.read(&["symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"]);
+    remote
+        .ok()
+        .and_then(|name| name.strip_prefix("origin/").map(str::to_owned))
+        .ok_or_else(|| "no branch is called `main` or `master`; name the one to release".into())
+}
+
+/// A branch and those that will have been merged into it.
+pub(crate) struct History<'a> {
+    git: &'a dyn ReadGit,
+    tip: String,
+    including: Vec<String>,
+}
+
+impl<'a> History<'a> {
+    /// The history of a branch. Branches in `including` that are merged already make no difference.
+    pub(crate) fn new(git: &'a dyn ReadGit, branch: &str, including: &[String]) -> Result<Self, BoxError> {
+        let commit = |branch: &String| {
+            let names =
+                [format!("refs/heads/{branch}^{{commit}}"), format!("refs/remotes/{branch}^{{commit}}")];
+            let found =
+                names.iter().find_map(|name| git.read(&["rev-parse", "--quiet", "--verify", name]).ok());
+            found.ok_or_else(|| format!("there is no branch `{branch}`"))
+        };
+        let tip = commit(&branch.to_owned())?;
+        let including = including.iter().map(commit).collect::<Result<_, _>>()?;
+        Ok(Self { git, tip, including })
+    }
+
+    /// The commit at the tip of the branch.
+    pub(crate) fn tip(&self) -> &str {
+        &self.tip
+    }
+
+    /// The latest release on the branch, from tags `vX.Y.Z`; `but` does not count.
+    pub(crate) fn last_release(&self, but: Option<&Version>) -> Result<Option<Version>, BoxError> {
+        let tags = self.git.read(&["tag", "--list", "v*", "--merged", &self.tip])?;
+        let versions = tags.lines().filter_map(|tag| Version::parse(tag.strip_prefix('v')?).ok());
+        Ok(versions.filter(|version| version.pre.is_empty() && Some(version) != but).max())
+    }
+
+    /// The commits since a release, the latest first; merges and release commits not counted.
+    pub(crate) fn since(&self, release: Option<&Version>) -> Result<Vec<Change>, BoxError> {
+        let mut args = vec!["log", "--no-merges", "--format=%H%x1f%an%x1f%B%x1e", &self.tip];
+        args.extend(self.including.iter().map(String::as_str));
+        let not = release.map(|version| format!("^refs/tags/v{version}"));
+        args.extend(not.as_deref());
+        args.push("--");
+        Ok(parse_log(&self.git.read(&args)?))
+    }
+
+    /// A file of the branch as it will be; none where there is none. Where several branches changed it, the content
+    /// before the merge is the best that can be said.
+    pub(crate) fn file(&self, path: &RelPath) -> Result<Option<String>, BoxError> {
+        let blob = |commit: &str| {
+            self.git.read(&["rev-parse", "--quiet", "--verify", &format!("{commit}:{path}")]).ok()
+        };
+        let mut now = blob(&self.tip);
+        for branch in &self.including {
+            let Ok(base) = self.git.read(&["merge-base", &self.tip, branch]) else { continue };
+            if blob(&base) == now {
+                now = blob(branch);
+            }
+        }
+        now.map(|blob| self.content(&blob, path)).transpose()
+    }
+
+    /// The files of that name, wherever they are.
+    pub(crate) fn files(&self, name: &str) -> Result<Vec<RelPath>, BoxError> {
+        let list = self.git.read(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", &self.tip])?;
+        let below = format!("/{name}");
+        let paths = list.split('\0').filter(|path| *path == name || path.ends_with(&below));
+        Ok(paths.filter_map(|path| RelPath::new(path).ok()).collect())
+    }
+
+    fn content(&self, blob: &str, path: &RelPath) -> Result<String, BoxError> {
+        let mut text = self.git.read(&["cat-file", "blob", blob])?;
+        let bytes: usize = self.git.read(&["cat-file", "-s", blob])?.trim().parse()?;
+        // The last line break, which reading leaves out.
+        if bytes == text.len() + 1 {
+            text.push('\n');
+        }
+        if bytes == text.len() { Ok(text) } else { Err(format!("`{path}` is not UTF-8").into()) }
+    }
+}

@@ -1,0 +1,76 @@
+//! `version`: what this release is called.
+
+use std::sync::Arc;
+
+use orchestrator_core::BoxError;
+use orchestrator_core::action::Action;
+use orchestrator_core::agent::{Agent, Conclusion, Task, Verdict};
+use orchestrator_core::evidence::{Evidence, Metric};
+use orchestrator_core::id::NameError;
+use orchestrator_core::operation::{DynOperation, Operation, dyn_operation};
+use orchestrator_core::order::{Artifacts, Receipt};
+use orchestrator_core::workspace::Workspace;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::history::main_branch;
+use super::ops::{NextVersion, VersionFound, VersionInput};
+use crate::said;
+
+/// Finds the next version from conventional commits since the last tag `vX.Y.Z`.
+#[derive(Debug, Clone, Copy)]
+pub struct Version;
+
+/// Config of [`Version`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct VersionConfig {
+    /// The branch that is released; the main branch by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Branches that are merged into it before: a dry run, which does not merge, counts their commits too.
+    pub including: Vec<String>,
+    /// The version, where a person chose it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl Agent for Version {
+    const NAME: &'static str = "version";
+    const ABOUT: &'static str = "Finds the next version from the commits since the last release.";
+    type Config = VersionConfig;
+    type Output = VersionFound;
+
+    async fn plan(&self, task: &Task<VersionConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
+        let VersionConfig { branch, including, version } = task.config.clone();
+        let branch = branch.map_or_else(|| main_branch(look), Ok)?;
+        let stamp = look.started().strftime("%Y%m%d-%H%M%S").to_string();
+        Ok(vec![NextVersion::action(&VersionInput { branch, including, version, stamp })?])
+    }
+
+    fn conclude(
+        &self,
+        _: &Task<VersionConfig>,
+        receipts: &[Receipt],
+        _: &Artifacts<'_>,
+    ) -> Result<Verdict<VersionFound>, BoxError> {
+        let found: VersionFound = match said::output(receipts)? {
+            Ok(found) => found,
+            Err(why) => return Ok(Verdict::failed(why)),
+        };
+        let commits = said::count(found.commits, "commit");
+        let since = found.previous.as_ref().map_or_else(String::new, |tag| format!(" since {tag}"));
+        let metric = Metric::new(
+            "release.commits",
+            found.commits as f64,
+            "count",
+            Evidence::of("git").command("git log --no-merges"),
+        );
+        let summary = format!("Version {} ({commits}{since})", found.version);
+        Ok(Verdict::Passed(Conclusion::new(summary, found).metrics([metric])))
+    }
+
+    fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
+        Ok(vec![dyn_operation(NextVersion)?])
+    }
+}
