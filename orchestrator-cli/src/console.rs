@@ -7,6 +7,7 @@ mod live;
 mod paint;
 mod pending;
 mod phase;
+mod spread;
 mod task;
 mod text;
 

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use orchestrator_core::action::{Action, Remove, Write};
+use orchestrator_core::action::{Action, Call, Remove, Write};
 use orchestrator_core::layout::Layout;
 use orchestrator_core::outcome::Outcome;
 use orchestrator_core::report::RunRecord;
 
 use super::diff::Overlay;
 use super::paint::Paint;
+use super::spread::{LINE, spread};
 use super::text::{clean, plural};
 
 /// Each withheld action, then what was put off and why.
@@ -25,10 +26,11 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
         }
         let _ = writeln!(text, "  {}", plan.task(ix).id);
         for action in actions {
-            let _ = writeln!(text, "    {} {}", paint.warn("~"), clean(&action.to_string()));
+            let _ = writeln!(text, "    {} {}", paint.warn("~"), clean(&line(action)));
             let diff = match action {
                 Action::Write(Write { path, content, .. }) => overlay.edit(path, Some(content), paint),
                 Action::Remove(Remove { path, .. }) => overlay.edit(path, None, paint),
+                Action::Call(call) if is_long(action) => clean(&spread(&call.input.value()).join("\n")),
                 Action::Run(_) | Action::Call(_) | Action::Await(_) => String::new(),
             };
             for line in diff.lines() {
@@ -56,6 +58,21 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
             writeln!(text, "\n{}\n{}", paint.bold("Known only once the above is done"), deferred.join("\n"));
     }
     text
+}
+
+fn is_long(action: &Action) -> bool {
+    action.to_string().len() > LINE
+}
+
+/// An action on a line; the input of a call that is too long for it follows below.
+fn line(action: &Action) -> String {
+    match action {
+        Action::Call(Call { operation, input: _, effect, keep_going }) if is_long(action) => {
+            let goes_on = if *keep_going { " (goes on when it fails)" } else { "" };
+            format!("call {operation}{goes_on} [{effect}]")
+        }
+        action => action.to_string(),
+    }
 }
 
 /// "3 changes pending, 2 tasks known after them; nothing was changed".
