@@ -267,7 +267,11 @@ impl Job {
                 return Ok(receipt);
             }
         } else if effect > Effect::Reads {
-            let undo = self.executor.undo(order).await.map_err(stopped_or)?;
+            let (undo, refused) = match self.executor.undo(order).await {
+                Ok(undo) => (undo, None),
+                Err(error @ ExecutorError::NoUndo(..)) => (Vec::new(), Some(Failure::from_error(&error))),
+                Err(error) => return Err(stopped_or(error)),
+            };
             events.push(Event::ActionStarted {
                 task: self.task.id.clone(),
                 index: order.key.index,
@@ -276,6 +280,9 @@ impl Job {
             let round = self.rounds.last_mut().expect("a round was opened");
             // The time is the record's; here only that it was started counts.
             round.steps.push(crate::state::Step { started: None, undo, receipt: None });
+            if let Some(failure) = refused {
+                return Ok(Receipt::failed(failure, false));
+            }
             self.tell(events, effect == Effect::Publishes).await?;
         }
         if matches!(order.action, Action::Await(_)) {
@@ -450,10 +457,7 @@ impl Job {
 }
 
 fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Failure {
-    let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-    let causes = said.into_iter().collect();
-    Failure { message: format!("the agent panicked while {what}"), causes }
+    Failure::panicked(format!("the agent panicked while {what}"), panic)
 }
 
 fn stopped_or(error: ExecutorError) -> Halt {
