@@ -422,9 +422,9 @@ fn rebuild_overlay(look: &Workspace, state: &RunState, executor: &dyn Executor, 
                         None => write.content.bytes(),
                         Some(artifact) => executor.read(run, &artifact, artifact.bytes).ok(),
                     };
-                    look.lay_over(write.path.clone(), bytes);
+                    look.lay_over(write.path.clone(), bytes, write.mode);
                 }
-                crate::action::Action::Remove(remove) => look.lay_over(remove.path.clone(), None),
+                crate::action::Action::Remove(remove) => look.lay_over(remove.path.clone(), None, None),
                 _ => {}
             }
         }
