@@ -1,2 +1,3 @@
 //! One test binary: it links once.
-#![allow(missing_docs)]
+
+mod architecture;
