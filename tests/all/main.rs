@@ -1,2 +1,4 @@
 //! One test binary: it links once.
 #![allow(missing_docs)]
+
+mod readme;

@@ -16,20 +16,20 @@ impl Agent for LinkCheck {
     const NAME: &'static str = "link-check";
     const ABOUT: &'static str = "Finds links in Markdown files that lead to no file";
     type Config = Config;
-    type Output = usize;
+    type Output = u32;
 
-    /// Looks at the files as they will be: in a dry run, withheld edits lie over the tree.
+    /// Looks once, before it plans; what it saw is recorded with the plan.
     async fn survey(&self, task: &Task<Config>, look: &Workspace) -> Result<Json, BoxError> {
-        let (mut checked, mut broken) = (0, Vec::new());
+        let (mut checked, mut broken) = (0_u32, Vec::new());
         for file in look.files(&task.config.folder).iter().filter(|file| file.as_str().ends_with(".md")) {
             for (line, text) in (1..).zip(look.read_text(file)?.unwrap_or_default().lines()) {
                 let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
                 for target in targets.filter(|target| !target.is_empty() && !target.contains(':')) {
                     checked += 1;
-                    if !leads_to(file, target).is_some_and(|path| look.exists(&path)) {
-                        let finding =
-                            Finding::new("link", Severity::Error, format!("there is no `{target}`"));
-                        broken.push(finding.at(file.as_str(), Some(line)));
+                    if !file.under(look.root()).with_file_name(target).exists() {
+                        let said = format!("there is no `{target}`");
+                        broken
+                            .push(Finding::new("link", Severity::Error, said).at(file.as_str(), Some(line)));
                     }
                 }
             }
@@ -41,29 +41,14 @@ impl Agent for LinkCheck {
         Ok(Vec::new()) // To look was enough.
     }
 
-    fn conclude(
-        &self,
-        task: &Task<Config>,
-        _: &[Receipt],
-        _: &Artifacts<'_>,
-    ) -> Result<Verdict<usize>, BoxError> {
-        let (checked, broken): (usize, Vec<Finding>) = task.carried.parse()?;
+    fn conclude(&self, task: &Task<Config>, _: &[Receipt], _: &Artifacts) -> Result<Verdict<u32>, BoxError> {
+        let (checked, broken): (u32, Vec<Finding>) = task.carried.parse()?;
         if broken.is_empty() {
             return Ok(Verdict::passed(format!("{checked} links lead to files"), checked));
         }
         let summary = format!("{} of {checked} links lead nowhere", broken.len());
         Ok(Verdict::Failed(Conclusion::new(summary, ()).findings(broken)))
     }
-}
-
-/// Where a link in a file leads; none where that is outside the checkout.
-fn leads_to(file: &RelPath, target: &str) -> Option<RelPath> {
-    let mut parts: Vec<&str> = file.as_str().split('/').collect();
-    parts.pop();
-    for part in target.split('/') {
-        if part == ".." { parts.pop().map(drop)? } else { parts.push(part) }
-    }
-    RelPath::new(format!("./{}", parts.join("/"))).ok()
 }
 
 fn main() -> std::process::ExitCode {
