@@ -1,3 +1,4 @@
 //! One test binary: it links once.
 
 mod architecture;
+mod readme;
