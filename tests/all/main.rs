@@ -1,2 +1,7 @@
 //! One test binary: it links once.
 #![allow(missing_docs)]
+
+mod commands;
+mod demo;
+mod kill;
+mod support;
