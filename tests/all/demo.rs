@@ -83,7 +83,7 @@ impl Demo {
 /// What is the same in every delivery of the demo.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Delivered {
-    /// The files of main, without the day of the release.
+    /// The files of main, without the day of the release and the ids of commits.
     tree: BTreeMap<String, String>,
     /// How each task ended.
     outcomes: BTreeMap<String, String>,
@@ -106,11 +106,14 @@ fn released(repository: &Path, main: &str) {
     }
 }
 
+/// The files of main; the day of the release and the commits that the runs made differ.
 fn tree(checkout: &Path) -> BTreeMap<String, String> {
+    let commits = git(checkout, &["log", "--format=%h", "--abbrev=8", "main"]);
     let day = git(checkout, &["log", "-1", "--format=%cs", "main"]);
     let names = git(checkout, &["ls-tree", "-r", "--name-only", "main"]);
     let file = |name: &str| {
         let text = git(checkout, &["show", &format!("main:{name}")]).replace(&day, "DAY");
+        let text = commits.lines().fold(text, |text, commit| text.replace(commit, "COMMIT"));
         (name.to_owned(), text)
     };
     names.lines().map(file).collect()

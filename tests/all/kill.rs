@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::demo::Demo;
-use crate::support::{commands, ended, until};
+use crate::support::{commands, ended, output, program, until};
 
 /// How often: ten times in the long form, which `ORCHESTRATE_LONG` asks for.
 fn kills() -> u32 {
@@ -54,6 +54,22 @@ fn killed_at_random_moments_and_resumed_it_ends_the_same() {
         assert_eq!(commands(&demo.dir()), [""; 0], "somebody was left over, killed after {moment:?}");
         demo.run().exits(0).says(&["has run"]);
     }
+}
+
+#[test]
+fn killed_before_the_first_record_it_starts() {
+    let demo = Demo::new();
+    let mut child = demo.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let runs = demo.checkout().join(".orchestrate/runs");
+    until("the run is made", || {
+        let made = |run: std::fs::DirEntry| run.path().join("journal.jsonl").exists();
+        std::fs::read_dir(&runs).is_ok_and(|mut all| all.any(|run| run.is_ok_and(made)))
+            || child.try_wait().unwrap().is_some()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::write(demo.run_dir().join("journal.jsonl"), "").unwrap();
+    output(program(demo.folder.path(), ["demo", "--dry-run", "--quiet", "demo"])).exits(3);
 }
 
 /// Starts the demo and kills it; what it had said.
