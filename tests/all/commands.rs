@@ -117,7 +117,7 @@ fn names_that_nothing_has_are_told_with_the_other_problems() {
     let said = folder.orchestrate("run").exits(2);
     said.says(&["efect", ":8:", "zzz", ":9:", "did you mean `command`"]);
     folder.write("orchestration.yaml", &folder.read("orchestration.yaml").replace("efect", "effect"));
-    folder.orchestrate("run").exits(2).says(&["2 problems", ":8:", "zzz", ":9:", "`a`"]);
+    folder.orchestrate("run").exits(2).says(&["3 problems", ":8:", "zzz", ":9:", "`a`"]);
 }
 
 #[test]
@@ -408,7 +408,7 @@ fn without_git_and_on_a_detached_head_commands_run_all_the_same() {
 }
 
 #[test]
-fn a_release_needs_git_and_a_branch_and_says_so() {
+fn a_release_without_git_is_none_and_on_a_detached_head_it_goes_to_main() {
     let release = "version: 1\nphases:\n  - name: merge_integration\n    use: standard\n";
     let folder = Folder::with(release);
     folder.write(
@@ -422,9 +422,14 @@ fn a_release_needs_git_and_a_branch_and_says_so() {
         .says(&["not a git repository: nothing to merge, tag or push", "no tasks"]);
     let folder = Folder::git(release);
     git(folder.path(), &["checkout", "-q", "--detach"]);
-    let said = folder.orchestrate("run");
-    assert!(matches!(said.code, Some(1 | 2)), "{said:?}");
-    said.says(&["detached"]);
+    let head = git(folder.path(), &["rev-parse", "HEAD"]);
+    folder.orchestrate("run").exits(0).says(&["there is no remote `origin`"]);
+    assert_eq!(git(folder.path(), &["rev-parse", "HEAD"]), head, "what is looked at stays");
+    assert_eq!(
+        git(folder.path(), &["rev-parse", "main"]),
+        git(folder.path(), &["rev-parse", "v0.1.0^{commit}"])
+    );
+    assert_eq!(git(folder.path(), &["status", "--porcelain"]), "");
 }
 
 #[test]
