@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::time::Duration;
 
-use orchestrator_core::file;
+use orchestrator_core::file::{self, PipelineError};
 use orchestrator_core::local::Local;
-use orchestrator_core::orchestrator::Orchestrator;
+use orchestrator_core::orchestrator::{Orchestrator, OrchestratorError};
 use orchestrator_core::pipeline::{PhaseSpec, Pipeline};
+use orchestrator_core::problem::Problems;
 use orchestrator_core::project::Project;
 use orchestrator_core::registry::Registry;
 use orchestrator_core::settings::Settings;
@@ -37,9 +38,34 @@ impl Front {
     /// The pipeline of the file, or else a default for the project.
     pub(crate) fn pipeline(&self) -> Result<Pipeline, CliError> {
         match &self.here.file {
-            Some(file) => Ok(Pipeline::from_file(shown(file))?),
+            Some(file) => match Pipeline::from_file(shown(file)) {
+                Err(PipelineError::Problems(problems)) => {
+                    Err(PipelineError::Problems(self.all_problems(&shown(file), problems)).into())
+                }
+                pipeline => Ok(pipeline?),
+            },
             None => self.default_pipeline(),
         }
+    }
+
+    /// The problems of reading a pipeline, and those that planning finds in its other tasks.
+    fn all_problems(&self, file: &str, problems: Problems) -> Problems {
+        let Some(pipeline) = Pipeline::readable_part(file, &problems) else { return problems };
+        let planned = match self.settings(&pipeline.settings, &Value::Null) {
+            Ok(settings) => {
+                self.orchestrator(grace(&settings)).map(|front| front.settings(settings).plan(&pipeline))
+            }
+            Err(_) => return problems,
+        };
+        let Ok(Err(OrchestratorError::Problems(more))) = planned else { return problems };
+        let task = |way: &str| {
+            let (phase, rest) = way.rsplit_once(".tasks[")?;
+            Some((phase.to_owned(), rest.split_once(']')?.0.to_owned()))
+        };
+        let known: Vec<_> = problems.list.iter().map(|problem| task(&problem.way)).collect();
+        // A task that could not be read whole may look wrong in more ways than it is.
+        let others = more.list.into_iter().filter(|problem| !known.contains(&task(&problem.way)));
+        Problems::new(problems.file, problems.list.into_iter().chain(others).collect())
     }
 
     /// The standard phases, for a project whose stack is known.
