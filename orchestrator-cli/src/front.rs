@@ -51,10 +51,8 @@ impl Front {
     /// The problems of reading a pipeline, and those that planning finds in its other tasks.
     fn all_problems(&self, file: &str, problems: Problems) -> Problems {
         let Some(pipeline) = Pipeline::readable_part(file, &problems) else { return problems };
-        let planned = match self.settings(&pipeline.settings, &Value::Null) {
-            Ok(settings) => {
-                self.orchestrator(grace(&settings)).map(|front| front.settings(settings).plan(&pipeline))
-            }
+        let planned = match settings(&pipeline.settings, &Value::Null) {
+            Ok(settings) => self.with(settings).map(|orchestrator| orchestrator.plan(&pipeline)),
             Err(_) => return problems,
         };
         let Ok(Err(OrchestratorError::Problems(more))) = planned else { return problems };
