@@ -20,6 +20,10 @@ use orchestrator_core::settings::Settings;
 use orchestrator_core::state::RunState;
 use orchestrator_core::store::{JsonlStore, MemoryStore, Store};
 
+// As the command line does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Clone, Copy)]
 struct Nothing;
 

@@ -1,6 +1,7 @@
 //! Plans: the frozen, validated graph of tasks of one run. Making one starts nothing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use petgraph::graph::DiGraph;
@@ -28,10 +29,11 @@ impl TaskIx {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Plan {
-    parts: PlanParts,
+    /// Shared: a run, its observers and its record all hold the plan.
+    parts: Arc<PlanParts>,
     digest: Digest,
-    graph: DiGraph<Node, Edge, u32>,
-    index: HashMap<TaskId, TaskIx>,
+    graph: Arc<DiGraph<Node, Edge, u32>>,
+    index: Arc<HashMap<TaskId, TaskIx>>,
 }
 
 /// All that a plan is made of; what `plan.json` holds.
@@ -214,7 +216,12 @@ impl Plan {
         }
         let graph = graph::build(&parts, &index)?;
         let bytes = serde_json::to_vec(&parts).map_err(|error| PlanError::Damaged(error.to_string()))?;
-        Ok(Self { parts, digest: Digest::of(&bytes), graph, index })
+        Ok(Self {
+            parts: Arc::new(parts),
+            digest: Digest::of(&bytes),
+            graph: Arc::new(graph),
+            index: Arc::new(index),
+        })
     }
 
     /// Its digest: same pipeline, project and settings, same digest.
@@ -235,11 +242,6 @@ impl Plan {
     /// Limits and rules.
     pub fn rules(&self) -> &Rules {
         &self.parts.rules
-    }
-
-    /// Limits and rules, to change for one run. The digest stays that of the plan as made.
-    pub fn rules_mut(&mut self) -> &mut Rules {
-        &mut self.parts.rules
     }
 
     /// Tasks, in order.
