@@ -15,6 +15,12 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/demo");
 /// Says that a folder was laid out here, so that it may be removed again.
 const MARKER: &str = ".orchestrate-demo";
 
+/// What the marker says of an example that is whole.
+const WHOLE: &str = "Made by `orchestrate demo`; `orchestrate demo --fresh` starts over.\n";
+
+/// What it says while one is laid out or removed: a process that dies in between leaves this.
+const PARTIAL: &str = "Not whole: `orchestrate demo` starts over.\n";
+
 /// One commit of the example's history.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,18 +50,39 @@ impl Demo {
 
     /// Whether it was laid out, whole.
     pub(crate) fn is_there(&self) -> bool {
-        self.folder.join(MARKER).exists()
+        fs::read_to_string(self.marker()).is_ok_and(|text| text == WHOLE)
     }
 
-    /// Removes what was laid out here; refuses any other folder.
+    fn marker(&self) -> PathBuf {
+        self.folder.join(MARKER)
+    }
+
+    fn next_marker(&self) -> PathBuf {
+        self.folder.join(format!("{MARKER}.next"))
+    }
+
+    /// Changes what the marker says, in one step.
+    fn mark(&self, text: &str) -> Result<(), CliError> {
+        let (marker, next) = (self.marker(), self.next_marker());
+        fs::create_dir_all(&self.folder)
+            .and_then(|()| fs::write(&next, text))
+            .and_then(|()| fs::rename(&next, &marker))
+            .map_err(|error| CliError::io(format!("`{}` could not be written", marker.display()), error))
+    }
+
+    /// Removes what was laid out here, whole or not; refuses any other folder.
     pub(crate) fn remove(&self) -> Result<(), CliError> {
         let folder = self.folder.display();
-        if !self.is_there() && fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        let marked = self.marker().exists() || self.next_marker().exists();
+        if !marked && fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(CliError::usage(format!(
                 "`{folder}` is not empty and was not made by `demo`; name another folder"
             )));
         }
-        for part in [self.checkout(), self.folder.join("origin.git"), self.folder.join(MARKER)] {
+        if marked {
+            self.mark(PARTIAL)?;
+        }
+        for part in [self.checkout(), self.folder.join("origin.git"), self.marker()] {
             let removed = if part.is_dir() { fs::remove_dir_all(&part) } else { fs::remove_file(&part) };
             match removed {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -70,6 +97,7 @@ impl Demo {
     /// Lays out the history, commit by commit, and pushes it to the remote.
     pub(crate) fn lay_out(&self) -> Result<(), CliError> {
         self.remove()?;
+        self.mark(PARTIAL)?;
         let checkout = self.checkout();
         let made = |error| CliError::io(format!("`{}` could not be made", checkout.display()), error);
         fs::create_dir_all(&checkout).map_err(made)?;
@@ -92,11 +120,7 @@ impl Demo {
         self.git(&["push", "--quiet", "--all", "origin"], "")?;
         self.git(&["push", "--quiet", "--tags", "origin"], "")?;
         self.git(&["branch", "--quiet", "--set-upstream-to", "origin/main", "main"], "")?;
-        fs::write(
-            self.folder.join(MARKER),
-            "Made by `orchestrate demo`; `orchestrate demo --fresh` starts over.\n",
-        )
-        .map_err(made)
+        self.mark(WHOLE)
     }
 
     fn commit(&self, commit: &Commit) -> Result<(), CliError> {
@@ -175,8 +199,13 @@ mod tests {
             .output()
             .unwrap();
         assert_eq!(String::from_utf8(log.stdout).unwrap().lines().count(), commits().unwrap().len());
+        fs::remove_dir_all(demo.folder.join("origin.git")).unwrap();
+        demo.mark(PARTIAL).unwrap();
+        assert!(!demo.is_there(), "a process that dies while it lays out leaves nothing to go on with");
+        demo.lay_out().unwrap();
+        assert!(demo.is_there() && demo.folder.join("origin.git/HEAD").exists());
         demo.remove().unwrap();
-        assert!(!demo.is_there());
+        assert!(!demo.is_there() && !demo.marker().exists());
         fs::write(temp.path().join("mine"), "x").unwrap();
         assert!(Demo::at(temp.path().to_owned()).lay_out().is_err(), "a folder of somebody else is refused");
         assert!(temp.path().join("mine").exists());

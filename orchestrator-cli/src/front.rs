@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::time::Duration;
 
-use orchestrator_core::file;
+use orchestrator_core::file::{self, PipelineError};
 use orchestrator_core::local::Local;
-use orchestrator_core::orchestrator::Orchestrator;
+use orchestrator_core::orchestrator::{Orchestrator, OrchestratorError};
 use orchestrator_core::pipeline::{PhaseSpec, Pipeline};
+use orchestrator_core::problem::Problems;
 use orchestrator_core::project::Project;
 use orchestrator_core::registry::Registry;
 use orchestrator_core::settings::Settings;
@@ -37,9 +38,32 @@ impl Front {
     /// The pipeline of the file, or else a default for the project.
     pub(crate) fn pipeline(&self) -> Result<Pipeline, CliError> {
         match &self.here.file {
-            Some(file) => Ok(Pipeline::from_file(shown(file))?),
+            Some(file) => match Pipeline::from_file(shown(file)) {
+                Err(PipelineError::Problems(problems)) => {
+                    Err(PipelineError::Problems(self.all_problems(&shown(file), problems)).into())
+                }
+                pipeline => Ok(pipeline?),
+            },
             None => self.default_pipeline(),
         }
+    }
+
+    /// The problems of reading a pipeline, and those that planning finds in its other tasks.
+    fn all_problems(&self, file: &str, problems: Problems) -> Problems {
+        let Some(pipeline) = Pipeline::readable_part(file, &problems) else { return problems };
+        let planned = match settings(&pipeline.settings, &Value::Null) {
+            Ok(settings) => self.with(settings).map(|orchestrator| orchestrator.plan(&pipeline)),
+            Err(_) => return problems,
+        };
+        let Ok(Err(OrchestratorError::Problems(more))) = planned else { return problems };
+        let task = |way: &str| {
+            let (phase, rest) = way.rsplit_once(".tasks[")?;
+            Some((phase.to_owned(), rest.split_once(']')?.0.to_owned()))
+        };
+        let known: Vec<_> = problems.list.iter().map(|problem| task(&problem.way)).collect();
+        // A task that could not be read whole may look wrong in more ways than it is.
+        let others = more.list.into_iter().filter(|problem| !known.contains(&task(&problem.way)));
+        Problems::new(problems.file, problems.list.into_iter().chain(others).collect())
     }
 
     /// The standard phases, for a project whose stack is known.
@@ -70,14 +94,11 @@ impl Front {
             .map_err(|error| CliError::io("the project could not be looked at", std::io::Error::other(error)))
     }
 
-    /// The settings: defaults, the pipeline's, the environment's, the flags'.
-    pub(crate) fn settings(&self, pipeline: &Value, flags: &Value) -> Result<Settings, CliError> {
-        let text = |os: std::ffi::OsString| os.into_string().ok();
-        let env: Vec<(String, String)> =
-            std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
-        let settings = Settings::layered(pipeline, &env, flags)?;
+    /// The library with settings, and logs at their level.
+    pub(crate) fn with(&self, settings: Settings) -> Result<Orchestrator, CliError> {
         crate::log::start(&settings.log_level);
-        Ok(settings)
+        let grace = Duration::try_from_secs_f64(settings.grace).unwrap_or(Duration::from_secs(5));
+        Ok(self.orchestrator(grace)?.settings(settings))
     }
 
     /// The library, with the local executor and the journals of the state folder.
@@ -105,9 +126,12 @@ impl Front {
     }
 }
 
-/// How long a stopped command gets.
-pub(crate) fn grace(settings: &Settings) -> Duration {
-    Duration::try_from_secs_f64(settings.grace).unwrap_or(Duration::from_secs(5))
+/// The settings: defaults, the pipeline's, the environment's, the flags'.
+pub(crate) fn settings(pipeline: &Value, flags: &Value) -> Result<Settings, CliError> {
+    let text = |os: std::ffi::OsString| os.into_string().ok();
+    let env: Vec<(String, String)> =
+        std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
+    Ok(Settings::layered(pipeline, &env, flags)?)
 }
 
 /// Runs a future to its end on a runtime of its own.

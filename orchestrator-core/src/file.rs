@@ -98,6 +98,21 @@ impl Pipeline {
         Ok(Self::parse(&text, Format::of(path), &path.display().to_string())?)
     }
 
+    /// What can be read of a file that has problems, so that planning it finds the others. Nothing, where what is missing
+    /// would make other parts look wrong: only keys of tasks may be, and not their ids.
+    pub fn readable_part(path: impl AsRef<Path>, problems: &Problems) -> Option<Self> {
+        let path = path.as_ref();
+        let harmless = |problem: &Problem| match problem.way.rsplit_once(".tasks[") {
+            Some((_, way)) => way.split_once("].").is_some_and(|(_, key)| key != "id"),
+            None => false,
+        };
+        if !problems.list.iter().all(harmless) {
+            return None;
+        }
+        let pipeline = parse(&read(path).ok()?, Format::of(path), &RefCell::default())?;
+        Some(Self { file: Some(path.display().to_string()), ..pipeline })
+    }
+
     /// Reads a pipeline from text. `file` is what messages call it. Every problem is in the error, sorted by place.
     pub fn parse(text: &str, format: Format, file: &str) -> Result<Self, Problems> {
         let wrong = RefCell::new(Vec::new());

@@ -132,9 +132,12 @@ fn is_run_id(name: &str) -> bool {
 }
 
 impl RunId {
-    /// The id of a run that started at `at`; `random` tells runs of the same second apart.
+    /// The id of a run that started at `at`. Ids sort by time: after the second come its 4096th part and the lower 20 bits of
+    /// `random`, which tell apart what started together.
     pub fn at(at: jiff::Timestamp, random: u32) -> Self {
-        let id = format!("{}-{random:08x}", at.strftime("%Y%m%d%H%M%S"));
+        let nanos = u64::from(at.subsec_nanosecond().unsigned_abs());
+        let part = (nanos << 12) / 1_000_000_000;
+        let id = format!("{}-{part:03x}{:05x}", at.strftime("%Y%m%d%H%M%S"), random & 0xf_ffff);
         Self::new(id).expect("a timestamp of four-digit years gives 14 digits")
     }
 }
@@ -191,5 +194,14 @@ mod tests {
     fn run_ids_show_their_second() {
         let at = "2026-11-20T23:44:33Z".parse().unwrap();
         assert_eq!(RunId::at(at, 0xab).as_str(), "20261120234433-000000ab");
+        let late = "2026-11-20T23:44:33.999999999Z".parse().unwrap();
+        assert_eq!(RunId::at(late, u32::MAX).as_str(), "20261120234433-ffffffff");
+    }
+
+    #[test]
+    fn run_ids_sort_by_time_within_a_second() {
+        let at = |millis| RunId::at(jiff::Timestamp::from_millisecond(millis).unwrap(), 77 * millis as u32);
+        let ids: Vec<RunId> = (1_795_000_000_000..1_795_000_002_000).map(at).collect();
+        assert!(ids.is_sorted());
     }
 }

@@ -1,8 +1,10 @@
 //! `demo`: the main job, on an embedded example.
 
 use orchestrator_agents::deployment::ops::stop_all;
+use orchestrator_core::orchestrator::OrchestratorError;
 use orchestrator_core::registry::Registry;
 use orchestrator_core::state::RunStatus;
+use orchestrator_core::store::StoreError;
 
 use super::run;
 use crate::args::{DemoArgs, Global, ResumeArgs, RunArgs};
@@ -47,7 +49,11 @@ async fn go_on(
     let front = open(&demo, registry.clone())?;
     let orchestrator = front.look()?;
     for run in orchestrator.runs().await? {
-        let record = orchestrator.status(&run).await?;
+        let record = match orchestrator.status(&run).await {
+            // Its process died before it recorded anything: it never began.
+            Err(OrchestratorError::Store(StoreError::Empty(_))) => continue,
+            record => record?,
+        };
         if record.state.ceiling() == orchestrator_core::effect::Effect::Reads {
             continue;
         }
