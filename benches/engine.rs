@@ -72,7 +72,7 @@ async fn on_disk(tasks: usize, chain: bool) {
     let plan = orchestrator.plan(&pipeline).unwrap();
     let planned = planning.elapsed();
     let running = Instant::now();
-    let record = orchestrator.run(&plan, Effect::Reads).await.unwrap();
+    let record = orchestrator.run(&plan, Effect::Writes).await.unwrap();
     let took = running.elapsed().as_secs_f64();
     let after = resident();
     let store = JsonlStore::open(&state).unwrap();
@@ -104,7 +104,7 @@ async fn in_memory(tasks: usize) {
     let orchestrator = orchestrator(folder.path(), MemoryStore::new());
     let plan = orchestrator.plan(&pipeline(tasks, false)).unwrap();
     let running = Instant::now();
-    let record = orchestrator.run(&plan, Effect::Reads).await.unwrap();
+    let record = orchestrator.run(&plan, Effect::Writes).await.unwrap();
     let took = running.elapsed().as_secs_f64();
     let (rate, each) = (tasks as f64 / took, took * 1e6 / tasks as f64);
     println!(

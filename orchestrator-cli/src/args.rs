@@ -1,12 +1,14 @@
 //! Arguments. The only place that knows what the command line looks like.
 
 mod run;
+mod show;
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 
 pub(crate) use run::RunArgs;
+pub(crate) use show::{Format, OneArgs, Output, PlanFormat, ShowArgs};
 
 use crate::exit::Exit;
 
@@ -97,47 +99,6 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-}
-
-/// How to answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    #[default]
-    Human,
-    /// For programs: one JSON value a line on standard output, nothing else
-    Json,
-}
-
-/// How to show a plan.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PlanFormat {
-    /// A tree
-    #[default]
-    Human,
-    /// The plan as a run stores it
-    Json,
-    /// Graphviz
-    Dot,
-    /// Mermaid, as GitHub and GitLab draw it
-    Mermaid,
-}
-
-/// A command that shows something.
-#[derive(Debug, Clone, Copy, ClapArgs)]
-pub(crate) struct ShowArgs {
-    /// How to answer
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
-}
-
-/// A command about one run.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct OneArgs {
-    /// Which run [default: the latest]
-    pub(crate) run: Option<String>,
-    #[command(flatten)]
-    pub(crate) show: ShowArgs,
 }
 
 /// `plan`.
@@ -246,21 +207,6 @@ pub(crate) struct DemoArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) output: Output,
-}
-
-/// What of a run is shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ClapArgs)]
-#[command(next_help_heading = "Output")]
-pub(crate) struct Output {
-    /// How to answer
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
-    /// Show what commands print
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
-    /// Show failures and the last line only
-    #[arg(long, short, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
 }
 
 impl Args {

@@ -50,10 +50,10 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Signal(args) => block_on(signal::signal(front()?, args)),
         Command::Cancel(args) => block_on(cancel::cancel(front()?, args)),
         Command::Report(args) => block_on(report::report(front()?, args)),
-        Command::Agents(args) => agents::agents(&registry, args),
+        Command::Agents(args) => Ok(agents::agents(&registry, args)),
         Command::Schema => agents::schema(&registry),
         Command::Demo(args) => block_on(demo::demo(global.clone(), args, registry)),
         Command::Init(args) => init::init(&front()?, args),
-        Command::Completions { shell } => completions::completions(shell),
+        Command::Completions { shell } => Ok(completions::completions(shell)),
     }
 }

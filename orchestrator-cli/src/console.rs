@@ -7,6 +7,7 @@ mod live;
 mod paint;
 mod pending;
 mod phase;
+mod spread;
 mod task;
 mod text;
 
@@ -22,7 +23,7 @@ use orchestrator_core::stop::Stop;
 use crate::out::Out;
 use live::Live;
 
-pub(crate) use end::{end, is_over, is_settled, word};
+pub(crate) use end::{End, is_over, word};
 pub use paint::Paint;
 pub(crate) use phase::{Shown, heading, render as phase};
 pub(crate) use task::wait;

@@ -51,10 +51,8 @@ impl Front {
     /// The problems of reading a pipeline, and those that planning finds in its other tasks.
     fn all_problems(&self, file: &str, problems: Problems) -> Problems {
         let Some(pipeline) = Pipeline::readable_part(file, &problems) else { return problems };
-        let planned = match self.settings(&pipeline.settings, &Value::Null) {
-            Ok(settings) => {
-                self.orchestrator(grace(&settings)).map(|front| front.settings(settings).plan(&pipeline))
-            }
+        let planned = match settings(&pipeline.settings, &Value::Null) {
+            Ok(settings) => self.with(settings).map(|orchestrator| orchestrator.plan(&pipeline)),
             Err(_) => return problems,
         };
         let Ok(Err(OrchestratorError::Problems(more))) = planned else { return problems };
@@ -96,14 +94,11 @@ impl Front {
             .map_err(|error| CliError::io("the project could not be looked at", std::io::Error::other(error)))
     }
 
-    /// The settings: defaults, the pipeline's, the environment's, the flags'.
-    pub(crate) fn settings(&self, pipeline: &Value, flags: &Value) -> Result<Settings, CliError> {
-        let text = |os: std::ffi::OsString| os.into_string().ok();
-        let env: Vec<(String, String)> =
-            std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
-        let settings = Settings::layered(pipeline, &env, flags)?;
+    /// The library with settings, and logs at their level.
+    pub(crate) fn with(&self, settings: Settings) -> Result<Orchestrator, CliError> {
         crate::log::start(&settings.log_level);
-        Ok(settings)
+        let grace = Duration::try_from_secs_f64(settings.grace).unwrap_or(Duration::from_secs(5));
+        Ok(self.orchestrator(grace)?.settings(settings))
     }
 
     /// The library, with the local executor and the journals of the state folder.
@@ -131,9 +126,12 @@ impl Front {
     }
 }
 
-/// How long a stopped command gets.
-pub(crate) fn grace(settings: &Settings) -> Duration {
-    Duration::try_from_secs_f64(settings.grace).unwrap_or(Duration::from_secs(5))
+/// The settings: defaults, the pipeline's, the environment's, the flags'.
+pub(crate) fn settings(pipeline: &Value, flags: &Value) -> Result<Settings, CliError> {
+    let text = |os: std::ffi::OsString| os.into_string().ok();
+    let env: Vec<(String, String)> =
+        std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
+    Ok(Settings::layered(pipeline, &env, flags)?)
 }
 
 /// Runs a future to its end on a runtime of its own.

@@ -29,7 +29,7 @@ impl Here {
         if !dir.is_dir() {
             return Err(CliError::usage(format!("`{}` is no folder", dir.display())));
         }
-        let (root, found) = root(&dir)?;
+        let (root, found) = root(&dir);
         let file = match config {
             Some(config) => Some(dir.join(config)),
             None => found.map_err(CliError::from)?,
@@ -41,18 +41,18 @@ impl Here {
 
 type Found = Result<Option<PathBuf>, orchestrator_core::file::PipelineError>;
 
-fn root(dir: &Path) -> Result<(PathBuf, Found), CliError> {
+fn root(dir: &Path) -> (PathBuf, Found) {
     let own = discover(dir);
     if !matches!(own, Ok(None)) {
-        return Ok((dir.to_owned(), own));
+        return (dir.to_owned(), own);
     }
     if let Some(top) = toplevel(dir) {
         let found = discover(top);
         if !matches!(found, Ok(None)) {
-            return Ok((top.to_owned(), found));
+            return (top.to_owned(), found);
         }
     }
-    Ok((dir.to_owned(), Ok(None)))
+    (dir.to_owned(), Ok(None))
 }
 
 /// The top of the git checkout: the nearest folder with a `.git`.

@@ -58,11 +58,11 @@ pub(crate) fn result(record: &RunRecord, exit: Exit, report: Option<&std::path::
     let state = &record.state;
     let counts: Map<String, Value> =
         Outcome::ALL.into_iter().map(|outcome| (outcome.to_string(), state.count(outcome).into())).collect();
-    let took = state.started().zip(state.last()).map(|(from, to)| to.duration_since(from).as_millis() as u64);
+    let took = state.started().zip(state.last()).map(|(from, to)| to.duration_since(from));
     json!({
         "run": record.run, "pipeline": state.plan().pipeline(), "ceiling": state.ceiling(),
         "status": status(state), "exit": exit.code(), "counts": counts, "tasks": state.tasks().len(),
-        "took_ms": took, "report": report,
+        "took_ms": took.and_then(|took| u64::try_from(took.as_millis()).ok()), "report": report,
     })
 }
 

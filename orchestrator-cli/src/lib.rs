@@ -34,3 +34,7 @@ pub use console::Console;
 pub use exit::Exit;
 pub use json::JsonLines;
 pub use secrets::EnvSecrets;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -76,9 +76,10 @@ fn named(runs: &[RunId], text: &str) -> Result<RunId, String> {
     let found: Vec<&RunId> = runs.iter().filter(fits).collect();
     match found.as_slice() {
         [run] => Ok((*run).clone()),
-        [] => Err(match runs.is_empty() {
-            true => Latest::Any.about().to_owned(),
-            false => unknown("run", text, runs.iter().take(5).map(RunId::as_str)),
+        [] => Err(if runs.is_empty() {
+            Latest::Any.about().to_owned()
+        } else {
+            unknown("run", text, runs.iter().take(5).map(RunId::as_str))
         }),
         many => {
             let names: Vec<&str> = many.iter().take(5).map(|run| run.as_str()).collect();

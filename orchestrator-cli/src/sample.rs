@@ -205,6 +205,7 @@ pub(crate) fn records(sample: Sample) -> (Arc<Plan>, Vec<Record>) {
     }
     let first: Timestamp = "2026-11-20T23:44:33Z".parse().unwrap();
     let at = |n: i64| first + SignedDuration::from_millis(500 * n);
-    let records = (1..).zip(events).map(|(n, event)| Record { n, at: at(n as i64), event }).collect();
+    let records =
+        (1_u32..).zip(events).map(|(n, event)| Record { n: n.into(), at: at(n.into()), event }).collect();
     (plan, records)
 }

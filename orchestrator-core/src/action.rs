@@ -190,6 +190,8 @@ impl Content {
     pub fn bytes(&self) -> Option<Vec<u8>> {
         match self {
             Self::Text(text) => Some(text.clone().into_bytes()),
+            // Half a byte is none: it would be left out unsaid.
+            Self::Hex(hex) if hex.len() % 2 == 1 => None,
             Self::Hex(hex) => {
                 (0..hex.len() / 2).map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2)?, 16).ok()).collect()
             }
@@ -418,6 +420,7 @@ mod tests {
         assert_eq!(content, Content::Hex("00ff07".into()));
         assert_eq!(content.bytes().unwrap(), [0, 255, 7]);
         assert_eq!(Content::Hex("é0".into()).bytes(), None);
+        assert_eq!(Content::Hex("0".into()).bytes(), None);
     }
 
     #[test]

@@ -35,6 +35,7 @@ use crate::id::{OrderKey, RunId};
 use crate::json::Json;
 use crate::operation::{Already, DynOperation};
 use crate::order::{Artifact, Order, Receipt};
+use crate::outcome::Failure;
 use crate::path::Digest;
 use crate::progress::ProgressSink;
 use crate::stop::Stop;
@@ -99,6 +100,9 @@ pub enum ExecutorError {
     /// It was stopped before the order was finished; what it did so far stays, and the order is to be repeated.
     #[error("stopped before `{0}` was finished")]
     Stopped(OrderKey),
+    /// The operation of an order could not say what would undo it, so it is not called.
+    #[error("what would undo `{0}` is not known: {1}")]
+    NoUndo(OrderKey, Failure),
     /// Bytes that an order names are not there.
     #[error("{bytes} bytes that the order needs (digest {digest}) are not kept here")]
     Missing {

@@ -103,7 +103,15 @@ pub(crate) fn build(
         }
     }
     match cycle(&graph) {
-        Some(nodes) => Err(PlanError::Cycle(nodes.iter().map(|node| name(parts, graph[*node])).collect())),
+        Some(nodes) => {
+            // The gates of one phase or group are one to people.
+            let mut names: Vec<String> = nodes.iter().map(|node| name(parts, graph[*node])).collect();
+            names.dedup();
+            if let [alone] = names.as_slice() {
+                names.push(alone.clone());
+            }
+            Err(PlanError::Cycle(names))
+        }
         None => Ok(graph),
     }
 }
@@ -120,6 +128,15 @@ fn name(parts: &PlanParts, node: Node) -> String {
             format!("phase {}", parts.phases[at as usize].name)
         }
         Node::GroupStart(at) | Node::GroupEnd(at) => group(at),
+    }
+}
+
+/// Whole phases that wait for each other are said as that, without the groups and tasks in them.
+fn smallness(node: Node) -> u8 {
+    match node {
+        Node::PhaseStart(_) | Node::PhaseWork(_) | Node::PhaseEnd(_) => 0,
+        Node::GroupStart(_) | Node::GroupEnd(_) => 1,
+        Node::Task(_) => 2,
     }
 }
 
@@ -149,7 +166,8 @@ fn cycle(graph: &DiGraph<Node, Edge, u32>) -> Option<Vec<NodeIndex>> {
     loop {
         node = graph
             .neighbors_directed(node, Direction::Incoming)
-            .find(|before| open[before.index()] > 0)
+            .filter(|before| open[before.index()] > 0)
+            .min_by_key(|before| smallness(graph[*before]))
             .expect("a node that is left waits for one that is left");
         if let Some(first) = way.iter().position(|seen| *seen == node) {
             let mut round: Vec<_> = way.split_off(first);

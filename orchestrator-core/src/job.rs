@@ -260,14 +260,18 @@ impl Job {
             return Err(Halt::Stopped);
         }
         if effect > self.ceiling {
-            return self.beyond(order, events);
+            return self.beyond(order, under_way, events);
         }
         if under_way {
             if let Some(receipt) = self.interrupted(order).await? {
                 return Ok(receipt);
             }
         } else if effect > Effect::Reads {
-            let undo = self.executor.undo(order).await.map_err(stopped_or)?;
+            let (undo, refused) = match self.executor.undo(order).await {
+                Ok(undo) => (undo, None),
+                Err(error @ ExecutorError::NoUndo(..)) => (Vec::new(), Some(Failure::from_error(&error))),
+                Err(error) => return Err(stopped_or(error)),
+            };
             events.push(Event::ActionStarted {
                 task: self.task.id.clone(),
                 index: order.key.index,
@@ -276,6 +280,9 @@ impl Job {
             let round = self.rounds.last_mut().expect("a round was opened");
             // The time is the record's; here only that it was started counts.
             round.steps.push(crate::state::Step { started: None, undo, receipt: None });
+            if let Some(failure) = refused {
+                return Ok(Receipt::failed(failure, false));
+            }
             self.tell(events, effect == Effect::Publishes).await?;
         }
         if matches!(order.action, Action::Await(_)) {
@@ -287,22 +294,23 @@ impl Job {
     }
 
     /// An action above the ceiling: one that would change nothing is done; of any other, edits go into the overlay.
-    fn beyond(&mut self, order: &Order, events: &mut Vec<Event>) -> Result<Receipt, Halt> {
+    fn beyond(&mut self, order: &Order, under_way: bool, events: &mut Vec<Event>) -> Result<Receipt, Halt> {
         if self.changes_nothing(&order.action) {
-            events.push(Event::ActionStarted {
-                task: self.task.id.clone(),
-                index: order.key.index,
-                undo: Vec::new(),
-            });
-            let round = self.rounds.last_mut().expect("a round was opened");
-            round.steps.push(crate::state::Step::default());
+            if !under_way {
+                let (task, index) = (self.task.id.clone(), order.key.index);
+                events.push(Event::ActionStarted { task, index, undo: Vec::new() });
+                let round = self.rounds.last_mut().expect("a round was opened");
+                round.steps.push(crate::state::Step::default());
+            }
             return Ok(Receipt::new(Status::AlreadySo));
         }
         let round = self.rounds.last().expect("a round was opened");
         for action in &round.actions[order.key.index as usize..] {
             match action {
-                Action::Write(write) => self.look.lay_over(write.path.clone(), self.bytes(&write.content)),
-                Action::Remove(remove) => self.look.lay_over(remove.path.clone(), None),
+                Action::Write(write) => {
+                    self.look.lay_over(write.path.clone(), self.bytes(&write.content), write.mode);
+                }
+                Action::Remove(remove) => self.look.lay_over(remove.path.clone(), None, None),
                 Action::Run(_) | Action::Call(_) | Action::Await(_) => {}
             }
         }
@@ -313,11 +321,12 @@ impl Job {
         match action {
             Action::Write(write) => {
                 let there = self.look.read(&write.path).ok().flatten();
-                let mode = write.mode.is_none_or(|mode| self.look.mode(&write.path) == Some(mode));
-                mode && there
-                    .is_some_and(|bytes| write.content.digest() == Some(crate::path::Digest::of(&bytes)))
+                let mode = write.mode.is_none_or(|mode| self.look.mode(&write.path) == Some(mode & 0o7777));
+                mode && self.look.is_own(&write.path)
+                    && there
+                        .is_some_and(|bytes| write.content.digest() == Some(crate::path::Digest::of(&bytes)))
             }
-            Action::Remove(remove) => !self.look.exists(&remove.path),
+            Action::Remove(remove) => !self.look.exists(&remove.path) && self.look.is_own(&remove.path),
             Action::Run(_) | Action::Call(_) | Action::Await(_) => false,
         }
     }
@@ -450,10 +459,7 @@ impl Job {
 }
 
 fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Failure {
-    let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-    let causes = said.into_iter().collect();
-    Failure { message: format!("the agent panicked while {what}"), causes }
+    Failure::panicked(format!("the agent panicked while {what}"), panic)
 }
 
 fn stopped_or(error: ExecutorError) -> Halt {

@@ -4,12 +4,15 @@ mod files;
 mod survivors;
 
 use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 
+use crate::BoxError;
 use crate::action::{Action, Call, CommandLine, EnvValue, Run};
 use crate::executor::{
     Captured, Executor, ExecutorError, Exit, ExitState, Mask, Processes, Spawn, SpawnError, Stream, Survivor,
@@ -44,14 +47,6 @@ struct Place {
     env: Environment,
     secrets: Arc<dyn SecretSource>,
     operations: RwLock<Operations>,
-}
-
-/// Why a command is not started.
-enum Refusal {
-    /// It is wrong itself.
-    Command(Failure),
-    /// The executor lacks something.
-    Broken(ExecutorError),
 }
 
 /// No secrets.
@@ -128,8 +123,7 @@ impl Local {
     ) -> Result<Receipt, ExecutorError> {
         let spawn = match self.spawn(&order.key, run, progress) {
             Ok(spawn) => spawn,
-            Err(Refusal::Command(failure)) => return Ok(Receipt::failed(failure, false)),
-            Err(Refusal::Broken(error)) => return Err(error),
+            Err(failure) => return Ok(Receipt::failed(failure, false)),
         };
         let logs = [spawn.stdout.clone(), spawn.stderr.clone()];
         let mask = spawn.mask.clone();
@@ -149,14 +143,17 @@ impl Local {
             let collected =
                 tokio::task::spawn_blocking(move || files::collect(&place, &key, &run, mask.as_deref()))
                     .await;
-            receipt.artifacts = collected.map_err(|error| ExecutorError::Other(error.to_string()))??;
+            match collected.map_err(|error| ExecutorError::Other(error.to_string()))?? {
+                Ok(artifacts) => receipt.artifacts = artifacts,
+                Err(failure) => receipt.status = Status::Failed { failure, transient: false },
+            }
         }
         Ok(receipt)
     }
 
-    /// What to start; or the receipt that says why it cannot be.
-    fn spawn(&self, key: &OrderKey, run: &Run, progress: &ProgressSink) -> Result<Spawn, Refusal> {
-        let refuse = |why: String| Err(Refusal::Command(Failure::new(why)));
+    /// What to start; or why it cannot be.
+    fn spawn(&self, key: &OrderKey, run: &Run, progress: &ProgressSink) -> Result<Spawn, Failure> {
+        let refuse = |why: String| Err(Failure::new(why));
         let Some((program, args)) = argv(&run.command) else { return refuse("the command is empty".into()) };
         let mut env = self.place.env.to_vec();
         let mut secrets = Vec::new();
@@ -190,7 +187,7 @@ impl Local {
         };
         let stdin = match &run.stdin {
             None => None,
-            Some(content) => Some(self.place.bytes(&key.run, content).map_err(Refusal::Broken)?),
+            Some(content) => Some(self.place.bytes(&key.run, content)?),
         };
         let logs = self.place.layout.logs(&key.run);
         let lines = progress.is_wanted().then(|| {
@@ -249,6 +246,18 @@ impl Local {
         };
         receipt.took_ms = millis(began.elapsed());
         Ok(receipt)
+    }
+
+    /// What an operation answers; why it could not, which may be a panic of it.
+    async fn asked<T: Send + 'static>(
+        &self,
+        question: impl Future<Output = Result<T, BoxError>> + Send + 'static,
+    ) -> Result<Result<T, Failure>, ExecutorError> {
+        let answer = self.elsewhere(AssertUnwindSafe(question).catch_unwind()).await?;
+        Ok(match answer {
+            Ok(answer) => answer.map_err(|error| Failure::from_error(&*error)),
+            Err(panic) => Err(Failure::panicked("the operation panicked", &*panic)),
+        })
     }
 
     /// Runs what may block on a thread where that harms nobody. A panic goes on here.
@@ -315,11 +324,11 @@ impl Executor for Local {
             Action::Call(call) => self.call(order, call, progress, stop).await,
             Action::Write(write) => {
                 let (place, run, write) = (self.place.clone(), order.key.run.clone(), write.clone());
-                self.elsewhere(async move { files::write(&place, &run, &write) }).await?
+                self.elsewhere(async move { files::write(&place, &run, &write) }).await
             }
             Action::Remove(remove) => {
                 let (place, remove) = (self.place.clone(), remove.clone());
-                self.elsewhere(async move { Ok(files::remove(&place, &remove)) }).await?
+                self.elsewhere(async move { files::remove(&place, &remove) }).await
             }
             Action::Await(_) => Err(ExecutorError::Other("a wait is the runner's, not an executor's".into())),
         }
@@ -338,13 +347,7 @@ impl Executor for Local {
                 let (place, call, task) = (self.place.clone(), call.clone(), order.key.task.clone());
                 let (progress, stop) = (ProgressSink::none(task), Stop::new());
                 let undo = async move { operation.undo(&call.input, &place.site(&progress, &stop)).await };
-                let name = &order.key;
-                self.elsewhere(undo).await?.map_err(|error| {
-                    ExecutorError::Other(format!(
-                        "what would undo `{name}` is not known: {}",
-                        Failure::from_error(&*error)
-                    ))
-                })
+                self.asked(undo).await?.map_err(|why| ExecutorError::NoUndo(order.key.clone(), why))
             }
         }
     }
@@ -355,13 +358,10 @@ impl Executor for Local {
         let (place, call, key) = (self.place.clone(), call.clone(), order.key.clone());
         let (progress, stop) = (ProgressSink::none(key.task.clone()), Stop::new());
         let asked = async move { operation.already(&call.input, &key, &place.site(&progress, &stop)).await };
-        self.elsewhere(asked).await?.map_err(|error| {
-            ExecutorError::Other(format!(
-                "whether `{}` was done is not known: {}",
-                order.key,
-                Failure::from_error(&*error)
-            ))
-        })
+        Ok(self.asked(asked).await?.unwrap_or_else(|why| {
+            tracing::warn!(order = %order.key, %why, "whether it was done could not be found out");
+            Already::Unknown
+        }))
     }
 
     async fn keep(&self, run: &RunId, bytes: &[u8]) -> Result<Digest, ExecutorError> {
@@ -438,5 +438,5 @@ fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "testkit"))]
 mod tests;

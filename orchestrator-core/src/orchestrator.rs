@@ -250,6 +250,10 @@ impl Orchestrator {
             None => options,
         };
         let lock = self.lock(run, &options).await?;
+        // A dry run holds no lock of the checkout: only its journal tells that it is alive.
+        if self.store.is_live(run) {
+            return Err(StoreError::Busy { run: run.clone(), owner: None }.into());
+        }
         // What another process recorded while this one waited for the lock counts as well.
         let (state, _) = self.load(run).await?;
         if matches!(state.status(), RunStatus::Finished(_)) {
@@ -367,13 +371,14 @@ impl Orchestrator {
         };
         // Inside a task of the runtime the loop is many times faster than driven from `block_on`.
         let driven = tokio::spawn(runner.drive(begun)).await;
+        // Nobody who wants to go on waits for those who watch.
+        self.store.close(&run).await;
+        drop(lock);
         if let Some(thread) = thread
             && let Ok(Ok(observers)) = tokio::task::spawn_blocking(move || thread.join()).await
         {
             *self.observers.lock().unwrap_or_else(PoisonError::into_inner) = observers;
         }
-        self.store.close(&run).await;
-        drop(lock);
         let state = match driven {
             Ok(state) => state?,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -423,9 +428,9 @@ fn rebuild_overlay(look: &Workspace, state: &RunState, executor: &dyn Executor, 
                         None => write.content.bytes(),
                         Some(artifact) => executor.read(run, &artifact, artifact.bytes).ok(),
                     };
-                    look.lay_over(write.path.clone(), bytes);
+                    look.lay_over(write.path.clone(), bytes, write.mode);
                 }
-                crate::action::Action::Remove(remove) => look.lay_over(remove.path.clone(), None),
+                crate::action::Action::Remove(remove) => look.lay_over(remove.path.clone(), None, None),
                 _ => {}
             }
         }

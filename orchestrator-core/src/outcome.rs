@@ -116,6 +116,13 @@ impl Failure {
         Self { message: message.into(), causes: Vec::new() }
     }
 
+    /// A panic, with what it said.
+    pub(crate) fn panicked(message: impl Into<String>, panic: &(dyn std::any::Any + Send)) -> Self {
+        let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+        let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+        Self { message: message.into(), causes: said.into_iter().collect() }
+    }
+
     /// An error with its sources.
     pub fn from_error(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut causes = Vec::new();

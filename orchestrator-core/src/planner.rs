@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use crate::agent::ConfigError;
 use crate::id::{PhaseName, TaskId};
+use crate::input::{Reference, references};
 use crate::json::Json;
 use crate::phase::Draft;
-use crate::pipeline::{Checkpoint, Execution, GroupSpec, PhaseSpec, Pipeline, Retry, TaskSpec};
+use crate::pipeline::{Checkpoint, Execution, GroupSpec, PhaseSpec, Pipeline, Place, Retry, TaskSpec, When};
 use crate::plan::{Plan, PlanError, PlanParts, PlannedGroup, PlannedPhase, PlannedTask, Rules, Selection};
 use crate::problem::{Problem, Problems, unknown};
 use crate::project::Project;
@@ -49,7 +51,7 @@ struct Entry {
 struct Parts {
     phases: Vec<PlannedPhase>,
     groups: Vec<PlannedGroup>,
-    group_after: Vec<(u32, Vec<String>, String)>,
+    group_after: Vec<(u32, Vec<String>, String, Option<Place>)>,
     entries: Vec<Entry>,
     notes: Vec<String>,
     problems: Vec<Problem>,
@@ -72,9 +74,9 @@ impl Planner<'_> {
         let follows = wiring::declared_files(&parts);
         let mut tasks = self.tasks(&parts, takes, follows);
         self.selector.apply(self, &parts.phases, &parts.groups, &mut tasks, &mut parts.problems);
-        let problems = |list| Problems::new(pipeline.file.clone(), list);
-        if !parts.problems.is_empty() {
-            return Err(problems(parts.problems));
+        // Names that lead nowhere are problems already; without them, cycles are found all the same.
+        for task in &mut tasks {
+            keep_known(task, &index);
         }
         let name = pipeline.name.clone().unwrap_or_else(|| self.project.name.clone());
         let made = PlanParts {
@@ -86,17 +88,17 @@ impl Planner<'_> {
             tasks,
             notes: parts.notes,
         };
-        Plan::new(made).map_err(|error| {
-            let place = match &error {
-                PlanError::Cycle(names) => {
-                    parts.entries.iter().find(|entry| names.contains(&entry.spec.id.to_string()))
-                }
-                _ => None,
-            };
-            let (way, place) =
-                place.map_or((String::new(), None), |entry| (entry.way.clone(), entry.spec.place));
-            problems(vec![Problem::new(way, error.to_string()).at(place)])
-        })
+        let mut problems = parts.problems;
+        match Plan::new(made) {
+            Ok(plan) if problems.is_empty() => return Ok(plan),
+            Err(PlanError::Cycle(names)) => {
+                let (way, place) = whereabouts(&names, &parts.entries, pipeline);
+                problems.push(Problem::new(way, PlanError::Cycle(names).to_string()).at(place));
+            }
+            Err(error) if problems.is_empty() => problems.push(Problem::new("", error.to_string())),
+            Ok(_) | Err(_) => {}
+        }
+        Err(Problems::new(pipeline.file.clone(), problems))
     }
 
     fn rules(&self) -> Rules {
@@ -167,7 +169,7 @@ impl Planner<'_> {
             checkpoint: false,
         });
         if !spec.depends_on.is_empty() {
-            parts.group_after.push((at, spec.depends_on.clone(), way.clone()));
+            parts.group_after.push((at, spec.depends_on.clone(), way.clone(), spec.place));
         }
         for (task_at, task) in spec.tasks.iter().enumerate() {
             self.entry(task, at, format!("{way}.tasks[{task_at}]"), parts);
@@ -200,7 +202,14 @@ impl Planner<'_> {
                 parts.problems.push(Problem::new(format!("{way}.uses"), message).at(spec.place));
             }
             Some(agent) => {
-                if let Err(error) = agent.check(&self.config(spec)) {
+                let is_bad_reference = |error: &ConfigError| {
+                    let mut all = references(&spec.with).into_iter();
+                    all.any(|(way, text)| way == error.way && Reference::parse(&text).is_err())
+                };
+                // A reference that is none is said once, where references are followed.
+                if let Err(error) = agent.check(&self.config(spec))
+                    && !is_bad_reference(&error)
+                {
                     let place = spec.places.get(&error.way.join("/")).copied().or(spec.place);
                     let inner: String = error.way.iter().map(|part| format!(".{part}")).collect();
                     parts
@@ -266,6 +275,30 @@ impl Planner<'_> {
     }
 }
 
+/// Leaves out what leads nowhere.
+fn keep_known(task: &mut PlannedTask, index: &Index) {
+    for names in [&mut task.needs, &mut task.takes, &mut task.follows] {
+        names.retain(|id| index.contains_key(id));
+    }
+    if task.when.task().is_some_and(|id| !index.contains_key(id)) {
+        task.when = When::Needed;
+    }
+}
+
+/// Where a cycle is: at its first task, or else its first phase.
+fn whereabouts(names: &[String], entries: &[Entry], pipeline: &Pipeline) -> (String, Option<Place>) {
+    if let Some(entry) = entries.iter().find(|entry| names.iter().any(|name| name == entry.spec.id.as_str()))
+    {
+        return (entry.way.clone(), entry.spec.place);
+    }
+    let is_named = |phase: &PhaseSpec| {
+        let group = format!("group {}/", phase.name);
+        names.iter().any(|name| *name == format!("phase {}", phase.name) || name.starts_with(&group))
+    };
+    let found = pipeline.phases.iter().position(is_named);
+    found.map_or((String::new(), None), |at| (format!("phases[{at}]"), pipeline.phases[at].place))
+}
+
 /// `build_validation` as people write it.
 fn readable(name: &PhaseName) -> String {
     name.as_str().replace(['_', '-'], " ").to_uppercase()
@@ -276,3 +309,6 @@ type Index = HashMap<TaskId, usize>;
 
 /// Schemas of agents' configs and outputs, made when first asked for.
 type Schemas = BTreeMap<crate::id::AgentName, (Value, Value)>;
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests;

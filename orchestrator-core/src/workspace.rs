@@ -21,6 +21,7 @@ pub struct Workspace {
     run: Option<RunId>,
     started: Timestamp,
     overlay: Arc<Mutex<Overlay>>,
+    modes: Arc<Mutex<BTreeMap<RelPath, u32>>>,
     env: Arc<[(std::ffi::OsString, std::ffi::OsString)]>,
 }
 
@@ -28,7 +29,8 @@ impl Workspace {
     /// A look at the tree below `root`, by a run that began at `started`.
     pub fn new(root: impl Into<PathBuf>, started: Timestamp) -> Self {
         let env = Arc::from([]);
-        Self { root: root.into(), run: None, started, overlay: Arc::default(), env }
+        let (overlay, modes) = (Arc::default(), Arc::default());
+        Self { root: root.into(), run: None, started, overlay, modes, env }
     }
 
     /// Names the run.
@@ -60,8 +62,15 @@ impl Workspace {
         self.started
     }
 
-    /// Lays a withheld edit over the tree.
-    pub(crate) fn lay_over(&self, path: RelPath, content: Option<Vec<u8>>) {
+    /// Lays a withheld edit over the tree. A mode that the edit does not name is kept.
+    pub(crate) fn lay_over(&self, path: RelPath, content: Option<Vec<u8>>, mode: Option<u32>) {
+        let mode = content.is_some().then(|| mode.or(self.mode(&path)).unwrap_or(0o644) & 0o7777);
+        let mut modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        match mode {
+            Some(mode) => drop(modes.insert(path.clone(), mode)),
+            None => drop(modes.remove(&path)),
+        }
+        drop(modes);
         self.overlay.lock().unwrap_or_else(PoisonError::into_inner).insert(path, content);
     }
 
@@ -79,9 +88,13 @@ impl Workspace {
         }
     }
 
-    /// The permission bits of a file that is there; none where there is none.
+    /// The permission bits of a file as they will be; none where there is none.
     pub fn mode(&self, path: &RelPath) -> Option<u32> {
         use std::os::unix::fs::PermissionsExt;
+        if let Some(laid) = self.overlay.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
+            laid.as_ref()?;
+            return self.modes.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied();
+        }
         Some(path.under(&self.root).metadata().ok()?.permissions().mode() & 0o7777)
     }
 
@@ -91,6 +104,14 @@ impl Workspace {
         let text = String::from_utf8(bytes);
         text.map(Some)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("`{path}` is not UTF-8")))
+    }
+
+    /// Whether a file action may touch the path: no link itself, and none on the way that leads out of the checkout.
+    pub(crate) fn is_own(&self, path: &RelPath) -> bool {
+        let full = path.under(&self.root);
+        let Ok(root) = self.root.canonicalize() else { return false };
+        let near = full.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok());
+        near.is_some_and(|near| near.starts_with(&root)) && !full.is_symlink()
     }
 
     /// Whether a file or folder will be there.

@@ -1,7 +1,8 @@
 //! One test binary: it links once.
-#![allow(missing_docs)]
 
+mod architecture;
 mod commands;
 mod demo;
 mod kill;
+mod readme;
 mod support;

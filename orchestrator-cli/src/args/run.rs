@@ -14,7 +14,7 @@ Examples:
   orchestrate run --task image          a task and all that it needs
   orchestrate run --tag quick --jobs 2  tasks with a tag, two at a time
   orchestrate run --ceiling publishes   also push, deploy, notify
-  orchestrate run --failed 3f9a         what failed in the run that ends in 3f9a, and what waited for it
+  orchestrate run --failed 3f9a         what failed in the run that ends in 3f9a
   orchestrate run --format json | jq    one event a line";
 
 /// `run`.

@@ -1,5 +1,6 @@
 //! `agents` and `schema`: what pipelines may use.
 
+use orchestrator_core::id::PhaseName;
 use orchestrator_core::registry::Registry;
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::exit::Exit;
 use crate::front::Front;
 use crate::out::{Out, say};
 
-pub(super) fn agents(registry: &Registry, args: ShowArgs) -> Result<Exit, CliError> {
+pub(super) fn agents(registry: &Registry, args: ShowArgs) -> Exit {
     let (mut out, paint) = (Out::stdout(), Paint::stdout());
     let agents = registry.agents();
     let width = agents.keys().map(|name| name.as_str().len()).max().unwrap_or(0);
@@ -30,10 +31,10 @@ pub(super) fn agents(registry: &Registry, args: ShowArgs) -> Result<Exit, CliErr
         }
     }
     if args.format == Format::Human && !registry.phases().is_empty() {
-        let phases: Vec<&str> = registry.phases().keys().map(|name| name.as_str()).collect();
+        let phases: Vec<&str> = registry.phases().keys().map(PhaseName::as_str).collect();
         out.line(&format!("\nPhases with `use: standard`: {}", phases.join(", ")));
     }
-    Ok(Exit::Passed)
+    Exit::Passed
 }
 
 pub(super) fn schema(registry: &Registry) -> Result<Exit, CliError> {

@@ -18,7 +18,7 @@ pub(super) async fn cancel(front: Front, args: OneArgs) -> Result<Exit, CliError
     let run = runs::find(&orchestrator, args.run.as_deref(), Latest::Open).await?;
     let record = orchestrator.status(&run).await?;
     if is_over(&record.state) {
-        let how = word(&record.state, crate::console::Paint::OFF);
+        let how = word(&record.state, false, crate::console::Paint::OFF);
         return Err(CliError::usage(format!("run `{run}` is over already: it {how}")));
     }
     orchestrator.cancel(&run).await?;

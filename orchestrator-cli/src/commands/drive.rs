@@ -8,7 +8,7 @@ use orchestrator_core::report::RunRecord;
 use orchestrator_core::stop::Stop;
 
 use crate::args::{Format, Output};
-use crate::console::{Console, Paint, Volume, end};
+use crate::console::{Console, End, Paint, Volume};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
@@ -62,9 +62,8 @@ fn finish(front: &Front, output: Output, record: &RunRecord, report: Option<Path
             say(&json::answer(&result));
         }
         Format::Human => {
-            let here = &front.here;
-            let paint = Paint::stdout();
-            say(&end(record, &here.root, &here.layout, report.as_deref(), volume(output), paint));
+            let (here, paint, volume) = (&front.here, Paint::stdout(), volume(output));
+            say(&End { record, here, report: report.as_deref(), live: false, volume, paint }.text());
         }
     }
     ci::tell(record);

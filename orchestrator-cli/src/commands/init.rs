@@ -38,10 +38,11 @@ pub(super) fn init(front: &Front, args: InitArgs) -> Result<Exit, CliError> {
     let failed = |source| CliError::io(format!("`{}` could not be written", path.display()), source);
     let mut options = OpenOptions::new();
     options.write(true);
-    match args.force {
-        true => options.create(true).truncate(true),
-        false => options.create_new(true),
-    };
+    if args.force {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
     let mut file = options.open(&path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => {
             CliError::usage(format!("`{}` exists already; replace it with `--force`", shown(&path)))

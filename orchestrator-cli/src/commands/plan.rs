@@ -5,15 +5,15 @@ use crate::args::{PlanArgs, PlanFormat};
 use crate::console::Paint;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::front::{Front, grace};
+use crate::front::{Front, settings};
 use crate::out::say;
 use crate::runs::{self, Latest};
 
 pub(super) async fn plan(front: Front, args: PlanArgs) -> Result<Exit, CliError> {
     let PlanArgs { select, format } = args;
     let pipeline = front.pipeline()?;
-    let settings = front.settings(&pipeline.settings, &serde_json::Value::Null)?;
-    let orchestrator = front.orchestrator(grace(&settings))?.settings(settings);
+    let settings = settings(&pipeline.settings, &serde_json::Value::Null)?;
+    let orchestrator = front.with(settings)?;
     let plan = match &select.failed {
         Some(text) => {
             let run = runs::find(&orchestrator, Some(text), Latest::Real).await?;

@@ -13,7 +13,7 @@ use crate::args::{Format, RollbackArgs};
 use crate::console::{clean, plural};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::front::{Front, grace};
+use crate::front::{Front, settings};
 use crate::json::answer;
 use crate::out::{note, say};
 use crate::runs::{self, Latest};
@@ -21,16 +21,17 @@ use crate::runs::{self, Latest};
 pub(super) async fn rollback(front: Front, args: RollbackArgs) -> Result<Exit, CliError> {
     let RollbackArgs { run, dry_run, yes, wait, output } = args;
     // A pipeline file that is broken by now must not keep a run from being undone.
-    let settings = front.settings(&Value::Null, &Value::Null)?;
-    let orchestrator = front.orchestrator(grace(&settings))?.settings(settings);
+    let settings = settings(&Value::Null, &Value::Null)?;
+    let orchestrator = front.with(settings)?;
     let run = runs::find(&orchestrator, run.as_deref(), Latest::Real).await?;
     let Rollback { plan, reach, irreversible } = orchestrator.rollback(&run).await?;
     let shown = text(plan.as_ref(), reach, &irreversible);
     let human = output.format == Format::Human;
     let Some(plan) = plan else {
-        match human {
-            true => say(&shown),
-            false => say(&answer(&json!({ "undo": 0, "irreversible": irreversible.len() }))),
+        if human {
+            say(&shown);
+        } else {
+            say(&answer(&json!({ "undo": 0, "irreversible": irreversible.len() })));
         }
         return Ok(Exit::Passed);
     };

@@ -11,23 +11,23 @@ use crate::args::{Format, RunArgs};
 use crate::console::Paint;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::front::{Front, grace};
+use crate::front::{Front, settings};
 use crate::json::answer;
 use crate::out::{note, say};
 use crate::runs::{self, Latest};
 
 pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
     let RunArgs { select, how, output } = args;
-    if !front.settings(&serde_json::Value::Null, &serde_json::Value::Null)?.enabled {
-        return off(output.format);
+    if !settings(&serde_json::Value::Null, &serde_json::Value::Null)?.enabled {
+        return Ok(off(output.format));
     }
     let pipeline = front.pipeline()?;
-    let settings = front.settings(&pipeline.settings, &how.settings())?;
+    let settings = settings(&pipeline.settings, &how.settings())?;
     if !settings.enabled {
-        return off(output.format);
+        return Ok(off(output.format));
     }
     let ceiling = settings.ceiling;
-    let orchestrator = front.orchestrator(grace(&settings))?.settings(settings);
+    let orchestrator = front.with(settings)?;
     let mut options = RunOptions { wait: how.wait, ..RunOptions::new(ceiling) };
     let plan = match &select.failed {
         Some(text) => {
@@ -48,13 +48,13 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
     drive(&front, orchestrator, output, options, work).await
 }
 
-fn off(format: Format) -> Result<Exit, CliError> {
+fn off(format: Format) -> Exit {
     let why = "ORCHESTRATION_ENABLED is false, or `settings.enabled` is: nothing was started";
     match format {
         Format::Human => say(why),
         Format::Json => say(&answer(&serde_json::json!({ "enabled": false }))),
     }
-    Ok(Exit::Passed)
+    Exit::Passed
 }
 
 /// Shows the default plan and asks; it was not written by anybody.

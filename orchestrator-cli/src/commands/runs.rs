@@ -4,7 +4,7 @@ use orchestrator_core::report::RunRecord;
 use serde_json::{Value, json};
 
 use crate::args::{Format, ShowArgs};
-use crate::console::{Paint, clean, counts, is_settled, word};
+use crate::console::{Paint, clean, counts, word};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
@@ -23,8 +23,7 @@ pub(super) async fn runs(front: Front, args: ShowArgs) -> Result<Exit, CliError>
         out.line(&match (args.format, loaded) {
             (Format::Human, Ok(record)) => {
                 let state = &record.state;
-                let dead = !is_settled(state) && !orchestrator.is_live(&run);
-                let word = if dead { paint.warn("died; can be resumed") } else { word(state, paint) };
+                let word = word(state, orchestrator.is_live(&run), paint);
                 let (pipeline, ceiling) = (clean(state.plan().pipeline()), state.ceiling());
                 format!("{run}  {ceiling:<9}  {pipeline}  {word}: {}", counts(state))
             }

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use orchestrator_core::plan::TaskIx;
 use orchestrator_core::report::RunRecord;
-use orchestrator_core::state::{RunState, RunStatus, Stage};
+use orchestrator_core::state::{RunState, Stage};
 use serde_json::{Value, json};
 
 use crate::args::{Format, OneArgs};
-use crate::console::{Paint, Shown, Volume, end, heading, phase, wait};
+use crate::console::{End, Paint, Shown, Volume, heading, phase, wait};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
@@ -47,12 +47,8 @@ fn human(front: &Front, record: &RunRecord, live: bool, paint: Paint) -> String 
     let here = &front.here;
     let page = here.layout.reports(&record.run).join("index.html");
     let page = page.is_file().then_some(page);
-    text.push_str(&end(record, &here.root, &here.layout, page.as_deref(), Volume::Normal, paint));
-    if matches!(state.status(), RunStatus::Running | RunStatus::New) && !live {
-        let run = &record.run;
-        let _ = writeln!(text, "Its process died. Go on with: orchestrate resume {run}");
-    }
-    text
+    let (report, volume) = (page.as_deref(), Volume::Normal);
+    text + &End { record, here, report, live, volume, paint }.text()
 }
 
 fn waiting(state: &RunState) -> impl Iterator<Item = (TaskIx, &orchestrator_core::id::TaskId)> {

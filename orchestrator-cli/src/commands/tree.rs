@@ -71,7 +71,7 @@ fn leaf(task: &PlannedTask, paint: Paint) -> String {
         notes.push(format!("when {}", task.when));
     }
     let before: BTreeSet<&str> =
-        task.needs.iter().chain(&task.takes).chain(&task.follows).map(|id| id.as_str()).collect();
+        task.needs.iter().chain(&task.takes).chain(&task.follows).map(TaskId::as_str).collect();
     if !before.is_empty() {
         notes.push(format!("needs {}", before.into_iter().collect::<Vec<_>>().join(", ")));
     }

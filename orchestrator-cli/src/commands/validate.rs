@@ -6,7 +6,7 @@ use crate::args::{Format, ShowArgs};
 use crate::console::plural;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::front::{Front, grace};
+use crate::front::{Front, settings};
 use crate::here::shown;
 use crate::json::answer;
 use crate::out::say;
@@ -19,8 +19,8 @@ pub(super) fn validate(front: &Front, args: ShowArgs) -> Result<Exit, CliError> 
         )));
     };
     let pipeline = front.pipeline()?;
-    let settings = front.settings(&pipeline.settings, &Value::Null)?;
-    let plan = front.orchestrator(grace(&settings))?.settings(settings).plan(&pipeline)?;
+    let settings = settings(&pipeline.settings, &Value::Null)?;
+    let plan = front.with(settings)?.plan(&pipeline)?;
     let (phases, tasks) = (plan.phases().len(), plan.tasks().len());
     match args.format {
         Format::Human => {

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use orchestrator_core::action::{Action, Remove, Write};
+use orchestrator_core::action::{Action, Call, Remove, Write};
 use orchestrator_core::layout::Layout;
 use orchestrator_core::outcome::Outcome;
 use orchestrator_core::report::RunRecord;
 
 use super::diff::Overlay;
 use super::paint::Paint;
+use super::spread::{LINE, spread};
 use super::text::{clean, plural};
 
 /// Each withheld action, then what was put off and why.
@@ -25,10 +26,11 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
         }
         let _ = writeln!(text, "  {}", plan.task(ix).id);
         for action in actions {
-            let _ = writeln!(text, "    {} {}", paint.warn("~"), clean(&action.to_string()));
+            let _ = writeln!(text, "    {} {}", paint.warn("~"), clean(&line(action)));
             let diff = match action {
                 Action::Write(Write { path, content, .. }) => overlay.edit(path, Some(content), paint),
                 Action::Remove(Remove { path, .. }) => overlay.edit(path, None, paint),
+                Action::Call(call) if is_long(action) => clean(&spread(&call.input.value()).join("\n")),
                 Action::Run(_) | Action::Call(_) | Action::Await(_) => String::new(),
             };
             for line in diff.lines() {
@@ -58,6 +60,21 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
     text
 }
 
+fn is_long(action: &Action) -> bool {
+    action.to_string().len() > LINE
+}
+
+/// An action on a line; the input of a call that is too long for it follows below.
+fn line(action: &Action) -> String {
+    match action {
+        Action::Call(Call { operation, input: _, effect, keep_going }) if is_long(action) => {
+            let goes_on = if *keep_going { " (goes on when it fails)" } else { "" };
+            format!("call {operation}{goes_on} [{effect}]")
+        }
+        action => action.to_string(),
+    }
+}
+
 /// "3 changes pending, 2 tasks known after them; nothing was changed".
 pub(super) fn sentence(record: &RunRecord) -> String {
     let withheld = record.withheld();
@@ -66,5 +83,7 @@ pub(super) fn sentence(record: &RunRecord) -> String {
         0 => String::new(),
         deferred => format!(", {} known after them", plural(deferred, "task")),
     };
-    format!("{} pending{after}; nothing was changed", plural(changes, "change"))
+    // A task that failed may have failed over a change that it made.
+    let done = if record.state.count(Outcome::Failed) == 0 { "nothing was changed" } else { "none was made" };
+    format!("{} pending{after}; {done}", plural(changes, "change"))
 }

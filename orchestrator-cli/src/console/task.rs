@@ -1,10 +1,12 @@
 //! A task on a line.
 
+use std::fmt::Write as _;
+
 use orchestrator_core::action::Await;
 use orchestrator_core::id::{RunId, TaskId};
 use orchestrator_core::outcome::{Outcome, Reason};
 use orchestrator_core::plan::{PlannedTask, TaskIx};
-use orchestrator_core::state::{RunState, Stage, TaskState};
+use orchestrator_core::state::{RunState, RunStatus, Stage, TaskState};
 
 use super::paint::Paint;
 use super::text::{clean, plural};
@@ -16,6 +18,7 @@ pub(crate) fn line(state: &RunState, ix: TaskIx, paint: Paint) -> String {
     match task.stage {
         Stage::Pending => paint.dim(&format!("· {id}")),
         Stage::Running if task.waits().is_some() => format!("{} {id}: waiting", paint.warn("…")),
+        Stage::Running if state.status() == RunStatus::Running => format!("› {id}: running"),
         Stage::Running => format!("{} {id}: not finished", paint.warn("…")),
         Stage::Retrying(_) => format!("{} {id}: to be tried again", paint.warn("…")),
         Stage::Ended(outcome) => ended(planned, task, outcome, paint),
@@ -66,10 +69,10 @@ pub(crate) fn wait(task: &TaskId, wait: &Await, run: &RunId, paint: Paint) -> St
     let Await { signal, seconds, message } = wait;
     let mut text = format!("{} {task} waits: {}", paint.warn("…"), clean(message));
     if let Some(seconds) = seconds {
-        text.push_str(&format!(" (at most {seconds} s)"));
+        let _ = write!(text, " (at most {seconds} s)");
     }
     if let Some(signal) = signal {
-        text.push_str(&format!("\n    give it with: orchestrate signal {run} {signal}"));
+        let _ = write!(text, "\n    give it with: orchestrate signal {run} {signal}");
     }
     text
 }

@@ -1,6 +1,7 @@
 use std::io::Read;
 
 use super::*;
+use crate::here::Here;
 use crate::sample::{Sample, record, records};
 use orchestrator_core::layout::Layout;
 
@@ -18,8 +19,9 @@ fn screen(sample: Sample, volume: Volume) -> String {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     let temp = tempfile::tempdir().unwrap();
-    let layout = Layout::new("/state");
-    text + &end(&record(sample), temp.path(), &layout, None, volume, Paint::OFF)
+    let here = Here { root: temp.path().to_owned(), file: None, layout: Layout::new("/state") };
+    let record = record(sample);
+    text + &End { record: &record, here: &here, report: None, live: false, volume, paint: Paint::OFF }.text()
 }
 
 #[test]

@@ -58,16 +58,20 @@ impl Place {
         runs.flatten().find_map(|run| File::open(run.path().join(&name)).ok())
     }
 
-    /// The bytes of a content.
-    pub(super) fn bytes(&self, run: &RunId, content: &Content) -> Result<Vec<u8>, ExecutorError> {
+    /// The bytes of a content. Where there are none, it is the action that is wrong: other tasks can go on.
+    pub(super) fn bytes(&self, run: &RunId, content: &Content) -> Result<Vec<u8>, Failure> {
         let Some(artifact) = blob(content) else {
-            return content
-                .bytes()
-                .ok_or_else(|| ExecutorError::Other("a content has malformed hexadecimal digits".into()));
+            return content.bytes().ok_or_else(|| Failure::new("a content has malformed hexadecimal digits"));
         };
         let missing = ExecutorError::Missing { digest: artifact.digest, bytes: artifact.bytes };
-        let Ok(bytes) = self.read(run, &artifact, artifact.bytes) else { return Err(missing) };
-        if Digest::of(&bytes) == artifact.digest { Ok(bytes) } else { Err(missing) }
+        let bytes = self.read(run, &artifact, artifact.bytes).ok();
+        bytes.filter(|bytes| Digest::of(bytes) == artifact.digest).ok_or(Failure::from_error(&missing))
+    }
+
+    /// The absolute path of a file to read; none where a link leads out of the checkout, and where there is no file.
+    fn real(&self, path: &RelPath) -> Option<PathBuf> {
+        let real = path.under(&self.root).canonicalize().ok()?;
+        (real.starts_with(self.root.canonicalize().ok()?) && real.is_file()).then_some(real)
     }
 
     /// The absolute path of a file; an error where a link leads out of the checkout.
@@ -128,32 +132,31 @@ fn unexpected(path: &RelPath, expects: &Expects, there: Option<&[u8]>) -> Option
 }
 
 /// Performs a write.
-pub(super) fn write(place: &Place, run: &RunId, write: &Write) -> Result<Receipt, ExecutorError> {
+pub(super) fn write(place: &Place, run: &RunId, write: &Write) -> Receipt {
     let Write { path, content, mode, expects } = write;
-    let bytes = place.bytes(run, content)?;
-    let full = match place.inside(path) {
-        Ok(full) => full,
-        Err(failure) => return Ok(Receipt::failed(failure, false)),
+    let (bytes, full) = match place.bytes(run, content).and_then(|bytes| Ok((bytes, place.inside(path)?))) {
+        Ok(both) => both,
+        Err(failure) => return Receipt::failed(failure, false),
     };
     let there = match present(&full) {
         Ok(there) => there,
-        Err(error) => return Ok(refused("replaced", path, &error)),
+        Err(error) => return refused("replaced", path, &error),
     };
     let now = there.as_ref().map(|(bytes, _)| bytes.as_slice());
     let wanted = mode.or(there.as_ref().map(|(_, mode)| *mode)).unwrap_or(0o644) & 0o7777;
     if now == Some(&bytes) {
         let right = there.as_ref().is_some_and(|(_, mode)| *mode == wanted);
         if right {
-            return Ok(Receipt::new(Status::AlreadySo));
+            return Receipt::new(Status::AlreadySo);
         }
     } else if let Some(receipt) = unexpected(path, expects, now) {
-        return Ok(receipt);
+        return receipt;
     }
     let made = full.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| replace(&full, &bytes, wanted));
-    Ok(match made {
+    match made {
         Ok(()) => Receipt::new(Status::Done),
         Err(error) => refused("written", path, &error),
-    })
+    }
 }
 
 /// Performs a removal.
@@ -220,21 +223,24 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Keeps the files that a command was told to collect, in order of their names. A name that matches nothing collects
-/// nothing: the agent sees what is there.
+/// nothing: the agent sees what is there. A pattern that is none and a file that cannot be read are the task's failure.
 pub(super) fn collect(
     place: &Place,
     run: &RunId,
     command: &Run,
     mask: Option<&Mask>,
-) -> Result<Vec<Artifact>, ExecutorError> {
+) -> Result<Result<Vec<Artifact>, Failure>, ExecutorError> {
     let mut found = std::collections::BTreeSet::new();
     for pattern in &command.collect {
         if !pattern.contains(['*', '?', '[', '{']) {
-            found.extend(RelPath::new(pattern).ok().filter(|path| path.under(&place.root).is_file()));
+            found.extend(RelPath::new(pattern));
             continue;
         }
         let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-        let glob = glob.map_err(|error| ExecutorError::Other(error.to_string()))?.compile_matcher();
+        let glob = match glob {
+            Ok(glob) => glob.compile_matcher(),
+            Err(error) => return Ok(Err(Failure::new(error.to_string()))),
+        };
         let fixed = pattern.split(['*', '?', '[', '{']).next().unwrap_or_default();
         let start = fixed.rsplit_once('/').map_or("", |(folder, _)| folder);
         let mut walk = ignore::WalkBuilder::new(place.root.join(start));
@@ -254,9 +260,14 @@ pub(super) fn collect(
     }
     let mut artifacts = Vec::new();
     for path in found {
-        let Ok(full) = place.inside(&path) else { continue };
-        let what = format!("`{path}` could not be collected");
-        let mut bytes = fs::read(&full).map_err(io_error(what))?;
+        let Some(real) = place.real(&path) else { continue };
+        let mut bytes = match fs::read(&real) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("`{path}` could not be collected");
+                return Ok(Err(Failure { message, causes: vec![error.to_string()] }));
+            }
+        };
         if let (Some(mask), Ok(text)) = (mask, std::str::from_utf8(&bytes)) {
             bytes = mask.text(text).into_bytes();
         }
@@ -265,5 +276,5 @@ pub(super) fn collect(
         let kept = blob(&content).map(|artifact| Artifact { name: path.to_string(), ..artifact });
         artifacts.extend(kept);
     }
-    Ok(artifacts)
+    Ok(Ok(artifacts))
 }

@@ -9,6 +9,9 @@ use super::ORDER_VARIABLE;
 use crate::executor::Survivor;
 use crate::id::RunId;
 
+/// How often it is looked whether those that were killed are gone. One that the kernel keeps waiting ends later.
+const LOOKS: u32 = 200;
+
 /// Ends the survivors of `runs`: TERM, then KILL after `grace`.
 pub(super) fn end(state: &Path, runs: &[RunId], grace: Duration) -> Vec<Survivor> {
     let found = find(state, runs);
@@ -19,10 +22,18 @@ pub(super) fn end(state: &Path, runs: &[RunId], grace: Duration) -> Vec<Survivor
     while found.iter().any(|(pid, survivor)| is_same(*pid, &survivor.order)) && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(10));
     }
-    for (pid, survivor) in &found {
-        if is_same(*pid, &survivor.order) {
-            let _ = kill_process(*pid, Signal::KILL);
+    // Meanwhile they may have started others; what is killed is gone only once it can be found no more.
+    for _ in 0..LOOKS {
+        let left = find(state, runs);
+        if left.is_empty() {
+            break;
         }
+        for (pid, survivor) in &left {
+            if is_same(*pid, &survivor.order) {
+                let _ = kill_process(*pid, Signal::KILL);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
     found.into_iter().map(|(_, survivor)| survivor).collect()
 }

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Orchestrator, OrchestratorError};
 use crate::BoxError;
-use crate::action::Action;
+use crate::action::{Action, Expects, Remove, Write};
 use crate::agent::{Agent, Task, Verdict};
 use crate::effect::Effect;
 use crate::id::{GroupName, PhaseName, RunId, TaskId};
 use crate::json::Json;
-use crate::order::{Artifacts, Receipt};
+use crate::order::{Artifacts, Receipt, Status};
 use crate::pipeline::{GroupSpec, PhaseSpec, Pipeline, TaskSpec};
 use crate::plan::Plan;
 use crate::state::{Round, Step};
@@ -90,22 +90,26 @@ pub(super) async fn plan(orchestrator: &Orchestrator, run: &RunId) -> Result<Rol
     // Stable: of what was started at the same time the later in the plan is undone first.
     done.sort_by_key(|(_, _, step)| step.started);
     done.reverse();
+    done.retain(|(_, action, step)| may_have_changed(action, step));
     let mut group = GroupSpec::new(GroupName::new("undo")?).sequential();
     let (mut reach, mut irreversible) = (Effect::Reads, Vec::new());
+    let mut undos: Vec<(&TaskId, &Action, Vec<Action>)> = Vec::new();
     for (task, action, step) in done {
         if step.undo.is_empty() {
-            let changed = step
-                .receipt
-                .as_ref()
-                .is_none_or(|receipt| receipt.ok() && receipt.status != crate::order::Status::AlreadySo);
-            if changed && !matches!(action, Action::Await(_)) {
-                irreversible.push(Irreversible { task: task.clone(), action: action.clone() });
-            }
+            irreversible.push(Irreversible { task: task.clone(), action: action.clone() });
             continue;
         }
-        reach = step.undo.iter().map(Action::effect).fold(reach, Effect::max);
+        let mut undo = step.undo.clone();
+        if let Some(at) = undos.iter().position(|(_, _, later)| joined(later, &undo).is_some()) {
+            let (_, _, later) = undos.remove(at);
+            undo = joined(&later, &undo).into_iter().collect();
+        }
+        undos.push((task, action, undo));
+    }
+    for (task, action, undo) in undos {
+        reach = undo.iter().map(Action::effect).fold(reach, Effect::max);
         let actions =
-            Json::of(&step.undo).map_err(|source| OrchestratorError::Plan { run: run.clone(), source })?;
+            Json::of(&undo).map_err(|source| OrchestratorError::Plan { run: run.clone(), source })?;
         let config = serde_json::json!({ "task": task, "actions": actions });
         let id = TaskId::new(format!("undo.{}.{}", group.tasks.len() + 1, short(task)))?;
         let before = group.tasks.last().map(|task| task.id.clone());
@@ -120,6 +124,40 @@ pub(super) async fn plan(orchestrator: &Orchestrator, run: &RunId) -> Result<Rol
     let phase = PhaseSpec::new(PhaseName::new("rollback")?).group(group);
     let plan = orchestrator.plan(&Pipeline::new(format!("rollback of {run}")).phase(phase))?;
     Ok(Rollback { plan: Some(plan), reach, irreversible })
+}
+
+/// Whether there is something to reverse. A command that failed may have done half of its work.
+fn may_have_changed(action: &Action, step: &Step) -> bool {
+    let Some(receipt) = &step.receipt else { return true };
+    match (action, &receipt.status) {
+        (Action::Await(_), _) | (_, Status::AlreadySo) => false,
+        (Action::Write(_) | Action::Remove(_), _) => receipt.ok(),
+        // It was not started.
+        (Action::Run(_), Status::Failed { .. }) if receipt.stdout.is_none() && receipt.stderr.is_none() => {
+            false
+        }
+        (Action::Run(_) | Action::Call(_), _) => true,
+    }
+}
+
+/// Two undos of one file as one, where the first brings back just what the second expects: so that a rollback can be
+/// repeated, and shows a file once.
+fn joined(first: &[Action], second: &[Action]) -> Option<Action> {
+    let ([first], [second]) = (first, second) else { return None };
+    let (path, expects, gives) = match first {
+        Action::Write(write) => (&write.path, write.expects, Expects::Digest(write.content.digest()?)),
+        Action::Remove(remove) => (&remove.path, remove.expects, Expects::Absent),
+        Action::Run(_) | Action::Call(_) | Action::Await(_) => return None,
+    };
+    match second {
+        Action::Write(write) if write.path == *path && write.expects == gives => {
+            Some(Write { expects, ..write.clone() }.into())
+        }
+        Action::Remove(remove) if remove.path == *path && remove.expects == gives => {
+            Some(Remove { expects, ..remove.clone() }.into())
+        }
+        _ => None,
+    }
 }
 
 fn short(task: &TaskId) -> String {

@@ -22,6 +22,15 @@ pub(super) fn phases(specs: &[PhaseSpec], planned: &mut [PlannedPhase], problems
                 problems.push(Problem::new(format!("{way}.{key}"), message).at(spec.place));
             }
         }
+        for name in spec.depends_on.iter().flatten() {
+            let other = find(name).map(|other| &specs[other]);
+            if other.is_some_and(|other| other.parallel_with.contains(&spec.name))
+                && !spec.parallel_with.contains(name)
+            {
+                let message = format!("`{name}` cannot be waited for and run at the same time");
+                problems.push(Problem::new(format!("{way}.depends_on"), message).at(spec.place));
+            }
+        }
         for name in &spec.parallel_with {
             if spec.depends_on.iter().flatten().any(|before| before == name) {
                 let message = format!("`{name}` cannot be waited for and run at the same time");

@@ -151,8 +151,13 @@ fn check_phases(
             if chosen.contains(&before) || skipped.contains(&before) {
                 continue;
             }
-            let ran = tasks.iter().filter(|task| scope.groups[task.group as usize].phase as usize == before);
-            if ran.clone().any(|task| task.selection == Selection::LeftOut) {
+            let of_it =
+                || tasks.iter().filter(|task| scope.groups[task.group as usize].phase as usize == before);
+            let left_out = |task: &PlannedTask| task.selection == Selection::LeftOut;
+            // A phase passes without what its condition skipped and what may fail; but not without having run at all.
+            let must = |task: &&PlannedTask| !task.continue_on_error && task.when.task().is_none();
+            let never_ran = of_it().next().is_some() && of_it().all(left_out);
+            if never_ran || of_it().filter(must).any(left_out) {
                 let (name, before) = (&scope.phases[*at].name, &scope.phases[before].name);
                 scope.problems.push(Problem::new(
                     "--phase",

@@ -45,7 +45,7 @@ fn unknown_task(id: &str, index: &Index) -> String {
 
 /// Resolves what groups depend on.
 pub(super) fn groups(parts: &mut Parts) {
-    for (at, names, way) in std::mem::take(&mut parts.group_after) {
+    for (at, names, way, place) in std::mem::take(&mut parts.group_after) {
         let phase = parts.groups[at as usize].phase;
         let full = |group: &crate::plan::PlannedGroup| {
             format!("{}/{}", parts.phases[group.phase as usize].name, group.name)
@@ -62,7 +62,7 @@ pub(super) fn groups(parts: &mut Parts) {
                     let own = parts.groups.iter().filter(|group| group.phase == phase && !group.checkpoint);
                     let known: Vec<String> = own.map(|group| group.name.to_string()).collect();
                     let message = unknown("group", &name, known.iter().map(String::as_str));
-                    parts.problems.push(Problem::new(format!("{way}.depends_on"), message));
+                    parts.problems.push(Problem::new(format!("{way}.depends_on"), message).at(place));
                 }
             }
         }
