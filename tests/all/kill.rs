@@ -1,15 +1,10 @@
-//! Killed at any moment, and resumed: the same end, and nobody left over.
+//! Killed at any moment, and resumed: the same end, and nobody left over. `tests/run --long` kills ten times.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::demo::Demo;
 use crate::support::{commands, ended, output, program, until};
-
-/// How often: ten times in the long form, which `ORCHESTRATE_LONG` asks for.
-fn kills() -> u32 {
-    if std::env::var_os("ORCHESTRATE_LONG").is_some() { 10 } else { 3 }
-}
 
 /// A small generator (`SplitMix64`, public domain), so that a failure can be had again with `ORCHESTRATE_SEED`.
 struct Random(u64);
@@ -34,6 +29,16 @@ impl Random {
 
 #[test]
 fn killed_at_random_moments_and_resumed_it_ends_the_same() {
+    killed_and_resumed(3);
+}
+
+#[test]
+#[ignore = "long: `tests/run --long`"]
+fn killed_at_ten_random_moments_and_resumed_it_ends_the_same() {
+    killed_and_resumed(10);
+}
+
+fn killed_and_resumed(kills: u32) {
     let reference = Demo::new();
     let begun = SystemTime::now();
     reference.run().exits(0);
@@ -42,11 +47,11 @@ fn killed_at_random_moments_and_resumed_it_ends_the_same() {
     drop(reference);
 
     let mut random = Random::new();
-    for at in 0..kills() {
+    for at in 0..kills {
         // Spread over the whole: each in a stretch of its own.
-        let when = took.mul_f64((f64::from(at) + random.next()) / f64::from(kills()));
+        let when = took.mul_f64((f64::from(at) + random.next()) / f64::from(kills));
         let moment = Moment::of(when, &times);
-        println!("kill {} of {}: {moment:?}, {when:?} of {took:?}", at + 1, kills());
+        println!("kill {} of {}: {moment:?}, {when:?} of {took:?}", at + 1, kills);
         let demo = Demo::new();
         let killed = killed_at(&demo, &moment);
         let resumed = demo.run().exits(0);
