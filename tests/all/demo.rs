@@ -39,14 +39,12 @@ impl Demo {
         output(program(&self.checkout(), args.split_whitespace()))
     }
 
-    /// The folder of the one run.
+    /// The folder of the latest run; one that was killed while it was made has a name that starts with a dot.
     pub(crate) fn run_dir(&self) -> PathBuf {
-        let runs: Vec<PathBuf> = fs::read_dir(self.checkout().join(".orchestrate/runs"))
-            .unwrap()
-            .map(|run| run.unwrap().path())
-            .collect();
-        let [run] = runs.as_slice() else { panic!("one run, not {runs:?}") };
-        run.clone()
+        let runs =
+            fs::read_dir(self.checkout().join(".orchestrate/runs")).unwrap().map(|run| run.unwrap().path());
+        let named = |run: &PathBuf| !run.file_name().unwrap().to_string_lossy().starts_with('.');
+        runs.filter(named).max().expect("there is a run")
     }
 
     pub(crate) fn summary(&self) -> Value {

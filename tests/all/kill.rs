@@ -1,15 +1,10 @@
-//! Killed at any moment, and resumed: the same end, and nobody left over.
+//! Killed at any moment, and resumed: the same end, and nobody left over. `tests/run --long` kills ten times.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::demo::Demo;
 use crate::support::{commands, ended, output, program, until};
-
-/// How often: ten times in the long form, which `ORCHESTRATE_LONG` asks for.
-fn kills() -> u32 {
-    if std::env::var_os("ORCHESTRATE_LONG").is_some() { 10 } else { 3 }
-}
 
 /// A small generator (`SplitMix64`, public domain), so that a failure can be had again with `ORCHESTRATE_SEED`.
 struct Random(u64);
@@ -34,26 +29,91 @@ impl Random {
 
 #[test]
 fn killed_at_random_moments_and_resumed_it_ends_the_same() {
+    killed_and_resumed(3);
+}
+
+#[test]
+#[ignore = "long: `tests/run --long`"]
+fn killed_at_ten_random_moments_and_resumed_it_ends_the_same() {
+    killed_and_resumed(10);
+}
+
+fn killed_and_resumed(kills: u32) {
     let reference = Demo::new();
-    let from = Instant::now();
+    let begun = SystemTime::now();
     reference.run().exits(0);
-    let took = from.elapsed();
+    let (took, times) = (begun.elapsed().unwrap(), times(&reference, begun));
     let expected = reference.delivered();
     drop(reference);
 
     let mut random = Random::new();
-    for at in 0..kills() {
+    for at in 0..kills {
         // Spread over the whole: each in a stretch of its own.
-        let moment = took.mul_f64((f64::from(at) + random.next()) / f64::from(kills()));
-        println!("kill {} of {} after {moment:?} of {took:?}", at + 1, kills());
+        let when = took.mul_f64((f64::from(at) + random.next()) / f64::from(kills));
+        let moment = Moment::of(when, &times);
+        println!("kill {} of {}: {moment:?}, {when:?} of {took:?}", at + 1, kills);
         let demo = Demo::new();
-        let killed = killed_after(&demo, moment);
+        let killed = killed_at(&demo, &moment);
         let resumed = demo.run().exits(0);
         println!("killed while:\n{killed}\nresumed:\n{}{}", resumed.out, resumed.err);
-        assert_eq!(demo.delivered(), expected, "killed after {moment:?}");
-        assert_eq!(commands(&demo.dir()), [""; 0], "somebody was left over, killed after {moment:?}");
+        assert_eq!(demo.delivered(), expected, "killed at {moment:?}");
+        assert_eq!(commands(&demo.dir()), [""; 0], "somebody was left over, killed at {moment:?}");
         demo.run().exits(0).says(&["has run"]);
     }
+}
+
+/// When the records of a run were made, from when its process was started.
+fn times(demo: &Demo, begun: SystemTime) -> Vec<Duration> {
+    let begun = jiff::Timestamp::try_from(begun).unwrap();
+    let time = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let at: jiff::Timestamp = record["at"].as_str().unwrap().parse().unwrap();
+        Duration::try_from(at.duration_since(begun)).unwrap_or_default()
+    };
+    std::fs::read_to_string(demo.run_dir().join("journal.jsonl")).unwrap().lines().map(time).collect()
+}
+
+/// A moment of a run: so many records, and so long after the last of them; the next one ends it. So it is met on a machine
+/// that is busier or less busy than it was.
+#[derive(Debug)]
+struct Moment {
+    records: usize,
+    after: Duration,
+}
+
+impl Moment {
+    fn of(when: Duration, times: &[Duration]) -> Self {
+        let records = times.iter().filter(|time| **time <= when).count();
+        let last = times.iter().filter(|time| **time <= when).max();
+        Self { records, after: when - last.copied().unwrap_or_default() }
+    }
+}
+
+/// Starts the demo and kills it; what it had said.
+fn killed_at(demo: &Demo, moment: &Moment) -> String {
+    let mut child = demo.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut since = Instant::now();
+    let mut seen = 0;
+    until("the moment", || {
+        let records = records(demo);
+        if seen < moment.records && records >= moment.records {
+            since = Instant::now();
+        }
+        seen = records;
+        let met = seen >= moment.records && (seen > moment.records || since.elapsed() >= moment.after);
+        met || child.try_wait().unwrap().is_some()
+    });
+    let over = child.try_wait().unwrap();
+    println!("{seen} records; {}", over.map_or("killed".to_owned(), |status| format!("too late: {status}")));
+    child.kill().unwrap();
+    ended(child).out
+}
+
+/// How many records the run of a demo has by now.
+fn records(demo: &Demo) -> usize {
+    let Ok(mut runs) = std::fs::read_dir(demo.checkout().join(".orchestrate/runs")) else { return 0 };
+    let journal = runs.find_map(|run| std::fs::read(run.ok()?.path().join("journal.jsonl")).ok());
+    journal.map_or(0, |journal| journal.split(|byte| *byte == b'\n').count() - 1)
 }
 
 #[test]
@@ -70,13 +130,4 @@ fn killed_before_the_first_record_it_starts() {
     child.wait().unwrap();
     std::fs::write(demo.run_dir().join("journal.jsonl"), "").unwrap();
     output(program(demo.folder.path(), ["demo", "--dry-run", "--quiet", "demo"])).exits(3);
-}
-
-/// Starts the demo and kills it; what it had said.
-fn killed_after(demo: &Demo, moment: Duration) -> String {
-    let mut child = demo.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let from = Instant::now();
-    until("the moment", || from.elapsed() >= moment || child.try_wait().unwrap().is_some());
-    child.kill().unwrap();
-    ended(child).out
 }

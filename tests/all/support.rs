@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long anything may take. Nothing is asserted about time; this only ends what hangs.
-pub(crate) const LONG: Duration = Duration::from_secs(600);
+pub(crate) const LONG: Duration = Duration::from_mins(10);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_orchestrate-under-test");
 
@@ -205,7 +205,7 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let from = Instant::now();
     while !holds() {
         assert!(from.elapsed() < LONG, "{what}: it never came to that");
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
