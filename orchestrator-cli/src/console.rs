@@ -3,6 +3,7 @@
 mod diff;
 mod end;
 mod failure;
+mod input;
 mod live;
 mod paint;
 mod pending;
@@ -26,7 +27,7 @@ pub(crate) use end::{end, is_over, is_settled, word};
 pub use paint::Paint;
 pub(crate) use phase::{Shown, heading, render as phase};
 pub(crate) use task::wait;
-pub(crate) use text::{clean, counts, plural};
+pub(crate) use text::{clean, counts, cut, plural};
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,8 +9,12 @@ use orchestrator_core::outcome::Outcome;
 use orchestrator_core::report::RunRecord;
 
 use super::diff::Overlay;
+use super::input;
 use super::paint::Paint;
 use super::text::{clean, plural};
+
+/// The longest call that stays on one line.
+const LINE: usize = 120;
 
 /// Each withheld action, then what was put off and why.
 pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Paint) -> String {
@@ -25,10 +29,11 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
         }
         let _ = writeln!(text, "  {}", plan.task(ix).id);
         for action in actions {
-            let _ = writeln!(text, "    {} {}", paint.warn("~"), clean(&action.to_string()));
+            let _ = writeln!(text, "    {} {}", paint.warn("~"), clean(&line(action)));
             let diff = match action {
                 Action::Write(Write { path, content, .. }) => overlay.edit(path, Some(content), paint),
                 Action::Remove(Remove { path, .. }) => overlay.edit(path, None, paint),
+                Action::Call(call) if is_long(action) => clean(&input::lines(&call.input.value()).join("\n")),
                 Action::Run(_) | Action::Call(_) | Action::Await(_) => String::new(),
             };
             for line in diff.lines() {
@@ -56,6 +61,20 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
             writeln!(text, "\n{}\n{}", paint.bold("Known only once the above is done"), deferred.join("\n"));
     }
     text
+}
+
+/// Whether the input of a call is shown below it.
+fn is_long(action: &Action) -> bool {
+    action.to_string().chars().count() > LINE
+}
+
+/// An action on a line; a long input follows below.
+fn line(action: &Action) -> String {
+    let text = action.to_string();
+    match action {
+        Action::Call(call) if is_long(action) => text.replacen(&format!(" {}", call.input), "", 1),
+        _ => text,
+    }
 }
 
 /// "3 changes pending, 2 tasks known after them; nothing was changed".
