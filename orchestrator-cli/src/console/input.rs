@@ -25,13 +25,11 @@ fn under(head: &str, value: &Value) -> Vec<String> {
         Value::String(text) => text.trim_end_matches('\n').contains('\n'),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     };
-    match several {
-        false => vec![format!("{head} {short}")],
-        true => {
-            let inner = lines(value).into_iter().map(|line| format!("  {line}"));
-            std::iter::once(head.to_owned()).chain(inner).collect()
-        }
+    if !several {
+        return vec![format!("{head} {short}")];
     }
+    let inner = lines(value).into_iter().map(|line| format!("  {line}"));
+    std::iter::once(head.to_owned()).chain(inner).collect()
 }
 
 #[cfg(test)]
