@@ -65,6 +65,10 @@ impl Phase for MergeIntegration {
             draft.note("not a git repository: nothing to merge, tag or push");
             return Ok(());
         };
+        if git.head.is_none() {
+            draft.note("the repository has no commit yet: nothing to merge, tag or push");
+            return Ok(());
+        }
         let remote = with.remote.clone().unwrap_or_else(|| "origin".to_owned());
         let has_remote = git.remotes.contains_key(&remote);
         *draft.group("release")? = release(&with, git, has_remote.then_some(&*remote))?;

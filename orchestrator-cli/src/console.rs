@@ -27,7 +27,7 @@ pub(crate) use end::{End, is_over, word};
 pub use paint::Paint;
 pub(crate) use phase::{Shown, heading, render as phase};
 pub(crate) use task::wait;
-pub(crate) use text::{clean, counts, plural};
+pub(crate) use text::{clean, counts, cut, plural};
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

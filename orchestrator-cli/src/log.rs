@@ -7,6 +7,7 @@ pub(crate) fn start(level: &str) {
     let level = level.parse().unwrap_or(LevelFilter::WARN);
     let logs = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        // Built without colours: to ask for them, even where there is a terminal, is a panic.
         .with_ansi(false)
         .with_target(level >= LevelFilter::DEBUG)
         .without_time()

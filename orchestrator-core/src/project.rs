@@ -62,7 +62,8 @@ pub struct Found {
     /// Named commands of the manifest: scripts of npm or composer.
     #[serde(default)]
     pub scripts: BTreeMap<String, String>,
-    /// Tools that its configuration names or that its manifest depends on: `pytest`, `ruff`, `eslint`, `pnpm`, `uv`.
+    /// Tools that its configuration names or that its manifest depends on: `pytest`, `ruff`, `eslint`, `pnpm`, `uv`;
+    /// and by path what a virtual environment in the folder has: `.venv/bin/python3`.
     #[serde(default)]
     pub tools: Vec<String>,
 }

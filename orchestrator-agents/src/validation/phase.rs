@@ -144,9 +144,17 @@ impl Drafting<'_, '_> {
 
     fn python(&mut self) -> Result<(), BoxError> {
         let cwd = self.cwd();
+        // What uv runs, or what the virtual environment in the folder has, or what is on the path.
         let run = |program: &str| -> Vec<String> {
-            let uv = if self.uses("uv") { &["uv", "run"][..] } else { &[] };
-            uv.iter().copied().chain([program]).map(str::to_owned).collect()
+            if self.uses("uv") {
+                return ["uv", "run", program].map(str::to_owned).into();
+            }
+            let own = self
+                .found
+                .tools
+                .iter()
+                .find(|tool| tool.rsplit_once("/bin/").is_some_and(|(_, name)| name == program));
+            vec![own.cloned().unwrap_or_else(|| program.to_owned())]
         };
         let (python, ruff) = (run("python3"), run("ruff"));
         let compile = PythonCompileConfig {

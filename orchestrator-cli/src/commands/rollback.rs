@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 use super::ask::{Answer, ask};
 use super::drive::drive;
 use crate::args::{Format, RollbackArgs};
-use crate::console::{clean, plural};
+use crate::console::{clean, cut, plural};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::{Front, settings};
 use crate::json::answer;
 use crate::out::{note, say};
 use crate::runs::{self, Latest};
+
+/// The longest line of what is undone; `--dry-run` shows in full what is done instead.
+const LINE: usize = 110;
 
 pub(super) async fn rollback(front: Front, args: RollbackArgs) -> Result<Exit, CliError> {
     let RollbackArgs { run, dry_run, yes, wait, output } = args;
@@ -63,14 +66,14 @@ fn text(plan: Option<&Plan>, reach: Effect, irreversible: &[Irreversible]) -> St
             let _ = writeln!(text, "{} to undo, up to `{reach}`:", plural(plan.tasks().len(), "step"));
             for task in plan.tasks() {
                 let about = task.description.as_deref().unwrap_or(task.id.as_str());
-                let _ = writeln!(text, "  {}", clean(about));
+                let _ = writeln!(text, "  {}", cut(&clean(about), LINE));
             }
         }
     }
     if !irreversible.is_empty() {
         text.push_str("What was done and cannot be undone from the journal:\n");
         for Irreversible { task, action } in irreversible {
-            let _ = writeln!(text, "  {task}: {}", clean(&action.to_string()));
+            let _ = writeln!(text, "  {}", cut(&format!("{task}: {}", clean(&action.to_string())), LINE));
         }
     }
     text

@@ -10,7 +10,7 @@ use orchestrator_core::outcome::Outcome;
 use orchestrator_core::state::RunState;
 use orchestrator_core::stop::{Stop, StopLevel};
 
-use super::text::took;
+use super::text::{cut, took};
 
 /// The most tasks that are drawn.
 const TASKS: usize = 8;
@@ -92,8 +92,7 @@ impl Live {
             StopLevel::Kill => " · killing what runs",
         };
         lines.push(format!("  {ended} of {all} tasks done{failed} · {time}{stopping}"));
-        let cut = |line: String| line.chars().take(width.saturating_sub(1)).collect::<String>();
-        lines.into_iter().map(cut).collect::<Vec<_>>().join("\n")
+        lines.into_iter().map(|line| cut(&line, width.saturating_sub(1))).collect::<Vec<_>>().join("\n")
     }
 }
 

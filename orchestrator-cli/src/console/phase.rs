@@ -44,7 +44,9 @@ pub(crate) fn render(state: &RunState, at: usize, shown: Shown, paint: Paint) ->
     let mut text = String::new();
     let title = format!("[Phase {}/{}] {}", at + 1, plan.phases().len(), clean(&phase.title));
     let untouched = states().all(|task| task.stage == Stage::Pending) && !tasks.is_empty();
-    let left_out = !tasks.is_empty() && states().all(task::left_out);
+    // Of a phase that drafts nothing is not known whether it was chosen; where others were left out, it is no news.
+    let chosen = !state.tasks().iter().any(task::left_out);
+    let left_out = states().all(task::left_out) && !(tasks.is_empty() && chosen);
     if left_out || (untouched && shown == Shown::Begun) {
         let why = if left_out { "left out" } else { "not started" };
         return format!("\n{} {}\n", paint.dim(&title), paint.dim(&format!("– {why}")));

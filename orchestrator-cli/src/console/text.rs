@@ -3,11 +3,27 @@
 use jiff::{SignedDuration, Timestamp};
 use orchestrator_core::outcome::Outcome;
 use orchestrator_core::state::RunState;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Text without anything that moves a cursor or changes colours: what tools print is shown, never obeyed.
 pub(crate) fn clean(text: &str) -> String {
     let stripped = anstream::adapter::strip_str(text).to_string();
     stripped.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n')).collect()
+}
+
+/// One line of at most so many columns, for lists and what is drawn live; a cut is marked.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    if line.width() > columns {
+        let mut room = columns.saturating_sub(1);
+        let fits = |c: &char| {
+            let left = room.checked_sub(c.width().unwrap_or(0));
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        line = line.chars().take_while(fits).chain(['…']).collect();
+    }
+    line
 }
 
 /// "1 task", "2 tasks".
@@ -52,6 +68,13 @@ mod tests {
     fn times_are_short() {
         let shown = [0, 99, 4_520, 125_000, 3_780_000].map(|ms| took(SignedDuration::from_millis(ms)));
         assert_eq!(shown, ["0ms", "99ms", "4.5s", "2m 05s", "1h 03m"]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_by_columns() {
+        assert_eq!(cut("a\tb\nc", 5), "a b c");
+        assert_eq!(cut("abcdef", 5), "abcd…");
+        assert_eq!(cut("日本語です", 6), "日本…");
     }
 
     #[test]

@@ -31,6 +31,7 @@ const CONFIGURED: &[(&str, &str)] = &[
     ("tox", "tox.ini"),
     ("uv", "uv.lock uv.toml"),
 ];
+const ENVIRONMENTS: [&str; 2] = [".venv/bin", "venv/bin"];
 /// Tools whose table, section or package has their name.
 const TOOLS: [&str; 17] = [
     "bandit", "black", "coverage", "flake8", "hatch", "isort", "mypy", "nox", "pdm", "poetry", "pylint",
@@ -64,10 +65,18 @@ pub(super) fn look(place: &Place) -> Option<Find> {
         text.lines().for_each(|line| said.requires(line));
     }
     said.tools.extend(place.configured(CONFIGURED));
+    said.tools.extend(virtual_environment(place));
     find.found.name = said.name;
     find.found.version = said.version;
     find.found.tools = said.tools.into_iter().collect();
     Some(find)
+}
+
+/// The programs of the virtual environment in the folder, by path: what is installed there is what the project uses.
+fn virtual_environment(place: &Place) -> Vec<String> {
+    let bin = ENVIRONMENTS.into_iter().find(|bin| place.has(&format!("{bin}/python3")));
+    let programs = bin.into_iter().flat_map(|bin| ["python3", "ruff"].map(|name| format!("{bin}/{name}")));
+    programs.filter(|program| place.has(program)).collect()
 }
 
 fn table<'a>(from: &'a Table, path: &str) -> Option<&'a Table> {

@@ -138,6 +138,9 @@ fn python_in_all_its_ways() {
         ("d/tox.ini", "[pytest]\n"),
         ("e/requirements.txt", "# all\n-r other.txt\nruff\nisort~=5\n"),
         ("e/requirements-dev.txt", "pyright"),
+        ("f/requirements.txt", "pytest"),
+        ("f/.venv/bin/python3", ""),
+        ("f/.venv/bin/ruff", ""),
     ]);
     let expected = [
         "Python a/pyproject.toml a 1.0 black,mypy,pytest,ruff,uv",
@@ -145,6 +148,7 @@ fn python_in_all_its_ways() {
         "Python c/setup.cfg c - flake8,mypy,pytest",
         "Python d/setup.py d - pytest,tox",
         "Python e/requirements.txt - - isort,pyright,ruff",
+        "Python f/requirements.txt - - .venv/bin/python3,.venv/bin/ruff,pytest",
     ];
     assert_eq!(lines(temp.path()), expected);
 }

@@ -10,10 +10,14 @@ use crate::merge::MergeIntegration;
 
 fn drafted(phase: &dyn Phase, git: bool, remote: bool, with: Value) -> (Vec<String>, Vec<String>) {
     let remotes = if remote { BTreeMap::from([("origin".into(), "x".into())]) } else { BTreeMap::new() };
-    let git = git.then(|| Git { main: Some("main".into()), remotes, ..Git::default() });
-    let project = Project { git, ..Project::default() };
+    let head = Some("2fc9a99c".into());
+    let git = git.then(|| Git { main: Some("main".into()), head, remotes, ..Git::default() });
+    drafted_for(phase, Project { git, ..Project::default() }, &with)
+}
+
+fn drafted_for(phase: &dyn Phase, project: Project, with: &Value) -> (Vec<String>, Vec<String>) {
     let settings = Settings::default();
-    let mut draft = Draft::new(&settings, &with);
+    let mut draft = Draft::new(&settings, with);
     phase.draft(&project, &mut draft).unwrap();
     let (groups, notes) = draft.finish();
     let registry = crate::standard();
@@ -35,6 +39,14 @@ fn a_release_is_drafted_as_far_as_it_can_go() {
     assert_eq!((ids, notes.len()), (vec!["version".into(), "changelog".into(), "tag".into()], 1));
     let (ids, notes) = drafted(&MergeIntegration, false, false, with);
     assert_eq!((ids.len(), notes.len()), (0, 1));
+}
+
+#[test]
+fn there_is_nothing_to_release_before_the_first_commit() {
+    let project = Project { git: Some(Git::default()), ..Project::default() };
+    let (ids, notes) = drafted_for(&MergeIntegration, project, &Value::Null);
+    assert_eq!((ids.len(), notes.len()), (0, 1));
+    assert!(notes[0].contains("no commit yet"), "{notes:?}");
 }
 
 #[test]

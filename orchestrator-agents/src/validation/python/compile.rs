@@ -31,6 +31,9 @@ print(json.dumps({"checked": n}))
 sys.exit(1 if bad else 0)
 "#;
 
+/// Folders of what was installed, where they are not ignored.
+const NOT_OURS: [&str; 4] = [".venv", "venv", "site-packages", "node_modules"];
+
 tool_config! {
     /// Config of `python-compile`.
     PythonCompileConfig {
@@ -86,7 +89,8 @@ impl Tool for PythonCompile {
         let python = files
             .iter()
             .map(RelPath::as_str)
-            .filter(|file| file.rsplit_once('.').is_some_and(|(_, extension)| extension == "py"));
+            .filter(|file| file.rsplit_once('.').is_some_and(|(_, extension)| extension == "py"))
+            .filter(|file| !file.split('/').any(|folder| NOT_OURS.contains(&folder)));
         let names: Vec<&str> = python.map(|file| file.strip_prefix(&within).unwrap_or(file)).collect();
         Ok(Some(Content::new(names.join("\n"))))
     }

@@ -42,6 +42,7 @@ fn drafts_what_the_project_uses() {
         found(Stack::Cargo, ".", &[], &[]),
         found(Stack::Npm, "web", &[("lint", "eslint ."), ("test", "vitest run"), ("dev", "vite")], &["pnpm"]),
         found(Stack::Python, "tools", &[], &["uv", "ruff"]),
+        found(Stack::Python, "venv", &[], &[".venv/bin/python3", "pytest", "ruff"]),
         found(Stack::Go, "svc", &[], &[]),
     ];
     assert_snapshot!(drafted(&BuildValidation, stacks, &json!({"profile": "release"})), @r#"
@@ -54,6 +55,9 @@ fn drafts_what_the_project_uses() {
     npm-web web-test: npm-script {"cwd":"web","effect":"reads","manager":"pnpm","require_tests":false,"script":"test","tests":true}
     python-tools tools-compile: python-compile {"cwd":"tools","python":["uv","run","python3"]}
     python-tools tools-ruff: ruff {"cwd":"tools","ruff":["uv","run","ruff"]}
+    python-venv venv-compile: python-compile {"cwd":"venv","python":[".venv/bin/python3"]}
+    python-venv venv-ruff: ruff {"cwd":"venv","ruff":["ruff"]}
+    python-venv venv-test: pytest {"cwd":"venv","python":[".venv/bin/python3"],"require_tests":false}
     go-svc svc-vet: go-vet {"cwd":"svc","packages":["./..."],"require_tests":false}
     go-svc svc-test: go-test {"cwd":"svc","packages":["./..."],"require_tests":false}
     note: python in tools: pytest is neither configured nor a dependency: no tests are run
