@@ -85,7 +85,7 @@ impl Moment {
     fn of(when: Duration, times: &[Duration]) -> Self {
         let records = times.iter().filter(|time| **time <= when).count();
         let last = times.iter().filter(|time| **time <= when).max();
-        Self { records, after: when - last.copied().unwrap_or_default() }
+        Self { records, after: when.saturating_sub(last.copied().unwrap_or_default()) }
     }
 }
 
