@@ -200,8 +200,9 @@ mod tests {
 
     #[test]
     fn run_ids_sort_by_time_within_a_second() {
-        let random = |millis: i64| u32::try_from(77 * millis % 65_521).unwrap();
-        let at = |millis| RunId::at(jiff::Timestamp::from_millisecond(millis).unwrap(), random(millis));
+        let at = |millis| {
+            RunId::at(jiff::Timestamp::from_millisecond(millis).unwrap(), (millis as u32).wrapping_mul(77))
+        };
         let ids: Vec<RunId> = (1_795_000_000_000..1_795_000_002_000).map(at).collect();
         assert!(ids.is_sorted());
     }
