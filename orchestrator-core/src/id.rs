@@ -201,7 +201,10 @@ mod tests {
     #[test]
     fn run_ids_sort_by_time_within_a_second() {
         let at = |millis| {
-            RunId::at(jiff::Timestamp::from_millisecond(millis).unwrap(), (millis as u32).wrapping_mul(77))
+            RunId::at(
+                jiff::Timestamp::from_millisecond(millis).unwrap(),
+                (millis.unsigned_abs() as u32).wrapping_mul(77),
+            )
         };
         let ids: Vec<RunId> = (1_795_000_000_000..1_795_000_002_000).map(at).collect();
         assert!(ids.is_sorted());
