@@ -46,7 +46,7 @@ pub struct CommandConfig {
     pub output: Take,
 }
 
-/// A command that reverses another; it reaches as far as that one.
+/// A command that reverses another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Undo {
@@ -55,6 +55,9 @@ pub struct Undo {
     /// Environment variables; by default those of the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, EnvValue>>,
+    /// How far it reaches; by default as far as the command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
     /// Where to run it; by default where the command ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<RelPath>,
@@ -117,8 +120,8 @@ impl Agent for Command {
         run.env.clone_from(env);
         run.cwd = cwd.clone();
         run.collect.clone_from(collect);
-        if let Some(Undo { run: line, env: own, cwd: at }) = undo {
-            let mut undo = Run::line(*effect, line.clone());
+        if let Some(Undo { run: line, env: own, effect: reach, cwd: at }) = undo {
+            let mut undo = Run::line(reach.unwrap_or(*effect), line.clone());
             undo.env = own.clone().unwrap_or_else(|| env.clone());
             undo.cwd = at.clone().unwrap_or_else(|| cwd.clone());
             run.undo.push(undo.into());

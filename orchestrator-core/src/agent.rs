@@ -249,7 +249,18 @@ impl<A: Agent> DynAgent for Typed<A> {
     }
 
     fn check(&self, config: &Json) -> Result<(), ConfigError> {
-        decode::<A::Config>(config).map(drop)
+        let Err(error) = decode::<A::Config>(config) else { return Ok(()) };
+        // A reference may stand where the type wants a value: when the agent sees the config, it is one. Whether its type
+        // fits is the planner's to check.
+        let value = config.value();
+        let stands_in = |stand_in: &serde_json::Value| {
+            let mut value = value.clone();
+            let filled = crate::input::resolve(&mut value, &mut |_| Some(stand_in.clone()));
+            filled.is_ok() && decode::<A::Config>(&value.into()).is_ok()
+        };
+        let stand_ins = [serde_json::json!("x"), serde_json::json!(1), serde_json::json!(true)];
+        let has_references = !crate::input::references(&value).is_empty();
+        if has_references && stand_ins.iter().any(stands_in) { Ok(()) } else { Err(error) }
     }
 
     fn config_schema(&self) -> Schema {

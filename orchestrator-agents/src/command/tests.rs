@@ -89,3 +89,13 @@ fn text_is_cut_between_characters() {
     let text = concluded("text", Status::Exited(0), "é".repeat(40_000).as_bytes());
     assert_eq!(text.matches('é').count(), 32_768);
 }
+
+#[test]
+fn references_stand_where_values_will_be() {
+    let check = |config: Value| dyn_agent(Command).unwrap().check(&config.into());
+    let from = json!({ "from": "version/tag" });
+    check(json!({ "run": ["docker", "build", "-t", from], "env": { "TAG": from }, "cwd": from })).unwrap();
+    let wrong = check(json!({ "run": ["x", from], "effect": "dreams" })).unwrap_err();
+    assert!(wrong.message.contains("invalid type: map"), "{wrong}");
+    assert!(check(json!({ "run": ["x"], "effect": from })).is_err(), "an effect is known before the run");
+}

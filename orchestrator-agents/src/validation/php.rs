@@ -6,6 +6,7 @@ use orchestrator_core::action::EnvValue;
 use orchestrator_core::agent::Verdict;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::path::RelPath;
+use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +79,7 @@ impl Tool for ComposerScript {
         argv
     }
 
-    fn effect(&self, config: &ComposerScriptConfig) -> Effect {
+    fn effect(&self, config: &ComposerScriptConfig, _look: &Workspace) -> Effect {
         config.effect
     }
 

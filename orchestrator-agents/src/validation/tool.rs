@@ -46,7 +46,7 @@ pub trait Tool: Send + Sync + 'static {
     }
 
     /// How far it reaches.
-    fn effect(&self, _config: &Self::Config) -> Effect {
+    fn effect(&self, _config: &Self::Config, _look: &Workspace) -> Effect {
         Effect::Reads
     }
 
@@ -124,7 +124,7 @@ impl<T: Tool> Agent for Check<T> {
             return Err(format!("`{called}` is not installed: {install}").into());
         }
         let Common { cwd, args: _, env } = config.common();
-        let mut run = Run::new(self.0.effect(config), self.0.argv(config));
+        let mut run = Run::new(self.0.effect(config, look), self.0.argv(config));
         run.cwd = cwd.clone();
         run.env.insert("NO_COLOR".into(), EnvValue::Plain("1".into()));
         for (name, value) in self.0.env() {

@@ -1,7 +1,9 @@
 //! `cargo-build`: builds, and says which programs came of it.
 
 use orchestrator_core::agent::{Conclusion, Verdict};
+use orchestrator_core::effect::Effect;
 use orchestrator_core::evidence::Severity;
+use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +58,10 @@ impl Tool for CargoBuild {
 
     fn wants(&self, _: &CargoBuildConfig) -> Wants {
         cargo()
+    }
+
+    fn effect(&self, config: &CargoBuildConfig, look: &Workspace) -> Effect {
+        super::effect(&config.cwd, look)
     }
 
     fn argv(&self, config: &CargoBuildConfig) -> Vec<String> {

@@ -1,7 +1,9 @@
 //! `cargo-clippy`: what the linter finds.
 
 use orchestrator_core::agent::{Conclusion, Verdict};
+use orchestrator_core::effect::Effect;
 use orchestrator_core::evidence::Severity;
+use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +49,10 @@ impl Tool for CargoClippy {
     fn wants(&self, _: &CargoClippyConfig) -> Wants {
         Wants { program: "cargo-clippy".into(), install: "rustup component add clippy", ..cargo() }
             .called("cargo clippy")
+    }
+
+    fn effect(&self, config: &CargoClippyConfig, look: &Workspace) -> Effect {
+        super::effect(&config.cwd, look)
     }
 
     fn argv(&self, config: &CargoClippyConfig) -> Vec<String> {

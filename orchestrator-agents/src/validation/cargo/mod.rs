@@ -12,12 +12,32 @@ pub use clippy::{CargoClippy, CargoClippyConfig, Linted};
 pub use fmt::{CargoFmt, CargoFmtConfig, Formatted};
 pub use test::{CargoTest, CargoTestConfig};
 
+use orchestrator_core::effect::Effect;
+use orchestrator_core::path::RelPath;
+use orchestrator_core::workspace::Workspace;
+
 use super::tool::Wants;
 
 const ENV: &[(&str, &str)] = &[("CARGO_TERM_COLOR", "never"), ("CARGO_TERM_PROGRESS_WHEN", "never")];
 
 fn cargo() -> Wants {
     Wants::new("cargo", "see https://rustup.rs")
+}
+
+/// Building leaves the checkout as git sees it, unless there is no lock file yet: then cargo writes one.
+fn effect(cwd: &RelPath, look: &Workspace) -> Effect {
+    let mut folder = cwd.as_str();
+    loop {
+        let lock = RelPath::new(format!("{folder}/Cargo.lock"));
+        if lock.is_ok_and(|lock| look.exists(&lock)) {
+            return Effect::Reads;
+        }
+        folder = match folder.rsplit_once('/') {
+            Some((above, _)) => above,
+            None if folder == "." => return Effect::Writes,
+            None => ".",
+        };
+    }
 }
 
 /// `cargo COMMAND`, with `--workspace` where wanted, machine-readable messages, and the config's arguments.

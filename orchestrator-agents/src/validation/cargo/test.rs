@@ -1,7 +1,9 @@
 //! `cargo-test`: builds and runs the tests; a build that failed is told apart from tests that failed.
 
 use orchestrator_core::agent::{Conclusion, Verdict};
+use orchestrator_core::effect::Effect;
 use orchestrator_core::evidence::Severity;
+use orchestrator_core::workspace::Workspace;
 
 use super::libtest::Sections;
 use super::messages::Messages;
@@ -35,6 +37,10 @@ impl Tool for CargoTest {
 
     fn wants(&self, _: &CargoTestConfig) -> Wants {
         cargo()
+    }
+
+    fn effect(&self, config: &CargoTestConfig, look: &Workspace) -> Effect {
+        super::effect(&config.cwd, look)
     }
 
     fn argv(&self, config: &CargoTestConfig) -> Vec<String> {

@@ -4,6 +4,7 @@ use orchestrator_core::action::EnvValue;
 use orchestrator_core::agent::{Conclusion, Verdict};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::path::RelPath;
+use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -101,7 +102,7 @@ impl Tool for NpmScript {
         argv
     }
 
-    fn effect(&self, config: &NpmScriptConfig) -> Effect {
+    fn effect(&self, config: &NpmScriptConfig, _look: &Workspace) -> Effect {
         config.effect
     }
 

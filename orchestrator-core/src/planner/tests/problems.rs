@@ -58,7 +58,7 @@ fn each_problem_says_where_and_what_is_known() {
         ),
         (
             pipeline(vec![PhaseSpec { uses: Some("bild".into()), ..phase("p", vec![]) }]),
-            "phases[0].use: unknown phase `bild`; known: ".to_owned(),
+            "phases[0].use: unknown phase `bild`; there are none".to_owned(),
         ),
     ];
     for (pipeline, expected) in cases {
