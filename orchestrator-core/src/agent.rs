@@ -253,14 +253,20 @@ impl<A: Agent> DynAgent for Typed<A> {
         // A reference may stand where the type wants a value: when the agent sees the config, it is one. Whether its type
         // fits is the planner's to check.
         let value = config.value();
-        let stands_in = |stand_in: &serde_json::Value| {
-            let mut value = value.clone();
-            let filled = crate::input::resolve(&mut value, &mut |_| Some(stand_in.clone()));
-            filled.is_ok() && decode::<A::Config>(&value.into()).is_ok()
-        };
-        let stand_ins = [serde_json::json!("x"), serde_json::json!(1), serde_json::json!(true)];
-        let has_references = !crate::input::references(&value).is_empty();
-        if has_references && stand_ins.iter().any(stands_in) { Ok(()) } else { Err(error) }
+        let references = crate::input::references(&value);
+        let mut first = None;
+        for stand_in in [serde_json::json!("x"), serde_json::json!(1), serde_json::json!(true)] {
+            let mut filled = value.clone();
+            let resolved = crate::input::resolve(&mut filled, &mut |_| Some(stand_in.clone()));
+            match decode::<A::Config>(&filled.into()) {
+                Ok(_) if resolved.is_ok() => return Ok(()),
+                Ok(_) => {}
+                Err(other) => drop(first.get_or_insert(other)),
+            }
+        }
+        // What is wrong elsewhere is said in its own words; a reference that does not fit, in those of the reference.
+        let elsewhere = first.filter(|other| !references.iter().any(|(way, _)| other.way.starts_with(way)));
+        Err(elsewhere.unwrap_or(error))
     }
 
     fn config_schema(&self) -> Schema {

@@ -253,7 +253,7 @@ fn what_is_killed_leaves_survivors_that_the_next_run_ends() {
         run.kill().unwrap();
         run.wait().unwrap();
         folder.orchestrate("status").exits(0).says(&[" died after ", "orchestrate resume"]);
-        folder.orchestrate("runs").exits(0).says(&["died; can be resumed"]);
+        folder.orchestrate("runs").exits(0).says(&["died: 1 passed"]);
         fs::remove_file(folder.path().join("begun")).unwrap();
         let mut again = folder.program(next).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         until("it begins again", || {

@@ -96,6 +96,6 @@ fn references_stand_where_values_will_be() {
     let from = json!({ "from": "version/tag" });
     check(json!({ "run": ["docker", "build", "-t", from], "env": { "TAG": from }, "cwd": from })).unwrap();
     let wrong = check(json!({ "run": ["x", from], "effect": "dreams" })).unwrap_err();
-    assert!(wrong.message.contains("invalid type: map"), "{wrong}");
+    assert!(wrong.message.contains("unknown variant `dreams`"), "{wrong}");
     assert!(check(json!({ "run": ["x"], "effect": from })).is_err(), "an effect is known before the run");
 }

@@ -9,7 +9,9 @@ use crate::validation::testing::{Printed, concluded, fixture, look, planned, pri
 
 #[test]
 fn plans() {
-    let look = look(std::path::Path::new("/"));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("Cargo.lock"), "").unwrap();
+    let look = look(folder.path());
     let cwd = orchestrator_core::path::RelPath::new("web").unwrap();
     let test = CargoTestConfig { cwd, args: vec!["--".into(), "a b".into()], ..Default::default() };
     let mut all = planned(CargoFmt, CargoFmtConfig::default(), &look);
@@ -24,6 +26,15 @@ fn plans() {
     run CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never NO_COLOR=1 cargo build --profile release --workspace --message-format=json [reads]
     run CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never NO_COLOR=1 cargo test --no-fail-fast --workspace --message-format=json -- 'a b' (in web) [reads]
     ");
+}
+
+#[test]
+fn without_a_lock_file_cargo_writes_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = planned(CargoBuild, CargoBuildConfig::default(), &look(folder.path()));
+    assert!(build.trim_end().ends_with("[writes]"), "{build}");
+    let fmt = planned(CargoFmt, CargoFmtConfig::default(), &look(folder.path()));
+    assert!(fmt.trim_end().ends_with("[reads]"), "{fmt}");
 }
 
 #[test]
