@@ -89,7 +89,7 @@ fn compare(title: &str, tasks: usize, wide: usize, chain: bool, pairs: usize) {
     let mut times = Vec::new();
     let mut others: Vec<Vec<f64>> = vec![Vec::new(); peers.len()];
     for pair in 0..=pairs {
-        let bare = floor(tasks, wide);
+        let bare = floor(tasks, if chain { 1 } else { wide });
         let own = time(&mut quiet(ours, folder.path(), &["run", "--quiet", "--jobs", &jobs]));
         let peer_times: Vec<f64> =
             peers.iter().map(|(peer, args)| time(&mut quiet(peer, folder.path(), args))).collect();
