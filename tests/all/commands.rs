@@ -476,3 +476,21 @@ fn what_init_writes_is_valid() {
     folder.orchestrate("init").exits(2).says(&["--force"]);
     folder.orchestrate("init --force").exits(0);
 }
+
+#[test]
+fn a_forgiven_failure_does_not_fail_its_phase() {
+    let folder = Folder::git(
+        "version: 1
+phases:
+  - name: only
+    tasks:
+      - {id: bad, run: [\"false\"], continue_on_error: true}
+      - {id: good, run: [\"true\"]}
+",
+    );
+    folder.orchestrate("run").exits(0).says(&[
+        "goes on all the same",
+        "Status: COMPLETED",
+        "1 passed, 1 failed",
+    ]);
+}

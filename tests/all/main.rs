@@ -3,6 +3,7 @@
 mod architecture;
 mod commands;
 mod demo;
+mod journals;
 mod kill;
 mod readme;
 mod support;

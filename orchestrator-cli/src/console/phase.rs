@@ -59,7 +59,10 @@ pub(crate) fn render(state: &RunState, at: usize, shown: Shown, paint: Paint) ->
     for note in plan.parts().notes.iter().filter_map(|note| note.strip_prefix(&prefix)) {
         let _ = writeln!(text, "  {}", paint.dim(&format!("– {}", clean(note))));
     }
-    let status = status(state, &states().collect::<Vec<_>>(), paint);
+    let failed =
+        |ix: &TaskIx| state.task(*ix).outcome() == Some(Outcome::Failed) && !plan.task(*ix).continue_on_error;
+    let failed = tasks.iter().any(failed);
+    let status = status(state, &states().collect::<Vec<_>>(), failed, paint);
     let time =
         between(states().filter_map(|task| task.started).min(), states().filter_map(|task| task.ended).max());
     let time = time.map_or_else(String::new, |time| format!(" ({})", took(time)));
@@ -67,14 +70,15 @@ pub(crate) fn render(state: &RunState, at: usize, shown: Shown, paint: Paint) ->
     text
 }
 
-fn status(state: &RunState, tasks: &[&TaskState], paint: Paint) -> String {
+/// The word for where a phase stands; a failure that was forgiven does not fail it.
+fn status(state: &RunState, tasks: &[&TaskState], failed: bool, paint: Paint) -> String {
     let any = |outcome| tasks.iter().any(|task| task.outcome() == Some(outcome));
     let open = tasks.iter().any(|task| task.outcome().is_none());
     let upstream = |task: &&TaskState| {
         task.outcome() == Some(Outcome::Skipped)
             && matches!(task.reason(), Some(Reason::Upstream | Reason::FailFast))
     };
-    if any(Outcome::Failed) {
+    if failed {
         paint.bad("FAILED")
     } else if open {
         match state.status() {
