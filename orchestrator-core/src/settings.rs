@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::effect::Effect;
 use crate::problem::{Problem, Problems};
-pub(crate) use table::{Wrong, is_section, read, schemas};
+pub(crate) use table::{SECTIONS, Wrong, is_section, read, schemas};
 
 /// Settings of a run, all layers merged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +48,94 @@ pub struct Settings {
     pub cpu_milli: u32,
     /// Bytes of memory that tasks with `resources` share; 0 for no limit.
     pub memory: u64,
+    /// Whether results of earlier runs are reused while all that they depend on holds.
+    pub reuse: bool,
+    /// What happens when a check knows a safe remedy.
+    pub remedies: Remedies,
+    /// How long facts from outside the tree are believed.
+    pub ttl: Lifetimes,
+    /// What is kept of earlier runs.
+    pub keep: Keep,
+}
+
+/// What happens when a check fails and knows a remedy that is safe and local.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedies {
+    /// It is performed, and the check is run again.
+    #[default]
+    Auto,
+    /// The run waits until a person agrees.
+    Ask,
+    /// The check fails and says what would help.
+    Off,
+}
+
+/// How long facts from outside the tree are believed, in seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lifetimes {
+    /// The version of a compiler or interpreter.
+    pub toolchain: u64,
+    /// The version of a package manager.
+    pub package_manager: u64,
+    /// A lockfile in sync with its manifest.
+    pub lockfile: u64,
+    /// Synced dependencies.
+    pub dependencies: u64,
+    /// A healthy virtual environment.
+    pub virtual_environment: u64,
+    /// The result of a quality check.
+    pub quality: u64,
+    /// The set-up of the machine.
+    pub platform: u64,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        let (minute, hour) = (60, 3600);
+        Self {
+            toolchain: hour,
+            package_manager: hour,
+            lockfile: 5 * minute,
+            dependencies: 30 * minute,
+            virtual_environment: 10 * minute,
+            quality: 10 * minute,
+            platform: hour,
+        }
+    }
+}
+
+/// What is kept of earlier runs; ages in seconds, sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keep {
+    /// How many logs of runs.
+    pub logs: u32,
+    /// How many runs.
+    pub runs: u32,
+    /// How old a kept run may be.
+    pub run_age: u64,
+    /// How much disk kept runs may use.
+    pub run_size: u64,
+    /// How long a cached result may lie unused.
+    pub cache_age: u64,
+    /// How much disk cached results may use.
+    pub cache_size: u64,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        let day = 24 * 3600;
+        Self {
+            logs: 20,
+            runs: 200,
+            run_age: 30 * day,
+            run_size: 5_000_000_000,
+            cache_age: 30 * day,
+            cache_size: 5_000_000_000,
+        }
+    }
 }
 
 /// Which of the standard phases run.
@@ -99,6 +187,10 @@ impl Default for Settings {
             min_free_disk: 1_000_000_000,
             cpu_milli: processors().saturating_mul(1000),
             memory: rustix::system::sysinfo().totalram as u64,
+            reuse: true,
+            remedies: Remedies::default(),
+            ttl: Lifetimes::default(),
+            keep: Keep::default(),
         }
     }
 }

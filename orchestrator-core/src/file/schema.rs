@@ -176,16 +176,21 @@ fn settings_schema() -> Value {
         settings.into_iter().map(|(name, schema)| (name, or_var(schema))).collect()
     };
     let mut settings = settings::schemas();
-    let phases = match settings.remove("phases") {
-        Some(Value::Object(phases)) => with_var(phases),
-        _ => Map::new(),
-    };
+    let sections = settings::SECTIONS.map(|(section, about)| {
+        let inner = match settings.remove(section) {
+            Some(Value::Object(inner)) => with_var(inner),
+            _ => Map::new(),
+        };
+        let schema = json!({
+            "type": "object",
+            "properties": inner,
+            "additionalProperties": false,
+            "description": about,
+        });
+        (section.to_owned(), schema)
+    });
     let mut properties = with_var(settings);
-    let about = "Which of the standard phases run.";
-    properties.insert(
-        "phases".into(),
-        json!({ "type": "object", "properties": phases, "additionalProperties": false, "description": about }),
-    );
+    properties.extend(sections);
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 

@@ -26,7 +26,9 @@ struct Setting(&'static str, Option<&'static str>, Shape, &'static str);
 const CEILINGS: Shape = Shape::Word(&["reads", "writes", "publishes"]);
 const LEVELS: Shape = Shape::Word(&["off", "error", "warn", "info", "debug", "trace"]);
 
-static SETTINGS: [Setting; 20] = [
+const REMEDIES: Shape = Shape::Word(&["auto", "ask", "off"]);
+
+static SETTINGS: [Setting; 35] = [
     Setting("enabled", Some("ORCHESTRATION_ENABLED"), Shape::Flag, "Off: say so and start nothing."),
     Setting(
         "jobs",
@@ -65,6 +67,18 @@ static SETTINGS: [Setting; 20] = [
     ),
     Setting("min_free_disk", None, Shape::Bytes, "Disk that must be free before anything is written."),
     Setting(
+        "reuse",
+        None,
+        Shape::Flag,
+        "Whether results of earlier runs are reused while all that they depend on holds.",
+    ),
+    Setting(
+        "remedies",
+        None,
+        REMEDIES,
+        "What happens when a check knows a safe remedy: auto performs it, ask waits for a person, off fails.",
+    ),
+    Setting(
         "cpu_milli",
         None,
         Shape::Count(0, u32::MAX),
@@ -102,6 +116,44 @@ static SETTINGS: [Setting; 20] = [
     ),
     Setting("phases.deployment", Some("ENABLE_DEPLOYMENT"), Shape::Flag, "Whether `deployment` runs."),
     Setting("phases.reports", Some("ENABLE_REPORTS"), Shape::Flag, "Whether `reports` runs."),
+    Setting(
+        "ttl.toolchain",
+        None,
+        Shape::Timeout,
+        "How long the version of a compiler or interpreter is believed.",
+    ),
+    Setting(
+        "ttl.package_manager",
+        None,
+        Shape::Timeout,
+        "How long the version of a package manager is believed.",
+    ),
+    Setting(
+        "ttl.lockfile",
+        None,
+        Shape::Timeout,
+        "How long a lockfile in sync with its manifest is believed to stay so.",
+    ),
+    Setting(
+        "ttl.dependencies",
+        None,
+        Shape::Timeout,
+        "How long synced dependencies are believed to stay so.",
+    ),
+    Setting(
+        "ttl.virtual_environment",
+        None,
+        Shape::Timeout,
+        "How long a healthy virtual environment is believed to stay so.",
+    ),
+    Setting("ttl.quality", None, Shape::Timeout, "How long the result of a quality check is reused."),
+    Setting("ttl.platform", None, Shape::Timeout, "How long the set-up of the machine is believed."),
+    Setting("keep.logs", None, Shape::Count(0, 100_000), "How many logs of runs are kept."),
+    Setting("keep.runs", None, Shape::Count(1, 1_000_000), "How many runs are kept."),
+    Setting("keep.run_age", None, Shape::Timeout, "How old a kept run may be."),
+    Setting("keep.run_size", None, Shape::Bytes, "How much disk kept runs may use."),
+    Setting("keep.cache_age", None, Shape::Timeout, "How long a cached result may lie unused."),
+    Setting("keep.cache_size", None, Shape::Bytes, "How much disk cached results may use."),
 ];
 
 /// What is wrong with a setting.
@@ -113,12 +165,16 @@ pub(crate) enum Wrong {
     Value(String),
 }
 
-/// The one group of settings.
-const SECTION: &str = "phases";
+/// The groups of settings, each with what it is about.
+pub(crate) const SECTIONS: [(&str, &str); 3] = [
+    ("phases", "Which of the standard phases run."),
+    ("ttl", "How long facts from outside the tree are believed; what lies in the tree is always looked at."),
+    ("keep", "What is kept of earlier runs. What is live is never removed."),
+];
 
 /// Whether a key of the settings holds further settings.
 pub(crate) fn is_section(key: &str) -> bool {
-    key == SECTION
+    SECTIONS.iter().any(|(section, _)| *section == key)
 }
 
 /// Reads a setting by its name (`jobs`, `phases.reports`), with the readable forms of durations and sizes.
@@ -127,15 +183,23 @@ pub(crate) fn read(name: &str, value: &Value) -> Result<Value, Wrong> {
         return shape.read(value).map_err(Wrong::Value);
     }
     if is_section(name) {
-        return Err(Wrong::Value("expected a map of phases to `true` or `false`".into()));
+        return Err(Wrong::Value(match name {
+            "phases" => "expected a map of phases to `true` or `false`".into(),
+            _ => format!("expected a map of settings below `{name}`"),
+        }));
     }
     let names = SETTINGS.iter().map(|setting| setting.0);
     Err(Wrong::Name(match name.split_once('.') {
-        Some((SECTION, phase)) => {
-            let phases = names.filter_map(|name| name.strip_prefix("phases."));
-            problem::unknown("phase setting", phase, phases)
+        Some((section, inner)) if is_section(section) => {
+            let known = names.filter_map(|name| name.strip_prefix(section)?.strip_prefix('.'));
+            let what =
+                if section == "phases" { "phase setting".into() } else { format!("`{section}` setting") };
+            problem::unknown(&what, inner, known)
         }
-        _ => problem::unknown("setting", name, names.filter(|name| !name.contains('.')).chain([SECTION])),
+        _ => {
+            let sections = SECTIONS.iter().map(|(section, _)| *section);
+            problem::unknown("setting", name, names.filter(|name| !name.contains('.')).chain(sections))
+        }
     }))
 }
 
@@ -226,7 +290,7 @@ pub(super) fn insert(layer: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-/// The settings as schemas by name; those of phases under `phases`.
+/// The settings as schemas by name; those of a section under its name.
 pub(crate) fn schemas() -> Map<String, Value> {
     let mut all = Map::new();
     for Setting(name, variable, shape, about) in &SETTINGS {
