@@ -62,6 +62,7 @@ fn task(name: &str, group: u32, needs: &[&str]) -> PlannedTask {
         tags: Vec::new(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        reuse: orchestrator_core::pipeline::Reuse::default(),
         description: None,
         selection: Selection::Selected,
     }

@@ -25,6 +25,9 @@ pub trait Agent: Send + Sync + 'static {
     const NAME: &'static str;
     /// One sentence for `orchestrate agents`.
     const ABOUT: &'static str = "";
+    /// To be raised when the same receipts mean something else, or the same config plans something else: results of other
+    /// versions are not reused.
+    const VERSION: &'static str = "1";
     /// What a pipeline gives it; checked when the plan is made.
     type Config: Serialize + DeserializeOwned + JsonSchema + Send + Sync;
     /// What later tasks may take as `Input`.
@@ -148,15 +151,38 @@ impl<O> Verdict<O> {
     }
 }
 
-/// All that the result of a task depends on, besides agent, version and config.
+/// All that the result of a task depends on, besides agent, version, config and the toolchain's environment variables.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependencies {
-    /// Globs of files.
+    /// Files: paths, folders (all below counts), globs; `!` in front leaves out. Globs pass over what git ignores, unless
+    /// their fixed part lies in an ignored folder.
     pub files: Vec<String>,
     /// Names of environment variables.
     pub env: Vec<String>,
     /// Names of tools; their versions count.
     pub tools: Vec<String>,
+    /// What kind of fact outside the tree the result is as well; none where it depends on the above alone.
+    pub fact: Option<Fact>,
+}
+
+/// Kinds of facts that may change without a change in the tree; each is believed for as long as the settings say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The version of a compiler or interpreter.
+    Toolchain,
+    /// The version of a package manager.
+    PackageManager,
+    /// A lockfile in sync with its manifest.
+    Lockfile,
+    /// Synced dependencies.
+    Dependencies,
+    /// A healthy virtual environment.
+    VirtualEnvironment,
+    /// The result of a quality check.
+    Quality,
+    /// The set-up of the machine.
+    Platform,
 }
 
 /// The same, object-safe over JSON values: what the registry holds.
@@ -166,6 +192,10 @@ pub trait DynAgent: Send + Sync {
     fn name(&self) -> &AgentName;
     /// One sentence.
     fn about(&self) -> &str;
+    /// See [`Agent::VERSION`].
+    fn version(&self) -> &str {
+        "1"
+    }
     /// Checks a config with references in it; the error names the way to what is wrong.
     fn check(&self, config: &Json) -> Result<(), ConfigError>;
     /// Schema of its config.
@@ -246,6 +276,10 @@ impl<A: Agent> DynAgent for Typed<A> {
 
     fn about(&self) -> &str {
         A::ABOUT
+    }
+
+    fn version(&self) -> &str {
+        A::VERSION
     }
 
     fn check(&self, config: &Json) -> Result<(), ConfigError> {

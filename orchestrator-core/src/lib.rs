@@ -164,6 +164,7 @@ pub mod event;
 pub mod evidence;
 pub mod executor;
 pub mod file;
+pub mod fingerprint;
 pub mod graph;
 pub mod id;
 pub mod input;

@@ -165,6 +165,30 @@ pub struct Resources {
     pub memory: u64,
 }
 
+/// What the reuse of a task's result depends on besides its files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reuse {
+    /// Never reused.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub off: bool,
+    /// Environment variables that count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
+    /// Tools whose versions count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// How long a result may be reused at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Duration>,
+}
+
+impl Reuse {
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One use of an agent. A template; has no state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskSpec {
@@ -196,6 +220,8 @@ pub struct TaskSpec {
     pub inputs: Vec<String>,
     /// Files that it makes (paths or globs).
     pub outputs: Vec<String>,
+    /// What its reuse depends on besides.
+    pub reuse: Reuse,
     /// What it is for.
     pub description: Option<String>,
     /// Where it stands.
@@ -290,6 +316,7 @@ impl TaskSpec {
             resources: Resources::default(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            reuse: Reuse::default(),
             description: None,
             place: None,
             places: BTreeMap::new(),

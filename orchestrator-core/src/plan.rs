@@ -12,7 +12,7 @@ use crate::graph::{self, Edge, Node};
 use crate::id::{AgentName, GroupName, PhaseName, RunId, TaskId};
 use crate::json::Json;
 use crate::path::Digest;
-use crate::pipeline::{Execution, Kind, Priority, Resources, Retry, When};
+use crate::pipeline::{Execution, Kind, Priority, Resources, Retry, Reuse, When};
 
 /// Place of a task in its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,6 +152,9 @@ pub struct PlannedTask {
     /// Files that it makes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<String>,
+    /// What its reuse depends on besides.
+    #[serde(default, skip_serializing_if = "Reuse::is_plain")]
+    pub reuse: Reuse,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,

@@ -268,6 +268,7 @@ impl Planner<'_> {
                 tags: spec.tags.clone(),
                 inputs: spec.inputs.clone(),
                 outputs: spec.outputs.clone(),
+                reuse: spec.reuse.clone(),
                 description: spec.description.clone(),
                 selection: Selection::Selected,
             })

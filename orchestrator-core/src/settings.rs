@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::agent::Fact;
 use crate::effect::Effect;
 use crate::problem::{Problem, Problems};
 pub(crate) use table::{SECTIONS, Wrong, is_section, read, schemas};
@@ -89,6 +90,21 @@ pub struct Lifetimes {
     pub quality: u64,
     /// The set-up of the machine.
     pub platform: u64,
+}
+
+impl Lifetimes {
+    /// How long facts of a kind are believed.
+    pub fn of(&self, fact: Fact) -> Duration {
+        Duration::from_secs(match fact {
+            Fact::Toolchain => self.toolchain,
+            Fact::PackageManager => self.package_manager,
+            Fact::Lockfile => self.lockfile,
+            Fact::Dependencies => self.dependencies,
+            Fact::VirtualEnvironment => self.virtual_environment,
+            Fact::Quality => self.quality,
+            Fact::Platform => self.platform,
+        })
+    }
 }
 
 impl Default for Lifetimes {

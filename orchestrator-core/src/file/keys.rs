@@ -35,6 +35,8 @@ pub(super) enum Shape {
     Folder,
     /// How often a failed task is tried again.
     Retry,
+    /// What the reuse of a result depends on, or whether there is any.
+    Cache,
     /// A map.
     One(&'static Table),
     /// A list of maps.
@@ -218,6 +220,7 @@ const COMMON: &[Key] = &[
     key("resources", Shape::One(&RESOURCES), "What it weighs against the machine."),
     key("inputs", Shape::Texts, "Files that it reads (globs); declared inputs make a task reusable."),
     key("outputs", Shape::Texts, "Files that it makes (paths or globs)."),
+    key("cache", Shape::Cache, "What its reuse depends on besides `inputs`; `false`: it is never reused."),
 ];
 
 /// What goes with `run`.
@@ -314,6 +317,18 @@ pub(super) static RETRY: Table = Table {
         ),
     ]],
     required: &["attempts"],
+    others: Others::None,
+};
+
+/// What the reuse of a result depends on.
+pub(super) static CACHE: Table = Table {
+    what: "cache",
+    parts: &[&[
+        key("env", Shape::Texts, "Environment variables that count."),
+        key("tools", Shape::Texts, "Tools whose versions count."),
+        key("ttl", Shape::Duration, "How long a result may be reused at most."),
+    ]],
+    required: &[],
     others: Others::None,
 };
 

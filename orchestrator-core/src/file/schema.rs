@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::file::keys::{
-    CHECKPOINT, COMMAND, GROUP, Key, NAME, Others, PHASE, PIPELINE, RESOURCES, RETRY, Shape, TASK, TASK_ID,
-    Table, UNDO, VALIDATION, VALIDATION_COMMAND,
+    CACHE, CHECKPOINT, COMMAND, GROUP, Key, NAME, Others, PHASE, PIPELINE, RESOURCES, RETRY, Shape, TASK,
+    TASK_ID, Table, UNDO, VALIDATION, VALIDATION_COMMAND,
 };
 use crate::id::{AgentName, MAX_NAME};
 use crate::registry::Registry;
@@ -14,7 +14,7 @@ use crate::{settings, units};
 pub fn schema(registry: Option<&Registry>) -> Value {
     let mut root = table(&PIPELINE);
     let mut defs = Map::new();
-    for each in [&PHASE, &GROUP, &CHECKPOINT, &VALIDATION, &UNDO, &RETRY, &RESOURCES] {
+    for each in [&PHASE, &GROUP, &CHECKPOINT, &VALIDATION, &UNDO, &RETRY, &RESOURCES, &CACHE] {
         defs.insert(each.what.to_owned(), table(each));
     }
     defs.insert(PHASE.what.to_owned(), phase());
@@ -149,6 +149,9 @@ fn shape(shape: &Shape) -> Value {
         Shape::Retry => {
             let attempts = self::shape(&crate::file::keys::ATTEMPTS);
             json!({ "anyOf": [attempts, reference(&RETRY)] })
+        }
+        Shape::Cache => {
+            json!({ "anyOf": [self::shape(&Shape::Flag), reference(&CACHE)] })
         }
         Shape::One(table) => or_var(reference(table)),
         Shape::List(table) => or_var(json!({ "type": "array", "items": or_var(reference(table)) })),

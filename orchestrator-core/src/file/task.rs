@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 
 use crate::file::cursor::Cursor;
 use crate::file::keys::{
-    ATTEMPTS, COMMAND, EFFECT, KIND, MOST_CPU, PRIORITY, RESOURCES, RETRY, TASK, UNDO, VALIDATION,
+    ATTEMPTS, CACHE, COMMAND, EFFECT, KIND, MOST_CPU, PRIORITY, RESOURCES, RETRY, TASK, UNDO, VALIDATION,
     VALIDATION_COMMAND,
 };
 use crate::file::tree::{Data, Node, Plain};
 use crate::id::{AgentName, PhaseName, TaskId};
 use crate::input::Reference;
 use crate::path::RelPath;
-use crate::pipeline::{Place, Resources, Retry, TaskSpec, When};
+use crate::pipeline::{Place, Resources, Retry, Reuse, TaskSpec, When};
 
 /// The agent that runs commands.
 const COMMAND_AGENT: &str = "command";
@@ -148,6 +148,7 @@ fn common(task: &mut TaskSpec, key: &str, at: &Cursor<'_>) -> bool {
         "resources" => task.resources = resources(at),
         "inputs" => task.inputs = at.texts(),
         "outputs" => task.outputs = at.texts(),
+        "cache" => task.reuse = reuse(at),
         _ => return false,
     }
     true
@@ -171,6 +172,22 @@ fn retry(at: &Cursor<'_>) -> Option<Retry> {
         });
     }
     Some(Retry { attempts: attempts?, delay, explicit: true })
+}
+
+/// `false`, or what the reuse depends on.
+fn reuse(at: &Cursor<'_>) -> Reuse {
+    let mut reuse = Reuse::default();
+    if !matches!(at.node.data, Data::Map(_)) {
+        reuse.off = at.flag().is_some_and(|on| !on);
+        return reuse;
+    }
+    at.each_key(&CACHE, |key, value| match key {
+        "env" => reuse.env = value.texts(),
+        "tools" => reuse.tools = value.texts(),
+        "ttl" => reuse.ttl = value.some_duration(),
+        _ => {}
+    });
+    reuse
 }
 
 #[expect(clippy::cast_sign_loss, reason = "amounts are not negative")]

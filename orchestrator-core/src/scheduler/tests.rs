@@ -35,6 +35,7 @@ fn task(at: usize, group: u32) -> PlannedTask {
         tags: vec![],
         inputs: vec![],
         outputs: vec![],
+        reuse: crate::pipeline::Reuse::default(),
         description: None,
         selection: Selection::Selected,
     }

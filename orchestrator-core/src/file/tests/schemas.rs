@@ -12,7 +12,7 @@ use crate::BoxError;
 use crate::action::Action;
 use crate::agent::{Agent, Task, Verdict};
 use crate::file::keys::{
-    CHECKPOINT, GROUP, Key, PHASE, PIPELINE, RESOURCES, RETRY, Shape, TASK, Table, UNDO, VALIDATION,
+    CACHE, CHECKPOINT, GROUP, Key, PHASE, PIPELINE, RESOURCES, RETRY, Shape, TASK, Table, UNDO, VALIDATION,
     VALIDATION_COMMAND,
 };
 use crate::file::{Format, schema};
@@ -70,6 +70,7 @@ fn around(table: &Table, inner: &Value) -> Value {
         "validation of type `command`" => in_check(with(json!({ "type": "command", "run": "x" }))),
         "undo" => in_task(json!({ "id": "a", "run": "x", "undo": with(json!({ "run": "x" })) })),
         "retry" => in_task(json!({ "id": "a", "run": "x", "retry": with(json!({ "attempts": 1 })) })),
+        "cache" => in_task(json!({ "id": "a", "run": "x", "cache": inner })),
         "weight" => in_task(json!({ "id": "a", "run": "x", "resources": inner })),
         other => panic!("no file around a {other}"),
     }
@@ -142,6 +143,15 @@ fn samples(key: &Key) -> (Vec<Value>, Vec<Value>) {
         Shape::Retry => {
             (vec![json!(3), json!({ "attempts": 2 })], vec![json!(0), json!("3"), json!([]), json!({})])
         }
+        Shape::Cache => (
+            vec![
+                json!(false),
+                json!(true),
+                json!({}),
+                json!({ "env": ["CI"], "tools": "rustc", "ttl": "10m" }),
+            ],
+            vec![json!(1), json!("x"), json!([]), json!({ "x": 1 }), json!({ "ttl": "x" })],
+        ),
         Shape::One(table) => (vec![sample_of(table)], vec![json!([]), json!(1), json!({ "no-such-key": 1 })]),
         Shape::List(table) => (
             vec![json!([]), json!([sample_of(table)])],
@@ -190,6 +200,7 @@ fn decoding_and_schema_take_the_same_of_every_key() {
         &VALIDATION_COMMAND,
         &UNDO,
         &RETRY,
+        &CACHE,
         &RESOURCES,
     ];
     for table in tables {
