@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
+use orchestrator_core::cache::Cache;
 use orchestrator_core::file::{self, PipelineError};
+use orchestrator_core::layout::Layout;
 use orchestrator_core::local::Local;
 use orchestrator_core::orchestrator::{Orchestrator, OrchestratorError};
 use orchestrator_core::pipeline::{PhaseSpec, Pipeline};
@@ -111,7 +113,8 @@ impl Front {
             .environment_of(std::env::vars_os())
             .secrets(EnvSecrets)
             .grace(grace);
-        Ok(Orchestrator::new(local, store).agents(self.registry.clone()))
+        let cache = Cache::open(Layout::new(state));
+        Ok(Orchestrator::new(local, store).agents(self.registry.clone()).cache(cache))
     }
 
     /// The library for commands that look at runs.

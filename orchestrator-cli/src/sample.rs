@@ -118,7 +118,15 @@ fn planned(task: &str, actions: Vec<Action>) -> Event {
 fn finished(task: &str, outcome: Outcome, summary: &str) -> TaskFinished {
     let conclusion =
         (!summary.is_empty()).then(|| Conclusion { summary: summary.into(), ..Conclusion::default() });
-    TaskFinished { task: id(task), outcome, reason: None, conclusion, failure: None, from_run: None }
+    TaskFinished {
+        task: id(task),
+        outcome,
+        reason: None,
+        conclusion,
+        failure: None,
+        from_run: None,
+        reused: None,
+    }
 }
 
 fn end(finished: TaskFinished) -> Event {

@@ -30,6 +30,20 @@ const ALLOWED: &[&str] = &[
     "VIRTUAL_ENV PYTHONPATH PYENV_ROOT UV_* PIP_* POETRY_HOME COMPOSER_HOME",
 ];
 
+/// Names among the allowed ones that change what compilers, interpreters and tests do: results depend on them. Names of
+/// places and of people do not count, so that results can be shared.
+const COUNTING: &[&str] = &[
+    "CI LANG LANGUAGE LC_* TZ",
+    "CARGO_INCREMENTAL RUSTUP_TOOLCHAIN RUSTFLAGS RUSTDOCFLAGS",
+    "CC CXX AR CFLAGS CXXFLAGS LDFLAGS PKG_CONFIG_PATH",
+    "GOFLAGS GOTOOLCHAIN NODE_PATH PYTHONPATH",
+];
+
+/// Whether results depend on a variable that every command gets, without anybody saying so.
+pub(crate) fn counts(name: &str) -> bool {
+    COUNTING.iter().flat_map(|line| line.split(' ')).any(|pattern| fits(pattern, name))
+}
+
 /// The part of an environment that every command gets, in order of names. Of a name that comes twice the last counts.
 pub fn environment(vars: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
     let passing: BTreeMap<_, _> = vars.filter(|(name, _)| name.to_str().is_some_and(passes)).collect();

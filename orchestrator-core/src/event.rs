@@ -8,7 +8,7 @@ use crate::agent::Conclusion;
 use crate::effect::Effect;
 use crate::id::{RunId, TaskId};
 use crate::json::Json;
-use crate::order::{Receipt, Signal};
+use crate::order::{Artifact, Receipt, Signal};
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::path::Digest;
 
@@ -154,6 +154,23 @@ pub struct TaskFinished {
     /// The earlier run in which it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_run: Option<RunId>,
+    /// The recorded result that was reused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<Box<Reused>>,
+}
+
+/// A recorded result that was reused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reused {
+    /// The fingerprint that it was recorded under.
+    pub fingerprint: Digest,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Milliseconds that it took then.
+    pub took_ms: f64,
+    /// What its commands printed then, and the files that they were told to keep; beside those of this run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub captured: Vec<Artifact>,
 }
 
 /// Why a process stopped before its run was over.
@@ -274,6 +291,7 @@ mod tests {
                 conclusion: Some(Conclusion::new("ok", serde_json::json!({"x": [1]}).into())),
                 failure: None,
                 from_run: None,
+                reused: None,
             })),
         };
         let line = serde_json::to_vec(&record).unwrap();

@@ -1,5 +1,7 @@
 //! One attempt of a task: plan, perform, conclude. Tells the runner every fact and goes on once it is on record.
 
+pub(crate) mod reused;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use crate::order::{Artifact, ArtifactSource, Artifacts, Order, Receipt, Status};
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::plan::TaskIx;
 use crate::progress::ProgressSink;
+use crate::reuse::Hit;
 use crate::state::Round;
 use crate::stop::{Stop, StopLevel};
 use crate::tree::Tree;
@@ -60,6 +63,7 @@ pub(crate) struct Job {
     pub(crate) progress: ProgressSink,
     pub(crate) stop: Stop,
     pub(crate) mail: mpsc::UnboundedSender<Letter>,
+    pub(crate) reuse: Option<reused::Lookup>,
 }
 
 /// How an attempt ended, with the last facts that the runner is to record.
@@ -78,6 +82,8 @@ pub(crate) enum Fate {
         conclusion: Option<Conclusion<Json>>,
         failure: Option<Failure>,
     },
+    /// A recorded result holds, and what it made is there.
+    Cached(Box<Hit>),
     /// It failed; says whether trying again makes sense.
     Failed { conclusion: Option<Conclusion<Json>>, failure: Option<Failure>, again: Again },
     /// It waits; no slot is held.
@@ -130,7 +136,10 @@ impl Job {
     }
 
     async fn attempt(&mut self, deadline: Option<tokio::time::Instant>, events: &mut Vec<Event>) -> Fate {
-        if self.rounds.is_empty() {
+        if let Some(fate) = self.reused(deadline, events).await {
+            return fate;
+        }
+        if self.rounds.last().is_none_or(reused::is_restoring) {
             match self.first_plan(deadline).await {
                 Ok((actions, surveyed)) => self.open_round(actions, surveyed, events),
                 Err(fate) => return fate,
@@ -147,6 +156,10 @@ impl Job {
             match self.conclude(&receipts) {
                 Err(error) => return self.failed(None, Some(Failure::from_error(&*error))),
                 Ok(Verdict::Passed(conclusion)) => {
+                    let conclusion = match self.checked_and_recorded(conclusion).await {
+                        Ok(conclusion) => conclusion,
+                        Err(differs) => return self.failed(Some(differs), None),
+                    };
                     let (outcome, reason, failure) = (Outcome::Passed, None, None);
                     return Fate::Ended { outcome, reason, conclusion: Some(conclusion), failure };
                 }

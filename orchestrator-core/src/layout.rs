@@ -12,6 +12,8 @@ use crate::path::Digest;
 /// ```text
 /// STATE/.gitignore              `*`: nothing of it is ever committed
 /// STATE/checkout.lock           held by the run that writes
+/// STATE/cache/                  results of tasks, to be reused; may be removed at any time
+/// STATE/set-aside/              what was damaged
 /// STATE/environments/NAME.lock  held by the run that deploys there
 /// STATE/runs/ID/plan.json       the plan
 /// STATE/runs/ID/journal.jsonl   the records, one a line
@@ -75,6 +77,16 @@ impl Layout {
     /// The folder of the reports of a run.
     pub fn reports(&self, run: &RunId) -> PathBuf {
         self.run_dir(run).join("reports")
+    }
+
+    /// The folder of results that may be reused.
+    pub fn cache(&self) -> PathBuf {
+        self.state.join("cache")
+    }
+
+    /// The folder of what was damaged.
+    pub fn set_aside(&self) -> PathBuf {
+        self.state.join("set-aside")
     }
 
     /// Held by the process that appends to the journal of a run.

@@ -1,6 +1,8 @@
 //! The facade: plan, run, resume, status, signal, cancel, roll back. Servers and command lines need no other door.
 
+mod affected;
 mod earlier;
+mod reusing;
 mod rollback;
 
 use std::collections::BTreeMap;
@@ -10,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::agent::{Agent, DynAgent};
+use crate::cache::Cache;
 use crate::effect::Effect;
 use crate::event::{JOURNAL_VERSION, Process, RunStarted};
 use crate::executor::{Executor, Survivor};
@@ -34,6 +37,7 @@ use crate::watch::{ReadOn, Watch};
 use crate::workspace::Workspace;
 
 pub use crate::job::Assume;
+pub use crate::reuse::{ReuseMode, Why};
 pub use crate::runner::RunError;
 pub use rollback::{Irreversible, Rollback};
 
@@ -43,6 +47,7 @@ pub struct Orchestrator {
     store: Arc<dyn Store>,
     registry: Registry,
     settings: Option<Settings>,
+    cache: Option<Arc<Cache>>,
     observers: Mutex<Vec<Box<dyn Observer>>>,
 }
 
@@ -55,6 +60,8 @@ pub struct RunOptions {
     pub stop: Stop,
     /// Wait for the checkout when another run holds it; else that is an error.
     pub wait: bool,
+    /// Whether results of earlier runs are reused; only where the orchestrator has a cache.
+    pub reuse: ReuseMode,
     /// The run that it belongs to or follows.
     pub parent: Option<RunId>,
     /// What people said of tasks whose fate is not known; only for a resume.
@@ -64,7 +71,8 @@ pub struct RunOptions {
 impl RunOptions {
     /// A run that may reach so far, and that nobody stops.
     pub fn new(ceiling: Effect) -> Self {
-        Self { ceiling, stop: Stop::new(), wait: false, parent: None, assume: BTreeMap::new() }
+        let (stop, reuse, assume) = (Stop::new(), ReuseMode::On, BTreeMap::new());
+        Self { ceiling, stop, wait: false, reuse, parent: None, assume }
     }
 }
 
@@ -121,7 +129,7 @@ impl Orchestrator {
     pub fn new(executor: impl Executor + 'static, store: impl Store + 'static) -> Self {
         let registry = Registry::new().agent(rollback::Undo);
         let (executor, store) = (Arc::new(executor), Arc::new(store));
-        Self { executor, store, registry, settings: None, observers: Mutex::default() }
+        Self { executor, store, registry, settings: None, cache: None, observers: Mutex::default() }
     }
 
     /// Adds agents and phases.
@@ -149,6 +157,13 @@ impl Orchestrator {
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = Some(settings);
+        self
+    }
+
+    /// Sets where results of tasks are kept and looked for; by default nowhere.
+    #[must_use]
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = Some(Arc::new(cache));
         self
     }
 
@@ -181,12 +196,20 @@ impl Orchestrator {
         pipeline: &Pipeline,
         selector: &Selector,
     ) -> Result<Plan, OrchestratorError> {
-        if *selector == (Selector { sequential: selector.sequential, ..Selector::default() }) {
-            return self.make(pipeline, selector, &Nothing);
+        let plan = if selector.is_simple() { Some(self.make(pipeline, selector, &Nothing)) } else { None };
+        let plan = match plan {
+            Some(Ok(plan)) => plan,
+            // What was left out may be needed, and may have passed earlier.
+            Some(Err(_)) | None => {
+                let name = self.name(pipeline)?;
+                let earlier = earlier::Passed::in_runs(self, &name).await?;
+                self.make(pipeline, selector, &earlier)?
+            }
+        };
+        match &selector.affected {
+            Some(base) => self.affected(&plan, base),
+            None => Ok(plan),
         }
-        let name = self.name(pipeline)?;
-        let earlier = earlier::Passed::in_runs(self, &name).await?;
-        self.make(pipeline, selector, &earlier)
     }
 
     /// The plan of what failed in a run, and of what waited for it.
@@ -343,6 +366,7 @@ impl Orchestrator {
             Effect::Writes | Effect::Publishes => None,
         };
         rebuild_overlay(&look, &state, &*self.executor, &run);
+        let reuse = self.reuse(&look, options.reuse);
         let process = process();
         let begun = RunStarted {
             journal: JOURNAL_VERSION,
@@ -368,9 +392,14 @@ impl Orchestrator {
             assume: options.assume,
             tree,
             look,
+            reuse: reuse.clone(),
         };
         // Inside a task of the runtime the loop is many times faster than driven from `block_on`.
         let driven = tokio::spawn(runner.drive(begun)).await;
+        if let Some(reuse) = reuse {
+            // A memo that is not kept costs time and nothing else.
+            let _ = tokio::task::spawn_blocking(move || reuse.keep()).await;
+        }
         // Nobody who wants to go on waits for those who watch.
         self.store.close(&run).await;
         drop(lock);

@@ -4,6 +4,7 @@
 //! it, and everything that is ready at once is stored with one append.
 
 mod ends;
+mod quick;
 mod waits;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use crate::job::{Assume, Job, JobEnd, Letter};
 use crate::outcome::{Failure, Outcome};
 use crate::plan::{Selection, TaskIx};
 use crate::progress::ProgressSink;
+use crate::reuse::Reuse;
 use crate::scheduler::{Next, Scheduler};
 use crate::state::{ApplyError, RunState, RunStatus, Stage};
 use crate::stop::{Stop, StopLevel};
@@ -98,6 +100,7 @@ pub(crate) struct Runner {
     pub(crate) assume: BTreeMap<TaskId, Assume>,
     pub(crate) tree: Option<Arc<Tree>>,
     pub(crate) look: Workspace,
+    pub(crate) reuse: Option<Arc<Reuse>>,
 }
 
 /// A run that is under way in this process.
@@ -151,6 +154,7 @@ impl Runner {
 impl Live {
     async fn run(&mut self) -> Result<(), RunError> {
         self.take_signals().await?;
+        self.look_at_all().await;
         loop {
             let Some(wake) = self.schedule().await? else { return self.finish().await };
             if self.jobs.is_empty() && self.mail.is_empty() {
@@ -181,6 +185,12 @@ impl Live {
             }
             match self.scheduler.next(now) {
                 Next::Start(ix) => {
+                    if let Some(event) = self.quick(ix, &mut events).await? {
+                        events.push(event);
+                        self.scheduler.release(ix);
+                        self.scheduler.ended(ix, Outcome::Cached, None);
+                        continue;
+                    }
                     let task = self.own.state.task(ix);
                     if task.stage != Stage::Running {
                         let (id, attempt) = (self.own.state.plan().task(ix).id.clone(), task.attempt + 1);
@@ -224,6 +234,7 @@ impl Live {
             conclusion,
             failure: None,
             from_run,
+            reused: None,
         }))
     }
 
@@ -233,17 +244,15 @@ impl Live {
         let state = self.own.state.task(ix);
         let stop = Stop::new();
         stop.raise(self.asked);
+        if let Some(reuse) = &self.own.reuse {
+            reuse.disturb();
+        }
         let job: Running = match (self.config(ix), self.own.agents.get(&planned.agent)) {
             (Ok(config), Some(agent)) => Job {
                 ix,
                 run: self.own.run.clone(),
-                task: Task {
-                    id: planned.id.clone(),
-                    phase: plan.phase_of(ix).name.clone(),
-                    group: plan.group_of(ix).name.clone(),
-                    config,
-                    carried: crate::json::Json::null(),
-                },
+                reuse: self.lookup(ix, &config),
+                task: task_of(&plan, ix, config),
                 attempt: state.attempt,
                 rounds: state.rounds.clone(),
                 timeout: planned.timeout,
@@ -410,6 +419,17 @@ impl Live {
         };
         self.record(vec![Event::RunFinished { outcome }]).await?;
         if state_writes(self.own.state.ceiling()) { self.sync().await } else { Ok(()) }
+    }
+}
+
+/// A task as its agent sees it at first.
+fn task_of(plan: &crate::plan::Plan, ix: TaskIx, config: crate::json::Json) -> Task<crate::json::Json> {
+    Task {
+        id: plan.task(ix).id.clone(),
+        phase: plan.phase_of(ix).name.clone(),
+        group: plan.group_of(ix).name.clone(),
+        config,
+        carried: crate::json::Json::null(),
     }
 }
 

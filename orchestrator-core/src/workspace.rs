@@ -1,5 +1,7 @@
 //! The read-only look that planning gets: the files as they will be, git, tool versions.
 
+mod tools;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,9 @@ use jiff::Timestamp;
 
 use crate::id::RunId;
 use crate::path::RelPath;
+use tools::Tools;
+
+pub(crate) use tools::Sayings;
 
 /// Files that a dry run would have written (`Some`) or removed (`None`).
 pub type Overlay = BTreeMap<RelPath, Option<Vec<u8>>>;
@@ -23,14 +28,15 @@ pub struct Workspace {
     overlay: Arc<Mutex<Overlay>>,
     modes: Arc<Mutex<BTreeMap<RelPath, u32>>>,
     env: Arc<[(std::ffi::OsString, std::ffi::OsString)]>,
+    tools: Arc<Tools>,
 }
 
 impl Workspace {
     /// A look at the tree below `root`, by a run that began at `started`.
     pub fn new(root: impl Into<PathBuf>, started: Timestamp) -> Self {
         let env = Arc::from([]);
-        let (overlay, modes) = (Arc::default(), Arc::default());
-        Self { root: root.into(), run: None, started, overlay, modes, env }
+        let (overlay, modes, tools) = (Arc::default(), Arc::default(), Arc::default());
+        Self { root: root.into(), run: None, started, overlay, modes, env, tools }
     }
 
     /// Names the run.
@@ -45,6 +51,26 @@ impl Workspace {
     pub fn environment(mut self, env: impl Into<Arc<[(std::ffi::OsString, std::ffi::OsString)]>>) -> Self {
         self.env = env.into();
         self
+    }
+
+    /// The value of an environment variable that commands get.
+    pub fn variable(&self, name: &str) -> Option<&std::ffi::OsStr> {
+        self.env.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// The environment variables that commands get and whose names are text.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &std::ffi::OsStr)> {
+        self.env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.as_os_str())))
+    }
+
+    /// Believes what tools said in earlier runs, for as long as `lifetimes` says.
+    pub(crate) fn believe(&self, sayings: Sayings, lifetimes: crate::settings::Lifetimes) {
+        self.tools.believe(sayings, lifetimes);
+    }
+
+    /// What tools said of their versions.
+    pub(crate) fn sayings(&self) -> Sayings {
+        self.tools.sayings()
     }
 
     /// The root of the checkout.
@@ -181,8 +207,17 @@ impl Workspace {
         }
     }
 
-    /// The first line that `TOOL --version` prints; none where there is no such tool. `go` only knows `go version`.
+    /// The first line that `TOOL --version` prints; none where there is no such tool. `go` only knows `go version`. What it
+    /// said a while ago is believed while the program, and the files that choose its version, are the same.
     pub fn tool_version(&self, tool: &str) -> Option<String> {
+        if self.env.is_empty() {
+            return self.ask_version(tool);
+        }
+        let env = |name: &str| self.variable(name).map(PathBuf::from);
+        self.tools.version(tool, &self.root, env, || self.ask_version(tool))
+    }
+
+    fn ask_version(&self, tool: &str) -> Option<String> {
         let flag = if tool == "go" { "version" } else { "--version" };
         let output = self.command(tool).arg(flag).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout);

@@ -129,8 +129,15 @@ impl Journal {
         reason: Option<Reason>,
         conclusion: Option<Conclusion<Json>>,
     ) -> &mut Self {
-        let finished =
-            TaskFinished { task: id(task), outcome, reason, conclusion, failure: None, from_run: None };
+        let finished = TaskFinished {
+            task: id(task),
+            outcome,
+            reason,
+            conclusion,
+            failure: None,
+            from_run: None,
+            reused: None,
+        };
         self.push(Event::TaskFinished(Box::new(finished)))
     }
 

@@ -125,7 +125,7 @@ fn one_dependencies_point_inwards() {
 }
 
 /// What the model consists of. A file belongs with its folder.
-const MODEL: &str = "action agent effect event evidence fingerprint graph id input json operation order outcome path phase pipeline \
+const MODEL: &str = "action agent effect event evidence fingerprint graph id input json operation order outcome path patterns phase pipeline \
                      plan planner preview problem progress project registry report retry scheduler state units";
 
 const WORLD: [&str; 12] = [

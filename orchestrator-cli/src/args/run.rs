@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use orchestrator_core::effect::Effect;
+use orchestrator_core::orchestrator::ReuseMode;
 use orchestrator_core::planner::Selector;
 use serde_json::{Map, Value};
 
@@ -15,6 +16,8 @@ Examples:
   orchestrate run --tag quick --jobs 2  tasks with a tag, two at a time
   orchestrate run --ceiling publishes   also push, deploy, notify
   orchestrate run --failed 3f9a         what failed in the run that ends in 3f9a
+  orchestrate run --fast --skip-tests   static checks of what changed
+  orchestrate run --affected main       what the changes since main reach
   orchestrate run --format json | jq    one event a line";
 
 /// `run`.
@@ -54,6 +57,15 @@ pub(crate) struct Select {
     /// One task at a time
     #[arg(long)]
     pub(crate) sequential: bool,
+    /// Static checks and what changed instead of full gates; neither backup, merge nor deployment
+    #[arg(long)]
+    pub(crate) fast: bool,
+    /// Leave out tests
+    #[arg(long)]
+    pub(crate) skip_tests: bool,
+    /// Only tasks whose inputs differ from a git revision, and those that follow them [default: the upstream branch, or HEAD]
+    #[arg(long, value_name = "BASE", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) affected: Option<String>,
 }
 
 /// How they run.
@@ -72,6 +84,15 @@ pub(crate) struct How {
     /// Wait where another run holds the checkout
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Run everything anew; record nothing
+    #[arg(long, conflicts_with_all = ["refresh", "verify_cache"])]
+    pub(crate) no_cache: bool,
+    /// Run everything anew, and record the results
+    #[arg(long, conflicts_with = "verify_cache")]
+    pub(crate) refresh: bool,
+    /// Run also what could be reused; fail where it gives something else than what is recorded
+    #[arg(long)]
+    pub(crate) verify_cache: bool,
     /// Do not ask before the default pipeline is run
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -101,7 +122,8 @@ impl From<Ceiling> for Effect {
 impl Select {
     /// The same for the library.
     pub(crate) fn selector(&self) -> Selector {
-        let Self { phase, skip, group, task, tag, failed, sequential } = self.clone();
+        let Self { phase, skip, group, task, tag, failed, sequential, fast, skip_tests, affected } =
+            self.clone();
         Selector {
             phases: phase,
             skip,
@@ -110,11 +132,24 @@ impl Select {
             tags: tag,
             carry: failed.is_some(),
             sequential,
+            fast,
+            skip_tests,
+            affected: affected.map(|base| if base.is_empty() { "@{upstream}".into() } else { base }),
         }
     }
 }
 
 impl How {
+    /// Whether results are reused.
+    pub(crate) fn reuse(&self) -> ReuseMode {
+        match self {
+            Self { no_cache: true, .. } => ReuseMode::Off,
+            Self { refresh: true, .. } => ReuseMode::Renew,
+            Self { verify_cache: true, .. } => ReuseMode::Verify,
+            _ => ReuseMode::On,
+        }
+    }
+
     /// The settings that flags set.
     pub(crate) fn settings(&self) -> Value {
         let mut flags = Map::new();

@@ -28,7 +28,7 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
     }
     let ceiling = settings.ceiling;
     let orchestrator = front.with(settings)?;
-    let mut options = RunOptions { wait: how.wait, ..RunOptions::new(ceiling) };
+    let mut options = RunOptions { wait: how.wait, reuse: how.reuse(), ..RunOptions::new(ceiling) };
     let plan = match &select.failed {
         Some(text) => {
             let failed = runs::find(&orchestrator, Some(text), Latest::Real).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Planner;
 use crate::id::{RunId, TaskId};
 use crate::json::Json;
+use crate::pipeline::Kind;
 use crate::plan::{PlannedGroup, PlannedPhase, PlannedTask, Selection};
 use crate::problem::{Problem, unknown};
 
@@ -25,7 +26,16 @@ pub struct Selector {
     pub carry: bool,
     /// One task at a time.
     pub sequential: bool,
+    /// Without full gates, and without the phases that back up, merge and deploy unless they are named.
+    pub fast: bool,
+    /// Without tests.
+    pub skip_tests: bool,
+    /// Only tasks that depend on files that differ from this git revision, and those that follow them.
+    pub affected: Option<String>,
 }
+
+/// Phases that a fast run leaves out: they take what full gates have passed.
+const SLOW_PHASES: [&str; 3] = ["restart_backup", "merge_integration", "deployment"];
 
 /// What passed in earlier runs.
 pub trait Earlier {
@@ -68,6 +78,10 @@ impl Selector {
             self.phases.iter().filter_map(|name| scope.phase("--phase", name)).collect();
         let in_groups: BTreeSet<u32> =
             self.groups.iter().flat_map(|name| scope.group(name, &chosen)).collect();
+        if self.fast {
+            let is_slow = |at: &usize| SLOW_PHASES.contains(&phases[*at].name.as_str());
+            skipped.extend((0..phases.len()).filter(is_slow).filter(|at| !chosen.contains(at)));
+        }
         let named = self.named(tasks, scope.problems);
         for tag in &self.tags {
             if !tasks.iter().any(|task| task.tags.contains(tag)) {
@@ -90,7 +104,7 @@ impl Selector {
                     && (chosen.is_empty() || chosen.contains(&phase))
                     && enabled(planner, phases[phase].name.as_str())
             } else {
-                by_phase && by_group && by_name && by_tag
+                by_phase && by_group && by_name && by_tag && self.has_kind(task.kind)
             };
             if !selected {
                 task.selection = match planner.earlier.passed(&task.id).filter(|_| !skipped.contains(&phase))
@@ -107,6 +121,32 @@ impl Selector {
         }
         check_phases(&chosen, &skipped, tasks, &mut scope);
         check_outputs(tasks, scope.problems);
+    }
+
+    fn has_kind(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Gate => !self.fast,
+            Kind::Test => !self.skip_tests,
+            Kind::Static | Kind::Other => true,
+        }
+    }
+
+    /// Whether what it chooses can be told without looking at earlier runs, in most cases.
+    pub(crate) fn is_simple(&self) -> bool {
+        let Self {
+            phases,
+            skip,
+            groups,
+            tasks,
+            tags,
+            carry,
+            sequential: _,
+            fast: _,
+            skip_tests: _,
+            affected: _,
+        } = self;
+        let nothing = |lists: [&Vec<String>; 5]| lists.iter().all(|list| list.is_empty());
+        nothing([phases, skip, groups, tasks, tags]) && !carry
     }
 
     /// The tasks named, with all that they need; none where none is named.

@@ -64,13 +64,16 @@ impl Live {
     fn fate(&mut self, ix: TaskIx, fate: Fate, events: &mut Vec<Event>) -> After {
         let task = self.own.state.plan().task(ix).id.clone();
         let mut finish = |outcome, reason, conclusion, failure| {
-            let from_run = None;
-            let finished =
-                TaskFinished { task: task.clone(), outcome, reason, conclusion, failure, from_run };
+            let (task, from_run, reused) = (task.clone(), None, None);
+            let finished = TaskFinished { task, outcome, reason, conclusion, failure, from_run, reused };
             events.push(Event::TaskFinished(Box::new(finished)));
             After::Ended(outcome, reason)
         };
         match fate {
+            Fate::Cached(hit) => {
+                events.push(super::quick::cached(task, *hit));
+                After::Ended(Outcome::Cached, None)
+            }
             Fate::Ended { outcome, reason, conclusion, failure } => {
                 finish(outcome, reason, conclusion, failure)
             }

@@ -72,6 +72,7 @@ pub(super) fn hostile() -> RunRecord {
         conclusion: Some(said),
         failure,
         from_run: None,
+        reused: None,
     };
     journal.push(orchestrator_core::event::Event::TaskFinished(Box::new(finished)));
     journal.start("b", 1, vec![call, write]).end("b", Outcome::Withheld, None, None);

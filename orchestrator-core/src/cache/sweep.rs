@@ -1,0 +1,139 @@
+//! How much the cache holds, and what of it goes.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{Cache, Entry};
+use crate::path::Digest;
+
+/// Bytes younger than this may belong to a result that is being stored.
+const UNDER_WAY: Duration = Duration::from_secs(60);
+
+/// How much a cache holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Stats {
+    /// Results.
+    pub results: u64,
+    /// Files that they hold, each content once.
+    pub files: u64,
+    /// Bytes of disk for all of it.
+    pub bytes: u64,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Swept {
+    /// Results.
+    pub results: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// A file of the cache.
+struct Item {
+    path: PathBuf,
+    used: SystemTime,
+    bytes: u64,
+}
+
+impl Cache {
+    /// How much it holds.
+    pub fn stats(&self) -> io::Result<Stats> {
+        let (entries, blobs) = (items(&self.entries())?, items(self.blobs.folder())?);
+        let bytes = entries.iter().chain(&blobs).map(|item| item.bytes).sum::<u64>();
+        let memo = self.memo().metadata().map_or(0, |meta| meta.len());
+        Ok(Stats { results: entries.len() as u64, files: blobs.len() as u64, bytes: bytes + memo })
+    }
+
+    /// Removes what was not used for `age`, then the least recently used until the rest takes no more than `size` bytes.
+    pub fn prune(&self, age: Duration, size: u64) -> io::Result<Swept> {
+        let now = SystemTime::now();
+        let before = self.stats()?;
+        let mut entries = items(&self.entries())?;
+        entries.sort_by_key(|item| std::cmp::Reverse(item.used));
+        let (mut kept, mut total, mut swept) = (HashSet::new(), 0, Swept::default());
+        for item in entries {
+            let entry = read(&item.path);
+            let own: Vec<(Digest, u64)> = entry.iter().flat_map(Entry::blobs).collect();
+            let cost =
+                own.iter().filter(|(digest, _)| !kept.contains(digest)).map(|(_, bytes)| bytes).sum::<u64>();
+            let is_old = now.duration_since(item.used).is_ok_and(|unused| unused > age);
+            if is_old || total + item.bytes + cost > size || entry.is_none() {
+                fs::remove_file(&item.path)?;
+                swept.results += 1;
+            } else {
+                total += item.bytes + cost;
+                kept.extend(own.into_iter().map(|(digest, _)| digest));
+            }
+        }
+        for item in items(self.blobs.folder())? {
+            let name =
+                item.path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+            let is_kept = name.is_some_and(|digest: Digest| kept.contains(&digest));
+            let is_young = now.duration_since(item.used).is_ok_and(|age| age < UNDER_WAY);
+            if !is_kept && !is_young {
+                fs::remove_file(&item.path)?;
+            }
+        }
+        swept.bytes = before.bytes.saturating_sub(self.stats()?.bytes);
+        Ok(swept)
+    }
+
+    /// Removes all of it.
+    pub fn clear(&self) -> io::Result<Swept> {
+        let before = self.stats()?;
+        let folder = self.folder();
+        let gone = folder.with_extension(format!("gone-{}", std::process::id()));
+        match fs::rename(&folder, &gone) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swept::default()),
+            renamed => renamed?,
+        }
+        fs::remove_dir_all(&gone)?;
+        Ok(Swept { results: before.results, bytes: before.bytes })
+    }
+
+    /// Says that a result was used now.
+    pub(crate) fn touch(&self, key: Digest) {
+        if let Ok(file) = fs::File::open(self.entry_path(key)) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+    }
+
+    fn entries(&self) -> PathBuf {
+        self.folder().join("entries")
+    }
+}
+
+fn read(path: &Path) -> Option<Entry> {
+    let key = path.file_name()?.to_str()?.parse().ok()?;
+    Entry::read(&fs::read(path).ok()?, key).ok()
+}
+
+/// The files two levels below a folder, and those that were left unfinished.
+fn items(folder: &Path) -> io::Result<Vec<Item>> {
+    let mut items = Vec::new();
+    let Some(top) = listed(folder)? else { return Ok(items) };
+    for entry in top {
+        let meta = entry.metadata()?;
+        let files = if meta.is_dir() { listed(&entry.path())?.unwrap_or_default() } else { vec![entry] };
+        for file in files {
+            let Ok(meta) = file.metadata() else { continue };
+            let used = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            items.push(Item { path: file.path(), used, bytes: meta.len() });
+        }
+    }
+    Ok(items)
+}
+
+fn listed(folder: &Path) -> io::Result<Option<Vec<fs::DirEntry>>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.collect::<io::Result<_>>().map(Some),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}

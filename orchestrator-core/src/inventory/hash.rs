@@ -1,0 +1,79 @@
+//! Digests of files: content, kind and executable bit.
+
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::stamp::{Eyes, Kind, Seen, Stamp};
+use crate::path::Digest;
+
+/// How often a file that changes while it is read is read again.
+const TRIES: u32 = 3;
+
+/// The digest of a file, from that of its content.
+pub(crate) fn coded(content: Digest, executable: bool) -> Digest {
+    if executable { Digest::of(format!("executable {content}").as_bytes()) } else { content }
+}
+
+/// The digest of a link in the tree, by where it leads and what is there.
+fn link(root: &Path, path: &str, target: &[u8]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"link ").update(target).update(b"\0");
+    // A link that leads nowhere, in circles or to a folder is its target alone.
+    let full = root.join(path).canonicalize().ok().filter(|full| full.is_file());
+    if let Some(mut file) = full.and_then(|full| std::fs::File::open(full).ok()) {
+        let _ = hasher.update_reader(&mut file);
+    }
+    hasher.finalize().into()
+}
+
+/// What is at `path` now, which had the stamp `stamp` a moment ago: what to believe of it, and its digest.
+pub(super) fn digest(
+    eyes: &Eyes,
+    root: &Path,
+    path: &str,
+    stamp: Option<Stamp>,
+) -> io::Result<(Seen, Option<Digest>)> {
+    let Some(stamp) = stamp else { return Ok((Seen::Absent, None)) };
+    match stamp.kind {
+        Kind::Link => Ok((Seen::Unsure, Some(link(root, path, &eyes.link(path)?)))),
+        Kind::Folder => Ok((Seen::Unsure, Some(Digest::of(b"folder")))),
+        Kind::Other => Ok((Seen::Unsure, Some(Digest::of(b"neither file, folder nor link")))),
+        Kind::File => file(eyes, path),
+    }
+}
+
+fn file(eyes: &Eyes, path: &str) -> io::Result<(Seen, Option<Digest>)> {
+    for _ in 0..TRIES {
+        let file = match eyes.open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Seen::Absent, None)),
+            Err(error) => return Err(error),
+        };
+        let (now, before) = (SystemTime::now(), Eyes::behind(&file)?);
+        let content = content(&file)?;
+        let after = Eyes::behind(&file)?;
+        if before == after {
+            return Ok((before.believed(now), Some(coded(content, before.executable))));
+        }
+    }
+    Err(io::Error::other("it changes while it is read"))
+}
+
+/// The digest of all that can be read from a file.
+pub(crate) fn content(mut file: &std::fs::File) -> io::Result<Digest> {
+    use std::io::Read as _;
+    let mut buffer = [0; 16 << 10];
+    let mut filled = 0;
+    // Most files are small: one read that fills the buffer in part, one that says that this was all.
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..])? {
+            0 => return Ok(Digest::of(&buffer[..filled])),
+            more => filled += more,
+        }
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&buffer);
+    hasher.update_reader(file)?;
+    Ok(hasher.finalize().into())
+}

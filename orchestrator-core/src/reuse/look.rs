@@ -1,0 +1,161 @@
+//! Looking a task up: its fingerprint now, the result recorded under it, and whether what it made is still there.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use super::{Reuse, Spec};
+use crate::cache::{Made, Recorded};
+use crate::fingerprint::Fingerprint;
+use crate::inventory::{Inventory, Looked, hash, unreadable};
+use crate::path::{Digest, RelPath};
+use crate::patterns::Patterns;
+
+/// A task with more files than this is not looked at while others wait.
+const FEW: usize = 200;
+
+/// The fingerprint of a task now.
+#[derive(Debug, Clone)]
+pub(crate) struct Fresh {
+    pub(crate) key: Digest,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) looked: Looked,
+    pub(super) sum: Digest,
+}
+
+/// A recorded result that holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Hit {
+    pub(crate) key: Digest,
+    pub(crate) result: Recorded,
+    /// What it made and is not there any more as it was made.
+    pub(crate) missing: Vec<Made>,
+}
+
+/// What came of looking a task up.
+pub(crate) enum Found {
+    /// A result holds.
+    Hit(Box<Hit>),
+    /// None does; this is what one would be recorded under.
+    Miss(Box<Fresh>),
+    /// It cannot be known, and why.
+    Unknown(String),
+}
+
+impl Reuse {
+    /// Looks a task up without reading more than a few stamps; none where that is not enough to tell that a result holds
+    /// and that what it made is intact.
+    pub(crate) fn quick(&self, name: &str, spec: &Spec) -> Option<Hit> {
+        let mut inventory = self.inventory();
+        if self.disturbed.load(Ordering::Relaxed) {
+            if inventory.breadth(name) > FEW {
+                return None;
+            }
+            inventory.refresh_task(name);
+        }
+        let hit = self.remembered(&inventory, name, spec)?;
+        inventory.used(name, self.now().as_second());
+        hit.missing.is_empty().then_some(hit)
+    }
+
+    /// A result that is remembered and holds, as of the last look.
+    fn remembered(&self, inventory: &Inventory, name: &str, spec: &Spec) -> Option<Hit> {
+        let remembered = inventory.remembered(name, spec.digest)?;
+        let result: Recorded = serde_json::from_str(remembered.result?).ok()?;
+        if !self.is_young(&result, spec) {
+            return None;
+        }
+        let there: BTreeMap<&str, Option<Digest>> = inventory.known(name).collect();
+        let missing = result
+            .made
+            .iter()
+            .filter(|made| !is_intact(made, there.get(made.path.as_str()).copied().flatten()));
+        let missing = missing.cloned().collect();
+        Some(Hit { key: remembered.key, missing, result })
+    }
+
+    /// Looks a task up, reading what has to be read. Blocks.
+    pub(crate) fn look_up(&self, name: &str, spec: &Spec) -> Found {
+        let mut inventory = self.inventory();
+        inventory.refresh_task(name);
+        if let Some(hit) = self.remembered(&inventory, name, spec) {
+            inventory.used(name, self.now().as_second());
+            return Found::Hit(Box::new(hit));
+        }
+        let fresh = match self.fresh(&mut inventory, name, spec) {
+            Ok(fresh) => fresh,
+            Err(why) => return Found::Unknown(why),
+        };
+        drop(inventory);
+        let Some(entry) = self.cache.find(fresh.key).filter(|entry| self.is_young(&entry.result, spec))
+        else {
+            return Found::Miss(Box::new(fresh));
+        };
+        self.cache.touch(fresh.key);
+        let mut inventory = self.inventory();
+        self.learn(&mut inventory, name, fresh.key, &entry.result);
+        let made = entry.result.made.iter();
+        let missing =
+            made.filter(|made| !is_intact(made, inventory.digest(made.path.as_str()))).cloned().collect();
+        Found::Hit(Box::new(Hit { key: fresh.key, missing, result: entry.result }))
+    }
+
+    /// What a new result of a task is to be recorded under, whatever is recorded. Blocks.
+    pub(crate) fn look_anew(&self, name: &str, spec: &Spec) -> Found {
+        match self.fresh(&mut self.inventory(), name, spec) {
+            Ok(fresh) => Found::Miss(Box::new(fresh)),
+            Err(why) => Found::Unknown(why),
+        }
+    }
+
+    /// The fingerprint of a task now.
+    pub(super) fn fresh(&self, inventory: &mut Inventory, name: &str, spec: &Spec) -> Result<Fresh, String> {
+        let inputs = inventory.expand(&Patterns::parse(&spec.inputs)?, false)?;
+        let upstream = inventory.expand(&Patterns::parse(&spec.upstream)?, true)?;
+        let outputs = Patterns::parse(&spec.base.outputs)?;
+        if let Some(both) = inputs.files.iter().find(|path| outputs.matches(path)) {
+            return Err(format!(
+                "`{both}` is both an input and an output; leave it out of the inputs with `!{}`",
+                spec.base.outputs.first().map_or(both.as_str(), String::as_str)
+            ));
+        }
+        for pattern in &inputs.nothing {
+            tracing::debug!(task = name, pattern, "a declared input matches nothing");
+        }
+        let mut fingerprint = spec.base.clone();
+        for path in inputs.files.iter().chain(&upstream.files) {
+            let at = inventory.file(path);
+            let digest = inventory.of(at).1;
+            if digest == Some(unreadable()) {
+                return Err(format!("`{path}` cannot be read"));
+            }
+            let path = RelPath::new(path).map_err(|error| error.to_string())?;
+            fingerprint.files.insert(path, digest);
+        }
+        let mut looked = inputs.looked;
+        looked.files.extend(upstream.looked.files);
+        looked.folders.extend(upstream.looked.folders);
+        let key = fingerprint.digest();
+        inventory.remember(name, spec.digest, key, &looked);
+        inventory.used(name, self.now().as_second());
+        let sum = inventory.sum(&looked);
+        Ok(Fresh { key, fingerprint, looked, sum })
+    }
+
+    /// Remembers a result for the next look.
+    pub(super) fn learn(&self, inventory: &mut Inventory, name: &str, key: Digest, result: &Recorded) {
+        let Ok(json) = serde_json::to_string(result) else { return };
+        let outputs: Vec<String> = result.made.iter().map(|made| made.path.to_string()).collect();
+        inventory.remember_result(name, key, json, &outputs);
+    }
+
+    /// Whether a result is young enough. One from the future is not: a clock went back.
+    fn is_young(&self, result: &Recorded, spec: &Spec) -> bool {
+        let age = self.now().duration_since(result.at);
+        spec.ttl.is_none_or(|ttl| !age.is_negative() && age.unsigned_abs() < ttl)
+    }
+}
+
+/// Whether a file is as it was made; by its digest, which counts the executable bit.
+pub(super) fn is_intact(made: &Made, there: Option<Digest>) -> bool {
+    there == Some(hash::coded(made.digest, made.mode & 0o111 != 0))
+}
