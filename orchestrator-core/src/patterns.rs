@@ -77,6 +77,16 @@ impl Pattern {
     }
 }
 
+/// What is wrong with a pattern; cheaper than making it ready to match.
+pub fn check(text: &str) -> Result<(), String> {
+    let text = text.strip_prefix('!').unwrap_or(text);
+    if is_glob(text) {
+        glob(text).map(drop)
+    } else {
+        RelPath::new(text).map(drop).map_err(|error| error.to_string())
+    }
+}
+
 /// Whether a text is a glob and not a path.
 pub fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
@@ -141,6 +151,7 @@ mod tests {
     fn what_leaves_the_checkout_or_is_no_glob_is_an_error() {
         for bad in ["/etc/passwd", "../x", "a/../../b/*", "/etc/*", "a[", "a{b", "", "!/etc", "!a["] {
             assert!(patterns(&[bad]).is_err(), "{bad}");
+            assert!(check(bad).is_err(), "{bad}");
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::agent::ConfigError;
 use crate::id::{PhaseName, TaskId};
 use crate::input::{Reference, references};
 use crate::json::Json;
+use crate::patterns;
 use crate::phase::Draft;
 use crate::pipeline::{Checkpoint, Execution, GroupSpec, PhaseSpec, Pipeline, Place, Retry, TaskSpec, When};
 use crate::plan::{Plan, PlanError, PlanParts, PlannedGroup, PlannedPhase, PlannedTask, Rules, Selection};
@@ -222,6 +223,13 @@ impl Planner<'_> {
             parts
                 .problems
                 .push(Problem::new(format!("{way}.retry"), "needs at least 1 attempt").at(spec.place));
+        }
+        for (key, patterns) in [("inputs", &spec.inputs), ("outputs", &spec.outputs)] {
+            for (at, error) in
+                patterns.iter().enumerate().filter_map(|(at, text)| Some((at, patterns::check(text).err()?)))
+            {
+                parts.problems.push(Problem::new(format!("{way}.{key}[{at}]"), error).at(spec.place));
+            }
         }
         parts.entries.push(Entry { spec: spec.clone(), way, group, inside });
     }

@@ -14,6 +14,9 @@ use crate::plan::{Plan, PlanParts, PlannedTask, Selection};
 use crate::problem::{Problem, Problems};
 use crate::workspace::Workspace;
 
+/// The branch that the current one follows.
+const UPSTREAM: &str = "@{upstream}";
+
 impl Orchestrator {
     /// The plan with only those tasks selected that a change since `base` reaches. A task that names no inputs may depend on
     /// any file.
@@ -75,6 +78,9 @@ fn changed(look: &Workspace, base: &str) -> std::io::Result<BTreeSet<String>> {
     if base.starts_with('-') {
         return Err(std::io::Error::other("it is no revision"));
     }
+    // A branch that follows no other differs from its last commit.
+    let own = base == UPSTREAM && look.git(&["rev-parse", "--verify", "--quiet", UPSTREAM]).is_err();
+    let base = if own { "HEAD" } else { base };
     let from =
         look.git(&["merge-base", base, "HEAD"]).or_else(|_| look.git(&["rev-parse", "--verify", base]))?;
     // Paths are given from the folder that it runs in, and those outside of it do not count.

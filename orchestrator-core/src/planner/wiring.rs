@@ -1,13 +1,13 @@
 //! Edges that nobody writes twice: references in configs, and declared outputs that are declared inputs.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{Glob, GlobSetBuilder};
 use serde_json::Value;
 
 use super::{Entry, Index, Parts, Schemas};
 use crate::id::TaskId;
 use crate::input::{Reference, references as find_references};
+use crate::patterns::{Patterns, is_glob};
 use crate::problem::{Problem, unknown};
 use crate::registry::Registry;
 
@@ -189,10 +189,17 @@ fn types(root: &Value, schema: &Value) -> Option<BTreeSet<String>> {
 pub(super) fn declared_files(parts: &Parts) -> Vec<Vec<TaskId>> {
     let entries = &parts.entries;
     let phase_of = |at: usize| parts.groups[entries[at].group as usize].phase;
-    let mut makers: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut makers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut folders: Vec<(Patterns, usize)> = Vec::new();
     for (at, entry) in entries.iter().enumerate() {
         for output in &entry.spec.outputs {
-            makers.entry(output.trim_start_matches("./")).or_default().push(at);
+            makers.entry(plain(output)).or_default().push(at);
+            // What lies in a folder, or matches a glob, is made as well.
+            if is_glob(output)
+                && let Ok(patterns) = Patterns::parse([output])
+            {
+                folders.push((patterns, at));
+            }
         }
     }
     let mut all = vec![Vec::new(); entries.len()];
@@ -201,28 +208,32 @@ pub(super) fn declared_files(parts: &Parts) -> Vec<Vec<TaskId>> {
     }
     for (at, entry) in entries.iter().enumerate() {
         let mut found = BTreeSet::new();
-        let mut globs = GlobSetBuilder::new();
-        let mut any_glob = false;
-        for input in &entry.spec.inputs {
-            let input = input.trim_start_matches("./");
+        for input in entry.spec.inputs.iter().map(|input| plain(input)) {
             found.extend(makers.get(input).into_iter().flatten().copied());
-            if input.contains(['*', '?', '[', '{'])
-                && let Ok(glob) = Glob::new(input)
-            {
-                globs.add(glob);
-                any_glob = true;
+            if !is_glob(input) {
+                found.extend(folders.iter().filter(|(made, _)| made.matches(input)).map(|(_, at)| *at));
             }
-        }
-        if any_glob && let Ok(globs) = globs.build() {
-            found.extend(
-                makers
-                    .iter()
-                    .filter(|(output, _)| globs.is_match(output))
-                    .flat_map(|(_, at)| at.iter().copied()),
-            );
+            found.extend(below(&makers, input));
         }
         found.retain(|maker| *maker != at && phase_of(*maker) <= phase_of(at));
         all[at] = found.into_iter().map(|maker| entries[maker].spec.id.clone()).collect();
     }
     all
+}
+
+fn plain(path: &str) -> &str {
+    path.trim_start_matches("./").trim_end_matches('/')
+}
+
+/// The makers of what lies below an input that is a folder, or matches one that is a glob. A glob is only made ready where
+/// something begins as it does: that is costly.
+fn below(makers: &BTreeMap<&str, Vec<usize>>, input: &str) -> Vec<usize> {
+    let fixed = input.split(['*', '?', '[', '{']).next().unwrap_or_default();
+    let mut near = makers.range(fixed..).take_while(|(output, _)| output.starts_with(fixed)).peekable();
+    if near.peek().is_none() {
+        return Vec::new();
+    }
+    let input = input.to_owned();
+    let Ok(patterns) = Patterns::parse([&input]) else { return Vec::new() };
+    near.filter(|(output, _)| patterns.matches(output)).flat_map(|(_, at)| at.iter().copied()).collect()
 }
