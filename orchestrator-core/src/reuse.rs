@@ -102,6 +102,12 @@ impl Reuse {
         }
     }
 
+    /// Forgets a recorded result, and remembers why.
+    pub(crate) fn forget(&self, name: &str, key: Digest, why: &str) {
+        self.cache.forget(key);
+        self.inventory().forget(name, Some(why.to_owned()));
+    }
+
     fn inventory(&self) -> MutexGuard<'_, Inventory> {
         self.inventory.lock().unwrap_or_else(PoisonError::into_inner)
     }

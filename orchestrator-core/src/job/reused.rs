@@ -56,7 +56,7 @@ impl Job {
         }
         // What could not be restored is made by the agent's own work.
         if let Some(lookup) = &self.reuse {
-            lookup.reuse.cache.forget(hit.key);
+            lookup.reuse.forget(self.task.id.as_str(), hit.key, "what it made could not be restored");
         }
         let again = self.look_up().await?;
         again.missing.is_empty().then(|| self.take(again))
@@ -133,7 +133,7 @@ impl Job {
             let differences =
                 expected.as_ref().map(|hit| reuse.differences(&spec, hit, &kept)).unwrap_or_default();
             if let Some(hit) = expected.filter(|_| !differences.is_empty()) {
-                reuse.cache.forget(hit.key);
+                reuse.forget(task.as_str(), hit.key, "it gave something else when it was run again");
             }
             differences
         };
