@@ -1,5 +1,6 @@
 //! Arguments. The only place that knows what the command line looks like.
 
+mod cache;
 mod run;
 mod show;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 
+pub(crate) use cache::{CacheCommand, PruneArgs, WhyArgs};
 pub(crate) use run::RunArgs;
 pub(crate) use show::{Format, OneArgs, Output, PlanFormat, ShowArgs};
 
@@ -21,6 +23,7 @@ Examples:
   orchestrate run --dry-run             show every change as a diff or command, make none
   orchestrate run --phase 3             one phase; what it needs may have passed in an earlier run
   orchestrate run --failed              run again what failed in the latest run
+  orchestrate run --fast                static checks of what changed
   orchestrate plan                      show the tasks and what they wait for
   orchestrate status                    where the latest run stands
   orchestrate resume                    go on after Ctrl-C, a crash or a wait
@@ -91,6 +94,9 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Render the reports of a run and say where the page is
     Report(OneArgs),
+    /// Show, explain or remove recorded results
+    #[command(subcommand, after_help = cache::EXAMPLES)]
+    Cache(CacheCommand),
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  orchestrate completions bash > ~/.local/share/bash-completion/completions/orchestrate"
@@ -222,6 +228,7 @@ impl Args {
             Some(Command::Status(args) | Command::Cancel(args) | Command::Report(args)) => {
                 args.show.format == Format::Json
             }
+            Some(Command::Cache(command)) => command.show().format == Format::Json,
             Some(Command::Validate(args) | Command::Runs(args) | Command::Agents(args)) => {
                 args.format == Format::Json
             }

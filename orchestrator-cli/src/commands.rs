@@ -2,6 +2,7 @@
 
 mod agents;
 mod ask;
+mod cache;
 mod cancel;
 mod completions;
 mod demo;
@@ -49,6 +50,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Rollback(args) => block_on(rollback::rollback(front()?, args)),
         Command::Signal(args) => block_on(signal::signal(front()?, args)),
         Command::Cancel(args) => block_on(cancel::cancel(front()?, args)),
+        Command::Cache(command) => cache::cache(&front()?, command),
         Command::Report(args) => block_on(report::report(front()?, args)),
         Command::Agents(args) => Ok(agents::agents(&registry, args)),
         Command::Schema => agents::schema(&registry),

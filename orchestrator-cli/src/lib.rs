@@ -14,6 +14,7 @@ mod args;
 mod ci;
 mod cli;
 mod commands;
+mod compiled;
 pub mod console;
 mod demo;
 mod error;

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use orchestrator_core::effect::Effect;
-use orchestrator_core::orchestrator::ReuseMode;
+use orchestrator_core::orchestrator::{ReuseMode, RunOptions};
 use orchestrator_core::planner::Selector;
 use serde_json::{Map, Value};
 
@@ -140,6 +140,11 @@ impl Select {
 }
 
 impl How {
+    /// How the library is to run it.
+    pub(crate) fn options(&self, ceiling: Effect) -> RunOptions {
+        RunOptions { wait: self.wait, reuse: self.reuse(), ..RunOptions::new(ceiling) }
+    }
+
     /// Whether results are reused.
     pub(crate) fn reuse(&self) -> ReuseMode {
         match self {

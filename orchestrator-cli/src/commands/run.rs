@@ -1,13 +1,14 @@
 //! `run`: plans the pipeline and runs the plan.
 
 use orchestrator_core::effect::Effect;
-use orchestrator_core::orchestrator::RunOptions;
+use orchestrator_core::orchestrator::{Orchestrator, ReuseMode, RunOptions};
 use orchestrator_core::plan::Plan;
 
 use super::ask::{Answer, ask};
 use super::drive::drive;
 use super::tree::tree;
-use crate::args::{Format, RunArgs};
+use crate::args::{Format, Output, RunArgs};
+use crate::compiled::Compiled;
 use crate::console::Paint;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -21,31 +22,60 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
     if !settings(&serde_json::Value::Null, &serde_json::Value::Null)?.enabled {
         return Ok(off(output.format));
     }
+    let compiled = Compiled::open(&front.here).filter(|_| select.failed.is_none());
+    if let Some(settings_of_file) = compiled.as_ref().and_then(Compiled::settings) {
+        let settings = settings(settings_of_file, &how.settings())?;
+        if settings.enabled {
+            let orchestrator = front.with(settings.clone())?;
+            let plan =
+                compiled.as_ref().and_then(|kept| kept.plan(&orchestrator, &settings, &select.selector()));
+            if let Some(plan) = plan {
+                let options = how.options(settings.ceiling);
+                return start(&front, orchestrator, output, options, plan).await;
+            }
+        }
+    }
     let pipeline = front.pipeline()?;
     let settings = settings(&pipeline.settings, &how.settings())?;
     if !settings.enabled {
         return Ok(off(output.format));
     }
     let ceiling = settings.ceiling;
-    let orchestrator = front.with(settings)?;
-    let mut options = RunOptions { wait: how.wait, reuse: how.reuse(), ..RunOptions::new(ceiling) };
+    let orchestrator = front.with(settings.clone())?;
+    let mut options = how.options(ceiling);
     let plan = match &select.failed {
         Some(text) => {
             let failed = runs::find(&orchestrator, Some(text), Latest::Real).await?;
             options.parent = Some(failed.clone());
             orchestrator.plan_failed(&pipeline, &failed).await?
         }
-        None => orchestrator.plan_selected(&pipeline, &select.selector()).await?,
+        None => {
+            let selector = select.selector();
+            let plan = orchestrator.plan_selected(&pipeline, &selector).await?;
+            if let Some(compiled) = compiled.filter(|_| settings.reuse && how.reuse() != ReuseMode::Off) {
+                compiled.keep(&orchestrator, &pipeline.settings, &settings, &selector, &plan);
+            }
+            plan
+        }
     };
     let by_default = front.here.file.is_none() && ceiling > Effect::Reads && !how.yes;
     if by_default && !agreed(&front, &plan, output.format)? {
         note("nothing was started");
         return Ok(Exit::Passed);
     }
-    let work = |orchestrator: orchestrator_core::orchestrator::Orchestrator, options| async move {
-        orchestrator.run_with(&plan, options).await
-    };
-    drive(&front, orchestrator, output, options, work).await
+    start(&front, orchestrator, output, options, plan).await
+}
+
+async fn start(
+    front: &Front,
+    orchestrator: Orchestrator,
+    output: Output,
+    options: RunOptions,
+    plan: Plan,
+) -> Result<Exit, CliError> {
+    let work =
+        |orchestrator: Orchestrator, options| async move { orchestrator.run_with(&plan, options).await };
+    drive(front, orchestrator, output, options, work).await
 }
 
 fn off(format: Format) -> Exit {

@@ -132,7 +132,7 @@ impl Selector {
     }
 
     /// Whether what it chooses can be told without looking at earlier runs, in most cases.
-    pub(crate) fn is_simple(&self) -> bool {
+    pub fn is_simple(&self) -> bool {
         let Self {
             phases,
             skip,

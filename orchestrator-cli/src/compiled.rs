@@ -1,0 +1,115 @@
+//! Plans of pipeline files, kept: a file that did not change is neither read as YAML nor planned again.
+//!
+//! A plan follows from the pipeline, the program, the settings, the project and what was selected; all of them are in the key.
+//! What is kept lies in the cache and may be lost at any time.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use orchestrator_core::orchestrator::Orchestrator;
+use orchestrator_core::path::Digest;
+use orchestrator_core::plan::Plan;
+use orchestrator_core::planner::Selector;
+use orchestrator_core::settings::Settings;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::here::Here;
+
+/// A pipeline file, and what is kept of it.
+pub(crate) struct Compiled {
+    path: PathBuf,
+    kept: Option<Kept>,
+}
+
+/// What is kept of a pipeline file.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Kept {
+    /// The `settings:` of the file.
+    settings: Value,
+    /// Names what else the plan follows from.
+    key: Digest,
+    plan: Box<RawValue>,
+}
+
+impl Compiled {
+    /// What is kept of the pipeline file of a project; none where there is no file.
+    pub(crate) fn open(here: &Here) -> Option<Self> {
+        let bytes = fs::read(here.file.as_ref()?).ok()?;
+        let program = std::env::current_exe().ok()?.metadata().ok()?;
+        let program = [
+            program.len(),
+            program.ino(),
+            program.mtime().cast_unsigned(),
+            program.mtime_nsec().cast_unsigned(),
+        ];
+        let file = here.file.as_ref()?.display().to_string();
+        let name = Digest::of(format!("{program:?} {file} {}", Digest::of(&bytes)).as_bytes());
+        let path = here.layout.cache().join("plans").join(name.to_string());
+        let kept = fs::read(&path).ok().and_then(|bytes| read(&bytes));
+        Some(Self { path, kept })
+    }
+
+    /// The settings of the file, if they are kept.
+    pub(crate) fn settings(&self) -> Option<&Value> {
+        Some(&self.kept.as_ref()?.settings)
+    }
+
+    /// The kept plan, if it is the one that would be made now.
+    pub(crate) fn plan(
+        &self,
+        orchestrator: &Orchestrator,
+        settings: &Settings,
+        selector: &Selector,
+    ) -> Option<Plan> {
+        let kept = self.kept.as_ref()?;
+        let is_same = kept.key == key(orchestrator, settings, selector)?;
+        if is_same { serde_json::from_str(kept.plan.get()).ok() } else { None }
+    }
+
+    /// Keeps a plan. One that cannot be kept is made again, and nobody is told.
+    pub(crate) fn keep(
+        &self,
+        orchestrator: &Orchestrator,
+        pipeline: &Value,
+        settings: &Settings,
+        selector: &Selector,
+        plan: &Plan,
+    ) {
+        let Some(key) = key(orchestrator, settings, selector) else { return };
+        let Ok(plan) = serde_json::value::to_raw_value(plan) else { return };
+        let kept = Kept { settings: pipeline.clone(), key, plan };
+        let Ok(body) = serde_json::to_vec(&kept) else { return };
+        let mut bytes = Digest::of(&body).to_string().into_bytes();
+        bytes.extend(body);
+        let _ = write(&self.path, &bytes);
+    }
+}
+
+/// What else a plan follows from; none where it also follows from earlier runs or from git.
+fn key(orchestrator: &Orchestrator, settings: &Settings, selector: &Selector) -> Option<Digest> {
+    if !selector.is_simple() || selector.affected.is_some() {
+        return None;
+    }
+    let project = orchestrator.project().ok()?;
+    Some(Digest::of(format!("{settings:?} {project:?} {selector:?}").as_bytes()))
+}
+
+fn read(bytes: &[u8]) -> Option<Kept> {
+    let (sum, body) = bytes.split_at_checked(64)?;
+    (sum == Digest::of(body).to_string().as_bytes()).then(|| serde_json::from_slice(body).ok())?
+}
+
+/// Writes beside the file, then renames; older plans go.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().expect("it lies in the cache");
+    // Only where results are kept anyway is a plan kept.
+    fs::create_dir_all(folder)?;
+    for other in fs::read_dir(folder)?.flatten().filter(|other| other.path() != path) {
+        let _ = fs::remove_file(other.path());
+    }
+    let beside = folder.join(format!(".{}.new", std::process::id()));
+    fs::write(&beside, bytes)?;
+    fs::rename(&beside, path)
+}
