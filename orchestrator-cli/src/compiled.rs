@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use orchestrator_core::orchestrator::Orchestrator;
 use orchestrator_core::path::Digest;
+use orchestrator_core::pipeline::Pipeline;
 use orchestrator_core::plan::Plan;
 use orchestrator_core::planner::Selector;
 use orchestrator_core::settings::Settings;
@@ -28,6 +29,8 @@ pub(crate) struct Compiled {
 struct Kept {
     /// The `settings:` of the file.
     settings: Value,
+    /// Whether a phase is drafted for the project, so that the plan follows from all that is known of it.
+    drafts: bool,
     /// Names what else the plan follows from.
     key: Digest,
     plan: Box<RawValue>,
@@ -64,7 +67,7 @@ impl Compiled {
         selector: &Selector,
     ) -> Option<Plan> {
         let kept = self.kept.as_ref()?;
-        let is_same = kept.key == key(orchestrator, settings, selector)?;
+        let is_same = kept.key == key(orchestrator, kept.drafts, settings, selector)?;
         if is_same { serde_json::from_str(kept.plan.get()).ok() } else { None }
     }
 
@@ -72,14 +75,15 @@ impl Compiled {
     pub(crate) fn keep(
         &self,
         orchestrator: &Orchestrator,
-        pipeline: &Value,
+        pipeline: &Pipeline,
         settings: &Settings,
         selector: &Selector,
         plan: &Plan,
     ) {
-        let Some(key) = key(orchestrator, settings, selector) else { return };
+        let drafts = pipeline.phases.iter().any(|phase| phase.uses.is_some());
+        let Some(key) = key(orchestrator, drafts, settings, selector) else { return };
         let Ok(plan) = serde_json::value::to_raw_value(plan) else { return };
-        let kept = Kept { settings: pipeline.clone(), key, plan };
+        let kept = Kept { settings: pipeline.settings.clone(), drafts, key, plan };
         let Ok(body) = serde_json::to_vec(&kept) else { return };
         let mut bytes = Digest::of(&body).to_string().into_bytes();
         bytes.extend(body);
@@ -88,12 +92,29 @@ impl Compiled {
 }
 
 /// What else a plan follows from; none where it also follows from earlier runs or from git.
-fn key(orchestrator: &Orchestrator, settings: &Settings, selector: &Selector) -> Option<Digest> {
+fn key(
+    orchestrator: &Orchestrator,
+    drafts: bool,
+    settings: &Settings,
+    selector: &Selector,
+) -> Option<Digest> {
     if !selector.is_simple() || selector.affected.is_some() {
         return None;
     }
-    let project = orchestrator.project().ok()?;
-    Some(Digest::of(format!("{settings:?} {project:?} {selector:?}").as_bytes()))
+    let project =
+        if drafts { format!("{:?}", orchestrator.project().ok()?) } else { names(orchestrator.root()) };
+    Some(Digest::of(format!("{settings:?} {project} {selector:?}").as_bytes()))
+}
+
+/// What the name of a project follows from: its folder and its manifests.
+fn names(root: &Path) -> String {
+    let stamp = |name: &&str| {
+        let meta = root.join(name).metadata().ok()?;
+        Some((meta.len(), meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()))
+    };
+    let manifests =
+        ["Cargo.toml", "package.json", "pyproject.toml", "setup.cfg", "setup.py", "composer.json", "go.mod"];
+    format!("{} {:?}", root.display(), manifests.iter().map(stamp).collect::<Vec<_>>())
 }
 
 fn read(bytes: &[u8]) -> Option<Kept> {

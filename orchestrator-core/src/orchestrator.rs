@@ -177,6 +177,11 @@ impl Orchestrator {
         self.registry.agents().values()
     }
 
+    /// The root of the checkout.
+    pub fn root(&self) -> &std::path::Path {
+        self.executor.root()
+    }
+
     /// What is known of the repository by looking.
     pub fn project(&self) -> Result<Project, OrchestratorError> {
         crate::detect::detect(self.executor.root()).map_err(|error| OrchestratorError::Io {

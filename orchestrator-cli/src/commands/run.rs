@@ -53,7 +53,7 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
             let selector = select.selector();
             let plan = orchestrator.plan_selected(&pipeline, &selector).await?;
             if let Some(compiled) = compiled.filter(|_| settings.reuse && how.reuse() != ReuseMode::Off) {
-                compiled.keep(&orchestrator, &pipeline.settings, &settings, &selector, &plan);
+                compiled.keep(&orchestrator, &pipeline, &settings, &selector, &plan);
             }
             plan
         }
