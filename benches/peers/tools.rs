@@ -16,7 +16,7 @@ pub(crate) struct Tools {
 impl Tools {
     /// Reads `PEERS`, `PATH` and `ORCHESTRATE`.
     pub(crate) fn new(home: PathBuf) -> Self {
-        let inside = ["npm/node_modules/.bin", "py/bin", "cargo/bin", "apt/usr/bin"];
+        let inside = ["npm/node_modules/.bin", "py/bin", "cargo/bin", "bazel/bin", "apt/usr/bin"];
         let peers = std::env::var_os("PEERS").map(PathBuf::from);
         let mut folders: Vec<PathBuf> =
             peers.iter().flat_map(|peers| inside.map(|inside| peers.join(inside))).collect();
