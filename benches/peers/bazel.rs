@@ -51,11 +51,11 @@ impl Peer for Bazel {
 
     fn run(&self, command: &mut Command, _: &Work) {
         command.args(["build", "--spawn_strategy=local", "--genrule_strategy=local", "--noshow_progress"]);
-        command.args(["--jobs", JOBS, "//..."]);
+        command.args(["--jobs", JOBS, "//:all"]);
     }
 
     fn list(&self, command: &mut Command, _: &Work) {
-        command.args(["query", "--noshow_progress", "//..."]);
+        command.args(["query", "--noshow_progress", "//:all"]);
     }
 
     fn state(&self) -> &'static [&'static str] {

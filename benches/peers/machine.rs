@@ -1,6 +1,6 @@
 //! The shape of the machine, in a sentence.
 
-/// Cores, processor, memory and kernel, as far as the system says.
+/// Cores, processor, memory, kernel and how busy it is with other things, as far as the system says.
 pub(crate) fn shape() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
@@ -13,5 +13,10 @@ pub(crate) fn shape() -> String {
     let kernel = read("/proc/sys/kernel/osrelease");
     let kernel = kernel.trim().split('-').next().unwrap_or_default().to_owned();
     let plural = if cores == 1 { "core" } else { "cores" };
-    format!("{cores} {plural} ({processor}), {:.0} GB of memory, Linux {kernel}", kib * 1024.0 / 1e9)
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').next().unwrap_or("unknown").to_owned();
+    format!(
+        "{cores} {plural} ({processor}), {:.0} GB of memory, Linux {kernel}, load {load} at the start",
+        kib * 1024.0 / 1e9
+    )
 }

@@ -59,18 +59,11 @@ fn all(tools: &Tools) -> Vec<Box<dyn Peer>> {
     ]
 }
 
-/// Ours and those that were asked for.
-fn chosen(tools: &Tools, names: &[String]) -> Result<Vec<Box<dyn Peer>>, String> {
-    let mut peers = all(tools);
+/// An error where a tool was asked for that there is not.
+fn known(peers: &[Box<dyn Peer>], names: &[String]) -> Result<(), String> {
     let known: Vec<&str> = peers.iter().map(|peer| peer.name()).collect();
-    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        return Err(format!("unknown peer `{unknown}`; known: {}", known.join(", ")));
-    }
-    let ours = known[0];
-    peers.retain(|peer| {
-        names.is_empty() || peer.name() == ours || names.iter().any(|name| name == peer.name())
-    });
-    Ok(peers)
+    let unknown = names.iter().find(|name| !known.contains(&name.as_str()));
+    unknown.map_or(Ok(()), |name| Err(format!("unknown peer `{name}`; known: {}", known.join(", "))))
 }
 
 /// Whether ours did what it was to do in all of them.
@@ -79,21 +72,23 @@ fn bench(options: &Options) -> Result<bool, String> {
     let home = root.path().join("home");
     std::fs::create_dir(&home).map_err(|wrong| wrong.to_string())?;
     let tools = Tools::new(home);
-    let peers = chosen(&tools, &options.peers)?;
+    let peers = all(&tools);
+    known(&peers, &options.peers)?;
+    let shape = machine::shape();
     let versions: Vec<Option<String>> =
         peers.iter().map(|peer| versions::of(&tools, peer.as_ref())).collect();
-    println!("{}", machine::shape());
+    println!("{shape}");
     for (peer, version) in peers.iter().zip(&versions) {
         println!("  {} {}", peer.name(), version.as_deref().unwrap_or("not installed"));
     }
     let mut places = places::Places::new(&tools, root.path().join("work"));
     let mut tables = Vec::new();
     for workload in &options.only {
-        let measured = rounds::measure(&tools, &mut places, &peers, *workload, options.rounds)?;
+        let measured = rounds::measure(&tools, &mut places, &peers, *workload, options)?;
         print!("{}", table::show(&measured, &peers));
         tables.push(measured);
     }
-    let section = markdown::show(&tables, &peers, &versions, options.rounds);
+    let section = markdown::show(&tables, &peers, &versions, &shape, options);
     if options.markdown {
         println!("\n{section}");
     }

@@ -1,6 +1,6 @@
 //! The README's table: a row for each tool, a column for each workload, and where we lose.
 
-use crate::machine;
+use crate::options::Options;
 use crate::peer::Peer;
 use crate::result::{Outcome, Table};
 use std::fmt::Write as _;
@@ -10,13 +10,14 @@ pub(crate) fn show(
     tables: &[Table],
     peers: &[Box<dyn Peer>],
     versions: &[Option<String>],
-    rounds: usize,
+    shape: &str,
+    options: &Options,
 ) -> String {
+    let rounds = options.rounds;
     let today = jiff::Zoned::now().date();
     let mut text = format!(
-        "Measured on {today}: {}. Medians of {rounds} interleaved rounds of whole processes, each checked for what it ran \
+        "Measured on {today}: {shape}. Medians of {rounds} interleaved rounds of whole processes, each checked for what it ran \
          and made; in brackets the median of the ratios to orchestrate, round by round (above 1: slower than orchestrate).\n\n",
-        machine::shape()
     );
     let titles: Vec<_> = tables.iter().map(|table| table.workload.title()).collect();
     let _ = writeln!(text, "| tool | {} |\n|---|{}", titles.join(" | "), "--:|".repeat(titles.len()));
@@ -36,6 +37,7 @@ pub(crate) fn show(
 
 fn cell(table: &Table, at: usize) -> String {
     match &table.outcomes[at] {
+        Outcome::NotRun => "not run".to_owned(),
         Outcome::NotInstalled => "not installed".to_owned(),
         Outcome::Failed(why) => format!("failed: {}", why.replace('|', "/").replace('`', "")),
         Outcome::Measured(series) => {

@@ -55,7 +55,7 @@ impl Peer for Moon {
     }
 
     fn list(&self, command: &mut Command, _: &Work) {
-        command.args(["action-graph", "app:all", "--json"]);
+        command.args(["task-graph", "app:all", "--json"]);
     }
 
     fn state(&self) -> &'static [&'static str] {

@@ -1,5 +1,7 @@
 //! What was asked for on the command line.
 
+use crate::ours::OURS;
+use crate::peer::Peer;
 use crate::workload::Workload;
 
 /// How to call it.
@@ -7,7 +9,7 @@ pub(crate) const USAGE: &str = "usage: cargo bench -p orchestrator-cli --bench p
 
   --rounds N            rounds of each workload [default: 7]; slow tools take part in fewer, the table says so
   --only WORKLOAD,..    wide, chain, layers, first, unchanged, changed, version, list, memory
-  --peers NAME,..       only these beside ours
+  --peers NAME,..       only these beside ours; the others are listed as not run
   --markdown            print the table of the README as well
   --write-readme        put it into the README, between its markers
 
@@ -49,6 +51,13 @@ impl Options {
             }
         }
         Ok(options)
+    }
+}
+
+impl Options {
+    /// Whether a tool was asked for.
+    pub(crate) fn takes(&self, peer: &dyn Peer) -> bool {
+        self.peers.is_empty() || peer.name() == OURS || self.peers.iter().any(|name| name == peer.name())
     }
 }
 

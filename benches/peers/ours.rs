@@ -8,6 +8,9 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
+/// The name that others are compared with.
+pub(crate) const OURS: &str = "orchestrate";
+
 /// Which file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum File {
@@ -53,7 +56,7 @@ fn yaml(tasks: &[Value]) -> String {
 impl Peer for Ours {
     fn name(&self) -> &'static str {
         match self.file {
-            File::Yaml => "orchestrate",
+            File::Yaml => OURS,
             File::Json => "orchestrate-json",
         }
     }

@@ -41,8 +41,11 @@ impl Place {
         let work =
             lay_out().map_err(|wrong: std::io::Error| format!("the pipeline was not written: {wrong}"))?;
         let git = tools.find("git").ok_or("git is not installed")?;
+        // Without its housekeeping, which would go on beside what is measured.
         for line in [
             "init -q -b main",
+            "config gc.auto 0",
+            "config maintenance.auto false",
             "add -A",
             "-c user.name=bench -c user.email=bench@localhost commit -q -m bench",
         ] {

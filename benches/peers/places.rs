@@ -8,6 +8,7 @@ use crate::work::Act;
 use crate::workload::Shape;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
 
 type Key = (Shape, bool, &'static str);
 
@@ -17,13 +18,13 @@ pub(crate) struct Places<'t> {
     root: PathBuf,
     all: BTreeMap<Key, Result<Place, String>>,
     checked: BTreeMap<(Shape, &'static str), Result<(), String>>,
-    /// How to end what runs in them.
-    stops: Vec<std::process::Command>,
+    /// How to end what may run in them.
+    live: BTreeMap<Key, Command>,
 }
 
 impl<'t> Places<'t> {
     pub(crate) fn new(tools: &'t Tools, root: PathBuf) -> Self {
-        Self { tools, root, all: BTreeMap::new(), checked: BTreeMap::new(), stops: Vec::new() }
+        Self { tools, root, all: BTreeMap::new(), checked: BTreeMap::new(), live: BTreeMap::new() }
     }
 
     /// The folder of a tool, or of the floors.
@@ -33,16 +34,24 @@ impl<'t> Places<'t> {
         let key = (shape, act == Act::Say, name);
         if !self.all.contains_key(&key) {
             let place = Place::new(self.tools, &self.root, shape, act, name, peer);
-            if let (Ok(place), Some(peer)) = (&place, peer)
-                && let Some(stop) = peer.stop()
-            {
-                let mut command = place.command(self.tools, peer);
-                command.args(stop);
-                self.stops.push(command);
-            }
             self.all.insert(key, place);
         }
-        self.all[&key].as_ref().map_err(Clone::clone)
+        let place = self.all[&key].as_ref().map_err(Clone::clone)?;
+        if let Some((peer, stop)) = peer.and_then(|peer| Some((peer, peer.stop()?))) {
+            let mut command = place.command(self.tools, peer);
+            command.args(stop);
+            self.live.insert(key, command);
+        }
+        Ok(place)
+    }
+
+    /// Ends what tools left running, so that it does not disturb what is measured next.
+    pub(crate) fn quiet(&mut self) {
+        for mut stop in std::mem::take(&mut self.live).into_values() {
+            if let Err(wrong) = crate::measure::run(&mut stop) {
+                eprintln!("{stop:?}: {wrong}");
+            }
+        }
     }
 
     /// Whether the tool does what the workload means: it runs each task once and in order, and where there are no files
@@ -65,6 +74,7 @@ impl<'t> Places<'t> {
                 Ok(())
             }
         });
+        self.quiet();
         self.checked.insert(key, result.clone());
         result
     }
@@ -72,10 +82,6 @@ impl<'t> Places<'t> {
 
 impl Drop for Places<'_> {
     fn drop(&mut self) {
-        for stop in &mut self.stops {
-            if let Err(wrong) = crate::measure::run(stop) {
-                eprintln!("{stop:?}: {wrong}");
-            }
-        }
+        self.quiet();
     }
 }

@@ -32,6 +32,8 @@ impl Series {
 
 /// What came of a tool.
 pub(crate) enum Outcome {
+    /// Not among those that were asked for.
+    NotRun,
     NotInstalled,
     /// Why; then there is no number.
     Failed(String),

@@ -3,6 +3,7 @@
 use crate::check;
 use crate::floor::Floor;
 use crate::measure::{self, Took};
+use crate::options::Options;
 use crate::peer::Peer;
 use crate::place::Place;
 use crate::places::Places;
@@ -20,23 +21,26 @@ pub(crate) fn measure(
     places: &mut Places<'_>,
     peers: &[Box<dyn Peer>],
     workload: Workload,
-    rounds: usize,
+    options: &Options,
 ) -> Result<Table, String> {
     let floors = Floor::of(workload);
     let mut floor_series = vec![Series::default(); floors.len()];
     let mut outcomes: Vec<Outcome> = Vec::new();
     for peer in peers {
-        outcomes.push(ready(tools, places, peer.as_ref(), workload));
+        let taken = options.takes(peer.as_ref());
+        outcomes.push(if taken { ready(tools, places, peer.as_ref(), workload) } else { Outcome::NotRun });
     }
     // The first round is for the caches of the machine.
-    for round in 0..=rounds {
+    for round in 0..=options.rounds {
         let place = places.get(workload.shape(), Act::Nothing, None)?;
         for (floor, series) in floors.iter().zip(&mut floor_series) {
             series.push(round, floor.measure(place));
         }
         for (peer, outcome) in peers.iter().zip(&mut outcomes) {
             let Outcome::Measured(series) = outcome else { continue };
-            if round > peer.rounds() || (round == 0 && peer.rounds() != usize::MAX) {
+            // A slow one is warm from its check, unless a process that it leaves running has to start.
+            let warm = peer.rounds() != usize::MAX && peer.stop().is_none();
+            if round > peer.rounds() || (round == 0 && warm) {
                 continue;
             }
             let act = if workload == Workload::List { Act::Say } else { Act::Nothing };
@@ -50,6 +54,7 @@ pub(crate) fn measure(
             }
         }
     }
+    places.quiet();
     let floors = floors.iter().map(|floor| floor.title).zip(floor_series).collect();
     Ok(Table { workload, floors, outcomes })
 }

@@ -20,7 +20,7 @@ impl Peer for Snakemake {
     }
 
     fn rounds(&self) -> usize {
-        3
+        2
     }
 
     fn write(&self, top: &Path, work: &Work) -> io::Result<()> {

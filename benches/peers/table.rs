@@ -23,13 +23,13 @@ pub(crate) fn show(table: &Table, peers: &[Box<dyn Peer>]) -> String {
         row(&format!("floor: {title}"), series);
     }
     for (peer, outcome) in peers.iter().zip(&table.outcomes) {
-        match outcome {
-            Outcome::Measured(series) => row(peer.name(), series),
-            _ => {}
+        if let Outcome::Measured(series) = outcome {
+            row(peer.name(), series);
         }
     }
     for (peer, outcome) in peers.iter().zip(&table.outcomes) {
         match outcome {
+            Outcome::NotRun => lines.push(format!("  {:<42} not run (not asked for)", peer.name())),
             Outcome::NotInstalled => lines.push(format!("  {:<42} not installed", peer.name())),
             Outcome::Failed(why) => lines.push(format!("  {:<42} failed: {why}", peer.name())),
             Outcome::Measured(_) => {}

@@ -50,9 +50,9 @@ impl Tools {
             .env("XDG_CACHE_HOME", self.home.join(".cache"))
             .env("XDG_CONFIG_HOME", self.home.join(".config"));
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("DO_NOT_TRACK", "1").env("PYTHONNOUSERSITE", "1");
-        ["CI", "GITHUB_ACTIONS", "MAKEFLAGS", "RUST_LOG", "LOG_LEVEL", "NO_COLOR"].iter().for_each(|name| {
+        for name in ["CI", "GITHUB_ACTIONS", "MAKEFLAGS", "RUST_LOG", "LOG_LEVEL", "NO_COLOR"] {
             command.env_remove(name);
-        });
+        }
         command
     }
 }
