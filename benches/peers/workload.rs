@@ -65,11 +65,11 @@ impl Workload {
             Self::Chain => "chain of 200 `true`",
             Self::Layers => "1,000 `true` in 20 layers",
             Self::First => "1,000 tasks x 10 files, first run",
-            Self::Unchanged => "the same, unchanged",
-            Self::Changed => "the same, one file changed",
+            Self::Unchanged => "1,000 tasks x 10 files, unchanged",
+            Self::Changed => "1,000 tasks x 10 files, one changed",
             Self::Version => "`--version`",
             Self::List => "list 1,000 tasks",
-            Self::Memory => "peak memory, unchanged",
+            Self::Memory => "1,000 tasks x 10 files, unchanged: peak memory",
         }
     }
 
