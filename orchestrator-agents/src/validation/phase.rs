@@ -46,7 +46,7 @@ const SCRIPTS: [(&str, Kind); 6] = [
     ("lint", Kind::Static),
     ("typecheck", Kind::Static),
     ("type-check", Kind::Static),
-    ("build", Kind::Other),
+    ("build", Kind::Gate),
     ("test", Kind::Test),
 ];
 
@@ -102,7 +102,7 @@ impl Drafting<'_, '_> {
         let clippy = CargoClippyConfig { deny_warnings, cwd: cwd.clone(), ..CargoClippyConfig::default() };
         self.add(TaskSpec::of::<Check<CargoClippy>>(&self.id("clippy"), &clippy)?.kind(Kind::Static))?;
         let build = CargoBuildConfig { profile, cwd: cwd.clone(), ..CargoBuildConfig::default() };
-        self.add(TaskSpec::of::<Check<CargoBuild>>(&self.id("build"), &build)?)?;
+        self.add(TaskSpec::of::<Check<CargoBuild>>(&self.id("build"), &build)?.kind(Kind::Gate))?;
         let test = CargoTestConfig { require_tests, cwd, ..CargoTestConfig::default() };
         self.add(TaskSpec::of::<Check<CargoTest>>(&self.id("test"), &test)?.kind(Kind::Test))
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use orchestrator_core::action::EnvValue;
-use orchestrator_core::agent::Verdict;
+use orchestrator_core::agent::{Dependencies, Verdict};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{AsCommon, Common, tool_config};
 use super::counts::{FailedTest, Read, TestCounts, Tests};
 use super::ran::Ran;
-use super::tool::{Tool, Wants};
+use super::tool::{Tool, Wants, everything, is_check};
 
 /// Config of `composer-script`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +53,14 @@ pub struct Composed {
     pub script: String,
 }
 
+/// The whole tree, PHP, and what is installed; that is ignored, so it is named.
+fn depends_on(program: &str, cwd: &RelPath) -> Dependencies {
+    let mut all = everything(program, cwd);
+    all.files.extend(cwd.join("vendor/composer/installed.json").map(|installed| installed.to_string()));
+    all.tools.push("php".into());
+    all
+}
+
 /// Runs a script of `composer.json`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ComposerScript;
@@ -66,6 +74,12 @@ impl Tool for ComposerScript {
 
     fn wants(&self, _: &ComposerScriptConfig) -> Wants {
         Wants::new("composer", "see https://getcomposer.org")
+    }
+
+    /// What checks and says so by its name; a script that makes something is not reused.
+    fn depends_on(&self, config: &ComposerScriptConfig) -> Option<Dependencies> {
+        let checks = config.effect == Effect::Reads && is_check(&config.script);
+        checks.then(|| depends_on("composer", &config.cwd))
     }
 
     fn argv(&self, config: &ComposerScriptConfig) -> Vec<String> {
@@ -116,6 +130,10 @@ impl Tool for Phpunit {
 
     fn wants(&self, config: &PhpunitConfig) -> Wants {
         Wants::new(&config.phpunit, "composer install")
+    }
+
+    fn depends_on(&self, config: &PhpunitConfig) -> Option<Dependencies> {
+        Some(depends_on(&config.phpunit, &config.cwd))
     }
 
     fn argv(&self, config: &PhpunitConfig) -> Vec<String> {

@@ -2,10 +2,11 @@
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::{Action, CommandLine, Content, EnvValue, Run};
-use orchestrator_core::agent::{Agent, Task, Verdict};
+use orchestrator_core::agent::{Agent, Dependencies, Fact, Task, Verdict};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::json::Json;
 use orchestrator_core::order::{Artifacts, Receipt};
+use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -55,8 +56,37 @@ pub trait Tool: Send + Sync + 'static {
         &[]
     }
 
+    /// What its result depends on, if it may be reused. Default: every file that git does not ignore, the program, and that
+    /// it is the result of a quality check. A tool whose purpose is what it makes is not reused.
+    fn depends_on(&self, config: &Self::Config) -> Option<Dependencies> {
+        Some(everything(&self.wants(config).program, &config.common().cwd))
+    }
+
     /// What its output means.
     fn read(&self, config: &Self::Config, ran: &Ran<'_>) -> Verdict<Self::Output>;
+}
+
+/// The whole tree, a program and that the result is one of a quality check.
+pub(super) fn everything(program: &str, cwd: &RelPath) -> Dependencies {
+    let program = in_folder(program, cwd).map_or_else(|| program.to_owned(), |path| path.to_string());
+    Dependencies {
+        files: vec![".".into()],
+        tools: vec![program],
+        fact: Some(Fact::Quality),
+        ..Dependencies::default()
+    }
+}
+
+/// Whether a script looks and makes nothing, by its name: `lint`, `test:unit`, `format:check`.
+pub(super) fn is_check(script: &str) -> bool {
+    let first = script.split([':', '-', '_']).next().unwrap_or_default();
+    matches!(first, "lint" | "test" | "tests" | "check" | "typecheck" | "type" | "analyse" | "phpstan")
+        || script.ends_with(":check")
+}
+
+/// A program with a `/` in it is found from where the command runs.
+fn in_folder(program: &str, cwd: &RelPath) -> Option<RelPath> {
+    program.contains('/').then(|| cwd.join(program).ok()).flatten()
 }
 
 /// What must be installed for a tool to run.
@@ -99,8 +129,7 @@ impl<T: Tool> Check<T> {
     fn version(&self, config: &T::Config, look: &Workspace) -> Option<String> {
         let Wants { program, .. } = self.0.wants(config);
         let cwd = config.common().cwd;
-        // A program with a `/` in it is found from where the command runs.
-        let below = program.contains('/').then(|| cwd.join(&program).ok()).flatten();
+        let below = in_folder(&program, &cwd);
         look.tool_version(below.as_ref().map_or(&program, |path| path.as_str()))
     }
 }
@@ -138,6 +167,10 @@ impl<T: Tool> Agent for Check<T> {
         }
         actions.push(run.into());
         Ok(actions)
+    }
+
+    fn depends_on(&self, task: &Task<T::Config>) -> Option<Dependencies> {
+        self.0.depends_on(&task.config)
     }
 
     fn conclude(

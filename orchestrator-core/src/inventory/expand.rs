@@ -84,7 +84,12 @@ impl Inventory {
     /// All files below a folder, level by level.
     fn walk(&mut self, start: &str, walk: Walk<'_>) -> Result<(), String> {
         let mut level = vec![start.to_owned()];
-        while !level.is_empty() {
+        // Without `**` a glob reaches no deeper than it has parts.
+        let glob = walk.glob.map(|glob| glob.glob().glob()).filter(|glob| !glob.contains("**"));
+        let parts = |path: &str| path.split('/').filter(|part| *part != ".").count();
+        let mut deeper = glob.map_or(usize::MAX, |glob| parts(glob) - parts(start));
+        while !level.is_empty() && deeper > 0 {
+            deeper -= 1;
             let places: Vec<u32> = level.iter().map(|path| self.folder(path)).collect();
             self.up_to_date(&places, walk.looked);
             walk.looked.folders.extend(&places);

@@ -1,6 +1,6 @@
 //! `cargo-build`: builds, and says which programs came of it.
 
-use orchestrator_core::agent::{Conclusion, Verdict};
+use orchestrator_core::agent::{Conclusion, Dependencies, Verdict};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::evidence::Severity;
 use orchestrator_core::workspace::Workspace;
@@ -58,6 +58,11 @@ impl Tool for CargoBuild {
 
     fn wants(&self, _: &CargoBuildConfig) -> Wants {
         cargo()
+    }
+
+    /// Its purpose is what it makes.
+    fn depends_on(&self, _: &CargoBuildConfig) -> Option<Dependencies> {
+        None
     }
 
     fn effect(&self, config: &CargoBuildConfig, look: &Workspace) -> Effect {

@@ -1,6 +1,6 @@
 //! `cargo-clippy`: what the linter finds.
 
-use orchestrator_core::agent::{Conclusion, Verdict};
+use orchestrator_core::agent::{Conclusion, Dependencies, Verdict};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::evidence::Severity;
 use orchestrator_core::workspace::Workspace;
@@ -53,6 +53,10 @@ impl Tool for CargoClippy {
 
     fn effect(&self, config: &CargoClippyConfig, look: &Workspace) -> Effect {
         super::effect(&config.cwd, look)
+    }
+
+    fn depends_on(&self, config: &CargoClippyConfig) -> Option<Dependencies> {
+        Some(super::depends_on(&self.wants(config).program, &config.cwd))
     }
 
     fn argv(&self, config: &CargoClippyConfig) -> Vec<String> {

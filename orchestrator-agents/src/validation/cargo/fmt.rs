@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orchestrator_core::agent::{Conclusion, Verdict};
+use orchestrator_core::agent::{Conclusion, Dependencies, Verdict};
 use orchestrator_core::evidence::{Finding, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,10 @@ impl Tool for CargoFmt {
     fn wants(&self, _: &CargoFmtConfig) -> Wants {
         Wants { program: "cargo-fmt".into(), install: "rustup component add rustfmt", ..cargo() }
             .called("cargo fmt")
+    }
+
+    fn depends_on(&self, config: &CargoFmtConfig) -> Option<Dependencies> {
+        Some(super::depends_on(&self.wants(config).program, &config.cwd))
     }
 
     fn argv(&self, config: &CargoFmtConfig) -> Vec<String> {

@@ -12,16 +12,25 @@ pub use clippy::{CargoClippy, CargoClippyConfig, Linted};
 pub use fmt::{CargoFmt, CargoFmtConfig, Formatted};
 pub use test::{CargoTest, CargoTestConfig};
 
+use orchestrator_core::agent::Dependencies;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
 
-use super::tool::Wants;
+use super::tool::{Wants, everything};
 
 const ENV: &[(&str, &str)] = &[("CARGO_TERM_COLOR", "never"), ("CARGO_TERM_PROGRESS_WHEN", "never")];
 
 fn cargo() -> Wants {
     Wants::new("cargo", "see https://rustup.rs")
+}
+
+/// The whole tree, the lock file although it may be ignored, the compiler and the program.
+fn depends_on(program: &str, cwd: &RelPath) -> Dependencies {
+    let mut all = everything(program, cwd);
+    all.files.extend(cwd.join("Cargo.lock").map(|lock| lock.to_string()));
+    all.tools.extend(["rustc".to_owned(), "cargo".to_owned()]);
+    all
 }
 
 /// Building leaves the checkout as git sees it, unless there is no lock file yet: then cargo writes one.

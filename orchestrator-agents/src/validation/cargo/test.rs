@@ -1,6 +1,6 @@
 //! `cargo-test`: builds and runs the tests; a build that failed is told apart from tests that failed.
 
-use orchestrator_core::agent::{Conclusion, Verdict};
+use orchestrator_core::agent::{Conclusion, Dependencies, Verdict};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::evidence::Severity;
 use orchestrator_core::workspace::Workspace;
@@ -41,6 +41,10 @@ impl Tool for CargoTest {
 
     fn effect(&self, config: &CargoTestConfig, look: &Workspace) -> Effect {
         super::effect(&config.cwd, look)
+    }
+
+    fn depends_on(&self, config: &CargoTestConfig) -> Option<Dependencies> {
+        Some(super::depends_on(&self.wants(config).program, &config.cwd))
     }
 
     fn argv(&self, config: &CargoTestConfig) -> Vec<String> {

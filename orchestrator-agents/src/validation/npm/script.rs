@@ -1,7 +1,7 @@
 //! `npm-script`: runs a script of `package.json`, and counts tests where a known runner summed them up.
 
 use orchestrator_core::action::EnvValue;
-use orchestrator_core::agent::{Conclusion, Verdict};
+use orchestrator_core::agent::{Conclusion, Dependencies, Verdict};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
@@ -14,7 +14,7 @@ use super::runners::{self, Found};
 use crate::validation::config::{AsCommon, Common};
 use crate::validation::counts::{Read, TestCounts, Tests};
 use crate::validation::ran::Ran;
-use crate::validation::tool::{Tool, Wants};
+use crate::validation::tool::{Tool, Wants, everything, is_check};
 
 /// Config of `npm-script`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,6 +91,18 @@ impl Tool for NpmScript {
 
     fn wants(&self, config: &NpmScriptConfig) -> Wants {
         config.manager.wants()
+    }
+
+    /// What checks and says so by its name; a script that makes something is not reused.
+    fn depends_on(&self, config: &NpmScriptConfig) -> Option<Dependencies> {
+        if config.effect > Effect::Reads || !(config.tests || is_check(&config.script)) {
+            return None;
+        }
+        let mut all = everything(config.manager.program(), &config.cwd);
+        // What is installed; it is ignored, so it is named.
+        all.files.extend(config.cwd.join("node_modules/.package-lock.json").map(|lock| lock.to_string()));
+        all.tools.push("node".into());
+        Some(all)
     }
 
     fn argv(&self, config: &NpmScriptConfig) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Content;
-use orchestrator_core::agent::{Conclusion, Verdict};
+use orchestrator_core::agent::{Conclusion, Dependencies, Verdict};
 use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
@@ -69,6 +69,10 @@ impl Tool for PythonCompile {
 
     fn wants(&self, config: &PythonCompileConfig) -> Wants {
         super::wants(&config.python)
+    }
+
+    fn depends_on(&self, config: &PythonCompileConfig) -> Option<Dependencies> {
+        Some(super::depends_on(&self.wants(config).program, &config.cwd))
     }
 
     fn argv(&self, config: &PythonCompileConfig) -> Vec<String> {

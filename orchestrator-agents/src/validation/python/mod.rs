@@ -8,10 +8,23 @@ pub use compile::{Compiled, PythonCompile, PythonCompileConfig};
 pub use pytest::{Pytest, PytestConfig};
 pub use ruff::{Ruff, RuffConfig};
 
-use super::tool::Wants;
+use orchestrator_core::agent::Dependencies;
+use orchestrator_core::path::RelPath;
+
+use super::tool::{Wants, everything};
 
 fn python() -> Vec<String> {
     vec!["python3".into()]
+}
+
+/// The whole tree, the interpreter, and what is installed in a virtual environment; that is ignored, so it is named.
+fn depends_on(program: &str, cwd: &RelPath) -> Dependencies {
+    let mut all = everything(program, cwd);
+    for folder in [".venv", "venv"] {
+        let installed = cwd.join(format!("{folder}/lib/*/site-packages/*.dist-info/RECORD"));
+        all.files.extend(installed.map(|installed| installed.to_string()));
+    }
+    all
 }
 
 fn wants(python: &[String]) -> Wants {

@@ -1,6 +1,6 @@
 //! `pytest`: runs the tests and reads the last line and the short summary, which every version prints.
 
-use orchestrator_core::agent::Verdict;
+use orchestrator_core::agent::{Dependencies, Verdict};
 
 use crate::validation::config::tool_config;
 use crate::validation::counts::{FailedTest, Read, TestCounts, Tests};
@@ -35,6 +35,10 @@ impl Tool for Pytest {
 
     fn wants(&self, config: &PytestConfig) -> Wants {
         super::wants(&config.python)
+    }
+
+    fn depends_on(&self, config: &PytestConfig) -> Option<Dependencies> {
+        Some(super::depends_on(&self.wants(config).program, &config.cwd))
     }
 
     fn argv(&self, config: &PytestConfig) -> Vec<String> {
