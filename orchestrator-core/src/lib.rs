@@ -153,6 +153,7 @@
 
 pub mod action;
 pub mod agent;
+mod aside;
 pub mod baseline;
 #[cfg(feature = "testkit")]
 #[doc(hidden)]
