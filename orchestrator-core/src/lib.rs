@@ -191,6 +191,7 @@ pub mod project;
 pub mod registry;
 pub mod report;
 pub mod retry;
+pub mod run_log;
 mod runner;
 pub mod scheduler;
 pub mod settings;

@@ -5,6 +5,7 @@ mod dry;
 mod faults;
 mod files;
 mod links;
+mod logs;
 mod operations;
 mod rollback;
 mod survivors;
