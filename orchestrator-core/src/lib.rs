@@ -188,6 +188,7 @@ pub mod preview;
 pub mod problem;
 pub mod progress;
 pub mod project;
+pub mod prune;
 pub mod registry;
 pub mod report;
 pub mod retry;

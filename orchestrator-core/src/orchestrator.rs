@@ -37,6 +37,7 @@ use crate::workspace::Workspace;
 pub use crate::job::Assume;
 pub use crate::runner::RunError;
 pub use rollback::{Irreversible, Rollback};
+pub(crate) use rollback::{may_have_changed, reverses};
 
 /// Takes a repository through its delivery life.
 pub struct Orchestrator {

@@ -106,7 +106,7 @@ impl Default for Lifetimes {
     }
 }
 
-/// What is kept of earlier runs; ages in seconds, sizes in bytes.
+/// What is kept of earlier runs; ages in seconds, sizes in bytes. 0 is no limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keep {

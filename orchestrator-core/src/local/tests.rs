@@ -4,6 +4,7 @@ mod commands;
 mod dry;
 mod faults;
 mod files;
+mod house;
 mod links;
 mod logs;
 mod operations;
