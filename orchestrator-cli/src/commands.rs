@@ -9,6 +9,7 @@ mod drive;
 mod init;
 mod logs;
 mod plan;
+mod prune;
 mod report;
 mod resume;
 mod rollback;
@@ -29,7 +30,7 @@ use crate::front::{Front, block_on};
 /// Does what was typed.
 pub(crate) fn perform(args: Args, registry: Registry) -> Result<Exit, CliError> {
     let Args { global, run, command } = args;
-    let Some(command) = command else { return block_on(run::run(Front::open(&global, registry)?, run)) };
+    let Some(command) = command else { return dispatch(Command::Run(Box::new(run)), &global, registry) };
     if run != RunArgs::default() {
         return Err(CliError::usage("flags of `run` belong behind the command: `orchestrate run --dry-run`"));
     }
@@ -49,6 +50,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Rollback(args) => block_on(rollback::rollback(front()?, args)),
         Command::Signal(args) => block_on(signal::signal(front()?, args)),
         Command::Cancel(args) => block_on(cancel::cancel(front()?, args)),
+        Command::Prune(args) => block_on(prune::prune(front()?, args)),
         Command::Report(args) => block_on(report::report(front()?, args)),
         Command::Agents(args) => Ok(agents::agents(&registry, args)),
         Command::Schema => agents::schema(&registry),

@@ -27,6 +27,7 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
         return Ok(off(output.format));
     }
     let ceiling = settings.ceiling;
+    let front = front.keeping(settings.keep.clone());
     let orchestrator = front.with(settings)?;
     let mut options = RunOptions { wait: how.wait, ..RunOptions::new(ceiling) };
     let plan = match &select.failed {
