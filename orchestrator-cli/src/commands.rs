@@ -19,6 +19,7 @@ mod signal;
 mod status;
 mod tree;
 mod validate;
+mod watch;
 
 use orchestrator_core::registry::Registry;
 
@@ -40,6 +41,7 @@ pub(crate) fn perform(args: Args, registry: Registry) -> Result<Exit, CliError> 
 fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exit, CliError> {
     let front = || Front::open(global, registry.clone());
     match command {
+        Command::Run(args) if args.how.watch => block_on(watch::watch(global.clone(), registry, *args)),
         Command::Run(args) => block_on(run::run(front()?, *args)),
         Command::Plan(args) => block_on(plan::plan(front()?, args)),
         Command::Validate(args) => validate::validate(&front()?, args),

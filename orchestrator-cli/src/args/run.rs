@@ -15,6 +15,7 @@ Examples:
   orchestrate run --tag quick --jobs 2  tasks with a tag, two at a time
   orchestrate run --ceiling publishes   also push, deploy, notify
   orchestrate run --failed 3f9a         what failed in the run that ends in 3f9a
+  orchestrate run --watch               run again as files change
   orchestrate run --format json | jq    one event a line";
 
 /// `run`.
@@ -72,6 +73,9 @@ pub(crate) struct How {
     /// Wait where another run holds the checkout
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Run again as files change; what git ignores and declared outputs do not count
+    #[arg(long)]
+    pub(crate) watch: bool,
     /// Do not ask before the default pipeline is run
     #[arg(long, short)]
     pub(crate) yes: bool,
