@@ -26,18 +26,16 @@ impl Orchestrator {
     ) -> Result<Pruning, OrchestratorError> {
         let Some(layout) = self.store.layout().cloned() else { return Ok(Pruning::default()) };
         let runs = self.store.list().await?;
-        let look = Look::new(&layout, &runs, want.keep);
+        let mut look = Look::new(&layout, &runs, want.keep);
+        if let Some(latest) = latest {
+            look.remember(&latest.run, Facts::of(&latest.state));
+        }
         let mut read = BTreeMap::new();
         for run in look.unknown() {
-            let found = match latest.filter(|latest| latest.run == run) {
-                Some(latest) => Read::Facts(Facts::of(&latest.state)),
-                None => match self.load(&run).await {
-                    Ok((state, _)) => Read::Facts(Facts::of(&state)),
-                    Err(OrchestratorError::Store(StoreError::Empty(_))) => {
-                        Read::Empty(planned(&layout, &run))
-                    }
-                    Err(error) => Read::Unreadable(Failure::from_error(&error).to_string()),
-                },
+            let found = match self.load(&run).await {
+                Ok((state, _)) => Read::Facts(Facts::of(&state)),
+                Err(OrchestratorError::Store(StoreError::Empty(_))) => Read::Empty(planned(&layout, &run)),
+                Err(error) => Read::Unreadable(Failure::from_error(&error).to_string()),
             };
             read.insert(run, found);
         }

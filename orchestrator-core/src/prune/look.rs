@@ -40,6 +40,14 @@ impl<'l> Look<'l> {
         Self { layout, now, index, changed, over }
     }
 
+    /// Takes facts of a run that just ended, so that its journal need never be folded for this.
+    pub(crate) fn remember(&mut self, run: &RunId, facts: Facts) {
+        if let Some(known) = self.index.runs.get_mut(run).filter(|known| known.facts.is_none()) {
+            known.facts = Some(facts);
+            self.changed = true;
+        }
+    }
+
     /// The runs whose journals are to be read. Where one is over a limit, all count: the others may cite or have undone it.
     pub(crate) fn unknown(&self) -> Vec<RunId> {
         let unknown = self.index.runs.iter().filter(|(_, known)| known.facts.is_none());
