@@ -77,6 +77,9 @@ fn runs_over_a_limit_go_after_a_run_and_what_can_be_undone_stays() {
     folder.orchestrate(&format!("rollback --yes {first}")).exits(0);
     assert!(!entries(&folder, "runs").contains(&first), "undone, it goes with the run that undid it");
     folder.orchestrate("prune").exits(0).says(&["0 runs of"]);
+    let all = pipeline("{keep: {runs: 0, run_size: 0, run_age: 8760h}}", &["{id: look, run: 'true'}"]);
+    folder.write("orchestration.yaml", &all);
+    folder.orchestrate("prune").exits(0).says(&["0 runs of"]).says(&["removed"]);
     folder.write("orchestration.yaml", "version: 1\nphases: [");
     folder.orchestrate("prune").exits(2);
 }
