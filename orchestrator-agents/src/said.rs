@@ -4,6 +4,8 @@ use orchestrator_core::BoxError;
 use orchestrator_core::order::Receipt;
 use serde::de::DeserializeOwned;
 
+pub(crate) use orchestrator_core::units::bytes;
+
 /// What the only operation of a task gave, or why there is nothing.
 pub(crate) fn output<O: DeserializeOwned>(receipts: &[Receipt]) -> Result<Result<O, String>, BoxError> {
     match receipts.first() {
@@ -11,21 +13,6 @@ pub(crate) fn output<O: DeserializeOwned>(receipts: &[Receipt]) -> Result<Result
         Some(receipt) if receipt.ok() => Ok(Ok(receipt.output.parse()?)),
         Some(receipt) => Ok(Err(receipt.status.to_string())),
     }
-}
-
-/// `52.3 MB`: decimal units, as disks are sold.
-pub(crate) fn bytes(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    for unit in ["kB", "MB", "GB", "TB"] {
-        value /= 1000.0;
-        if value < 999.95 {
-            return format!("{value:.1} {unit}");
-        }
-    }
-    format!("{:.1} PB", value / 1000.0)
 }
 
 /// `1,234 files`.
@@ -59,9 +46,6 @@ mod tests {
 
     #[test]
     fn figures_read_well() {
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(52_340_000), "52.3 MB");
-        assert_eq!(bytes(999_999_999), "1.0 GB");
         assert_eq!(count(1234, "file"), "1,234 files");
         assert_eq!(count(1, "file"), "1 file");
         assert_eq!(duration(812.0), "0.8 s");

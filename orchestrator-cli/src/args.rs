@@ -1,6 +1,7 @@
 //! Arguments. The only place that knows what the command line looks like.
 
 mod cache;
+mod prune;
 mod run;
 mod show;
 
@@ -8,7 +9,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 
-pub(crate) use cache::{CacheCommand, PruneArgs, WhyArgs};
+pub(crate) use cache::{CacheCommand, SweepArgs, WhyArgs};
+pub(crate) use prune::PruneArgs;
 pub(crate) use run::RunArgs;
 pub(crate) use show::{Format, OneArgs, Output, PlanFormat, ShowArgs};
 
@@ -92,6 +94,9 @@ pub(crate) enum Command {
     /// Lay out a real small project and take it through the whole delivery
     #[command(after_help = DEMO)]
     Demo(DemoArgs),
+    /// Remove runs that are over the limits `settings.keep`; also done after each run
+    #[command(after_help = prune::EXAMPLES)]
+    Prune(PruneArgs),
     /// Render the reports of a run and say where the page is
     Report(OneArgs),
     /// Show, explain or remove recorded results
@@ -224,6 +229,7 @@ impl Args {
             Some(Command::Resume(args)) => args.output.format == Format::Json,
             Some(Command::Rollback(args)) => args.output.format == Format::Json,
             Some(Command::Demo(args)) => args.output.format == Format::Json,
+            Some(Command::Prune(args)) => args.show.format == Format::Json,
             Some(Command::Plan(args)) => args.format == PlanFormat::Json,
             Some(Command::Status(args) | Command::Cancel(args) | Command::Report(args)) => {
                 args.show.format == Format::Json

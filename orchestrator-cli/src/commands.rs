@@ -10,6 +10,7 @@ mod drive;
 mod init;
 mod logs;
 mod plan;
+mod prune;
 mod report;
 mod resume;
 mod rollback;
@@ -19,6 +20,7 @@ mod signal;
 mod status;
 mod tree;
 mod validate;
+mod watch;
 
 use orchestrator_core::registry::Registry;
 
@@ -30,7 +32,7 @@ use crate::front::{Front, block_on};
 /// Does what was typed.
 pub(crate) fn perform(args: Args, registry: Registry) -> Result<Exit, CliError> {
     let Args { global, run, command } = args;
-    let Some(command) = command else { return block_on(run::run(Front::open(&global, registry)?, run)) };
+    let Some(command) = command else { return dispatch(Command::Run(Box::new(run)), &global, registry) };
     if run != RunArgs::default() {
         return Err(CliError::usage("flags of `run` belong behind the command: `orchestrate run --dry-run`"));
     }
@@ -40,6 +42,7 @@ pub(crate) fn perform(args: Args, registry: Registry) -> Result<Exit, CliError> 
 fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exit, CliError> {
     let front = || Front::open(global, registry.clone());
     match command {
+        Command::Run(args) if args.how.watch => block_on(watch::watch(global.clone(), registry, *args)),
         Command::Run(args) => block_on(run::run(front()?, *args)),
         Command::Plan(args) => block_on(plan::plan(front()?, args)),
         Command::Validate(args) => validate::validate(&front()?, args),
@@ -51,6 +54,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Signal(args) => block_on(signal::signal(front()?, args)),
         Command::Cancel(args) => block_on(cancel::cancel(front()?, args)),
         Command::Cache(command) => cache::cache(&front()?, command),
+        Command::Prune(args) => block_on(prune::prune(front()?, args)),
         Command::Report(args) => block_on(report::report(front()?, args)),
         Command::Agents(args) => Ok(agents::agents(&registry, args)),
         Command::Schema => agents::schema(&registry),

@@ -89,6 +89,9 @@ impl CliError {
             Self::Core(Core::Locked(LockError::Held { .. })) => {
                 Some("wait for it with `--wait`, or look at it with `orchestrate status`")
             }
+            Self::Core(Core::NoRoom { .. }) => Some(
+                "make room, for instance with `orchestrate prune`; or want less with `settings.min_free_disk`",
+            ),
             Self::Core(Core::Run(_)) if self.exit() == Exit::Broken => {
                 Some("nothing that was recorded is lost: mend the cause, then `orchestrate resume`")
             }

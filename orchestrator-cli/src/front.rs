@@ -12,7 +12,7 @@ use orchestrator_core::pipeline::{PhaseSpec, Pipeline};
 use orchestrator_core::problem::Problems;
 use orchestrator_core::project::Project;
 use orchestrator_core::registry::Registry;
-use orchestrator_core::settings::Settings;
+use orchestrator_core::settings::{Keep, Settings};
 use orchestrator_core::store::JsonlStore;
 use serde_json::Value;
 
@@ -30,11 +30,31 @@ const PHASES: [&str; 6] =
 pub(crate) struct Front {
     pub(crate) here: Here,
     pub(crate) registry: Registry,
+    /// What is kept of earlier runs, where that is known already.
+    keep: Option<Keep>,
 }
 
 impl Front {
     pub(crate) fn open(global: &Global, registry: Registry) -> Result<Self, CliError> {
-        Ok(Self { here: Here::find(global)?, registry })
+        Ok(Self { here: Here::find(global)?, registry, keep: None })
+    }
+
+    /// The same, knowing what is kept of earlier runs.
+    pub(crate) fn keeping(self, keep: Keep) -> Self {
+        Self { keep: Some(keep), ..self }
+    }
+
+    /// What is kept of earlier runs; none where the pipeline file, which may say it, cannot be read.
+    pub(crate) fn keep(&self) -> Option<Keep> {
+        self.keep.clone().or_else(|| Some(self.own_settings().ok()?.keep))
+    }
+
+    /// The settings of the pipeline file and the environment, for commands that run no pipeline.
+    pub(crate) fn own_settings(&self) -> Result<Settings, CliError> {
+        match &self.here.file {
+            Some(file) => settings(&Pipeline::from_file(shown(file))?.settings, &Value::Null),
+            None => settings(&Value::Null, &Value::Null),
+        }
     }
 
     /// The pipeline of the file, or else a default for the project.

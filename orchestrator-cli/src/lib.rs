@@ -29,6 +29,7 @@ mod runs;
 mod sample;
 mod secrets;
 mod signals;
+mod watch;
 
 pub use cli::Cli;
 pub use console::Console;

@@ -6,13 +6,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use orchestrator_core::stop::{Stop, StopLevel};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::AbortHandle;
 
 use crate::exit::Exit;
 use crate::out::note;
 
-/// Listens for signals as long as the runtime lives.
+/// Listens for signals as long as it lives.
 pub(crate) struct Signals {
     terminated: Arc<AtomicBool>,
+    listener: AbortHandle,
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
 }
 
 impl Signals {
@@ -22,15 +30,15 @@ impl Signals {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
         let terminated = Arc::new(AtomicBool::new(false));
-        let signals = Self { terminated: terminated.clone() };
-        tokio::spawn(async move {
+        let told = terminated.clone();
+        let listener = tokio::spawn(async move {
             loop {
                 let polite = tokio::select! {
                     _ = interrupt.recv() => true,
                     _ = terminate.recv() => false,
                     _ = hangup.recv() => false,
                 };
-                terminated.store(!polite, Ordering::SeqCst);
+                told.store(!polite, Ordering::SeqCst);
                 let (level, said) = match stop.level() {
                     StopLevel::Go => (StopLevel::Graceful, "stopping; again to kill"),
                     StopLevel::Graceful | StopLevel::Kill => (StopLevel::Kill, "killing what runs"),
@@ -41,7 +49,7 @@ impl Signals {
                 }
             }
         });
-        Ok(signals)
+        Ok(Self { terminated, listener: listener.abort_handle() })
     }
 
     /// Which of the exit codes for a stopped run.

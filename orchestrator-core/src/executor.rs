@@ -56,6 +56,11 @@ pub trait Executor: Send + Sync {
         Arc::from([])
     }
 
+    /// Room on the disks that runs write to; empty where that is not known.
+    fn free_space(&self) -> Vec<FreeSpace> {
+        Vec::new()
+    }
+
     /// Makes an operation known.
     fn register(&self, operation: Arc<dyn DynOperation>);
 
@@ -82,6 +87,15 @@ pub trait Executor: Send + Sync {
 
     /// Ends processes that an earlier process of these runs left behind; says which. Deployed services stay.
     async fn end_survivors(&self, runs: &[RunId]) -> Result<Vec<Survivor>, ExecutorError>;
+}
+
+/// Room on a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FreeSpace {
+    /// A folder on it.
+    pub folder: std::path::PathBuf,
+    /// Bytes that an ordinary user may still write.
+    pub bytes: u64,
 }
 
 /// A process that outlived the one which started it, and was ended.

@@ -13,8 +13,11 @@ use crate::path::Digest;
 /// STATE/.gitignore              `*`: nothing of it is ever committed
 /// STATE/checkout.lock           held by the run that writes
 /// STATE/cache/                  results of tasks, to be reused; may be removed at any time
-/// STATE/set-aside/              what was damaged
 /// STATE/environments/NAME.lock  held by the run that deploys there
+/// STATE/logs/ID.log             the log of a run, for people
+/// STATE/set-aside/              what was broken and is kept for people to look at
+/// STATE/runs/.known.json        sizes of runs, so that they are not measured each time; made anew where it is broken
+/// STATE/runs/.new-*, .gone-*    runs that are being made, or removed
 /// STATE/runs/ID/plan.json       the plan
 /// STATE/runs/ID/journal.jsonl   the records, one a line
 /// STATE/runs/ID/run.lock        held by the process that appends
@@ -64,6 +67,21 @@ impl Layout {
         self.run_dir(run).join("logs")
     }
 
+    /// The folder of the logs of runs.
+    pub fn run_logs(&self) -> PathBuf {
+        self.state.join("logs")
+    }
+
+    /// The log of a run, for people.
+    pub fn run_log(&self, run: &RunId) -> PathBuf {
+        self.run_logs().join(format!("{run}.log"))
+    }
+
+    /// The folder of what was broken.
+    pub fn set_aside(&self) -> PathBuf {
+        self.state.join(crate::aside::ASIDE)
+    }
+
     /// The folder of the files that a run kept.
     pub fn artifacts(&self, run: &RunId) -> PathBuf {
         self.run_dir(run).join("artifacts")
@@ -82,11 +100,6 @@ impl Layout {
     /// The folder of results that may be reused.
     pub fn cache(&self) -> PathBuf {
         self.state.join("cache")
-    }
-
-    /// The folder of what was damaged.
-    pub fn set_aside(&self) -> PathBuf {
-        self.state.join("set-aside")
     }
 
     /// Held by the process that appends to the journal of a run.
@@ -111,13 +124,15 @@ impl Layout {
         self.state.join("environments").join(file)
     }
 
-    /// Makes the state folder where there is none, for its owner's eyes only, and keeps git from seeing it.
+    /// Makes the state folder where there is none, for its owner's eyes only, and keeps git from seeing it. What lies where
+    /// the folder of runs belongs and is no folder is set aside.
     pub fn ensure(&self) -> io::Result<()> {
         let mut folder = fs::DirBuilder::new();
         folder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-        folder.create(self.runs())?;
+        let runs = self.runs();
+        crate::aside::folder(&self.state, &runs, || folder.create(&runs))?;
         match fs::File::create_new(self.state.join(".gitignore")) {
             Ok(mut file) => io::Write::write_all(&mut file, b"*\n"),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

@@ -153,6 +153,7 @@
 
 pub mod action;
 pub mod agent;
+mod aside;
 pub mod baseline;
 #[cfg(feature = "testkit")]
 #[doc(hidden)]
@@ -191,10 +192,12 @@ pub mod preview;
 pub mod problem;
 pub mod progress;
 pub mod project;
+pub mod prune;
 pub mod registry;
 pub mod report;
 pub mod retry;
 mod reuse;
+pub mod run_log;
 mod runner;
 pub mod scheduler;
 pub mod settings;

@@ -15,7 +15,8 @@ use futures_util::FutureExt;
 use crate::BoxError;
 use crate::action::{Action, Call, CommandLine, EnvValue, Run};
 use crate::executor::{
-    Captured, Executor, ExecutorError, Exit, ExitState, Mask, Processes, Spawn, SpawnError, Stream, Survivor,
+    Captured, Executor, ExecutorError, Exit, ExitState, FreeSpace, Mask, Processes, Spawn, SpawnError,
+    Stream, Survivor,
 };
 use crate::id::{OperationName, OrderKey, RunId};
 use crate::json::Json;
@@ -306,6 +307,10 @@ impl Executor for Local {
 
     fn environment(&self) -> Environment {
         self.place.env.clone()
+    }
+
+    fn free_space(&self) -> Vec<FreeSpace> {
+        [self.place.layout.state(), &self.place.root].into_iter().filter_map(files::free_space).collect()
     }
 
     fn register(&self, operation: Arc<dyn DynOperation>) {

@@ -105,7 +105,15 @@ impl Lock {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let file = match open() {
+            // Nobody can hold a folder, so it is nobody's lock.
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => path
+                .parent()
+                .map_or(Err(error), |folder| crate::aside::set_aside(folder, path))
+                .and_then(|_| open()),
+            opened => opened,
+        };
         let file = file.map_err(failed)?;
         for tried in 1..=tries {
             match file.try_lock() {

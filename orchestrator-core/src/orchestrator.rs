@@ -2,6 +2,7 @@
 
 mod affected;
 mod earlier;
+mod housekeep;
 mod reusing;
 mod rollback;
 
@@ -40,6 +41,7 @@ pub use crate::job::Assume;
 pub use crate::reuse::{ReuseMode, Why};
 pub use crate::runner::RunError;
 pub use rollback::{Irreversible, Rollback};
+pub(crate) use rollback::{may_have_changed, reverses};
 
 /// Takes a repository through its delivery life.
 pub struct Orchestrator {
@@ -110,6 +112,19 @@ pub enum OrchestratorError {
         run: RunId,
         /// Why.
         source: serde_json::Error,
+    },
+    /// The disk has no room for a run that writes. Nothing was started.
+    #[error(
+        "only {} are free on the disk of `{}`, and {} are wanted before anything is written (`settings.min_free_disk`)",
+        crate::units::bytes(*.free), .folder.display(), crate::units::bytes(*.wanted)
+    )]
+    NoRoom {
+        /// A folder on that disk.
+        folder: std::path::PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are wanted.
+        wanted: u64,
     },
     /// An agent has a name that is none.
     #[error(transparent)]
@@ -259,6 +274,7 @@ impl Orchestrator {
         let now = Timestamp::now();
         let run = RunId::at(now, RandomState::new().build_hasher().finish() as u32);
         let lock = self.lock(&run, &options).await?;
+        self.has_room(options.ceiling)?;
         let bytes = serde_json::to_vec(plan)
             .map_err(|source| OrchestratorError::Plan { run: run.clone(), source })?;
         self.store.create(&run, &bytes).await?;
@@ -286,6 +302,11 @@ impl Orchestrator {
         let (state, _) = self.load(run).await?;
         if matches!(state.status(), RunStatus::Finished(_)) {
             return Err(OrchestratorError::Over(run.clone()));
+        }
+        // A run that is to end needs no room for that.
+        let cancel = crate::runner::cancel_signal().name;
+        if !self.store.inbox(run).await?.iter().any(|(_, signal)| signal.name == cancel) {
+            self.has_room(options.ceiling)?;
         }
         self.drive(run.clone(), state, options, lock, started).await
     }

@@ -122,7 +122,7 @@ impl Default for Lifetimes {
     }
 }
 
-/// What is kept of earlier runs; ages in seconds, sizes in bytes.
+/// What is kept of earlier runs; ages in seconds, sizes in bytes. 0 is no limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keep {
@@ -200,7 +200,7 @@ impl Default for Settings {
             phases: EnabledPhases::default(),
             deploy_to_staging: true,
             deploy_to_production: false,
-            min_free_disk: 1_000_000_000,
+            min_free_disk: Self::MIN_FREE_DISK,
             cpu_milli: processors().saturating_mul(1000),
             memory: rustix::system::sysinfo().totalram as u64,
             reuse: true,
@@ -234,6 +234,9 @@ fn processors() -> u32 {
 }
 
 impl Settings {
+    /// The default of `min_free_disk`.
+    pub const MIN_FREE_DISK: u64 = 1_000_000_000;
+
     /// Merges the layers: defaults < `settings:` of the pipeline < environment < flags.
     /// Flags are an object with the names of the settings, or `null`.
     pub fn layered(pipeline: &Value, env: &[(String, String)], flags: &Value) -> Result<Self, SettingsError> {

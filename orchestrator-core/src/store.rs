@@ -11,6 +11,7 @@ use async_trait::async_trait;
 
 use crate::event::Record;
 use crate::id::RunId;
+use crate::layout::Layout;
 use crate::lock::Owner;
 use crate::order::Signal;
 
@@ -43,6 +44,11 @@ pub trait Store: Send + Sync {
 
     /// Removes a signal that was recorded.
     async fn seen(&self, run: &RunId, token: &str) -> Result<(), StoreError>;
+
+    /// The state folder that journals lie in; none where they lie elsewhere.
+    fn layout(&self) -> Option<&Layout> {
+        None
+    }
 
     /// Whether a process appends to the run's journal now. What was appended last decides when it lets go: the end of
     /// the run, or that its process stopped.

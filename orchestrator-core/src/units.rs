@@ -76,6 +76,21 @@ pub fn size(text: &str) -> Result<u64, String> {
     if bytes < 2_f64.powi(63) { Ok(bytes.round() as u64) } else { Err(wrong()) }
 }
 
+/// `52.3 MB`: decimal units, as disks are sold.
+pub fn bytes(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    for unit in ["kB", "MB", "GB", "TB"] {
+        value /= 1000.0;
+        if value < 999.95 {
+            return format!("{value:.1} {unit}");
+        }
+    }
+    format!("{:.1} PB", value / 1000.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +116,12 @@ mod tests {
         {
             assert!(duration(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        let shown = [999, 52_340_000, 999_999_999, u64::MAX].map(bytes);
+        assert_eq!(shown, ["999 B", "52.3 MB", "1.0 GB", "18446.7 PB"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod architecture;
 mod commands;
 mod demo;
+mod housekeeping;
 mod journals;
 mod kill;
 mod readme;

@@ -19,7 +19,7 @@ pub(crate) enum CacheCommand {
     /// Show how much is kept
     Stats(ShowArgs),
     /// Remove what is old or too much
-    Prune(PruneArgs),
+    Prune(SweepArgs),
     /// Remove all results; nothing else depends on them
     Clear(ShowArgs),
     /// Say why a task would run again, or would not
@@ -28,7 +28,7 @@ pub(crate) enum CacheCommand {
 
 /// `cache prune`.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct PruneArgs {
+pub(crate) struct SweepArgs {
     /// Remove what was not used for this long [default: the setting `keep.cache_age`]
     #[arg(long, value_name = "DURATION", value_parser = orchestrator_core::units::duration)]
     pub(crate) age: Option<std::time::Duration>,

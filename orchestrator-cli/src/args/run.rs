@@ -18,6 +18,7 @@ Examples:
   orchestrate run --failed 3f9a         what failed in the run that ends in 3f9a
   orchestrate run --fast --skip-tests   static checks of what changed
   orchestrate run --affected main       what the changes since main reach
+  orchestrate run --watch               run again as files change
   orchestrate run --format json | jq    one event a line";
 
 /// `run`.
@@ -93,6 +94,9 @@ pub(crate) struct How {
     /// Run also what could be reused; fail where it gives something else than what is recorded
     #[arg(long)]
     pub(crate) verify_cache: bool,
+    /// Run again as files change; what git ignores and declared outputs do not count
+    #[arg(long)]
+    pub(crate) watch: bool,
     /// Do not ask before the default pipeline is run
     #[arg(long, short)]
     pub(crate) yes: bool,

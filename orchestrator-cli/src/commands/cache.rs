@@ -6,7 +6,7 @@ use orchestrator_core::cache::Cache;
 use orchestrator_core::problem::unknown;
 use serde_json::{Value, json};
 
-use crate::args::{CacheCommand, Format, PruneArgs, WhyArgs};
+use crate::args::{CacheCommand, Format, SweepArgs, WhyArgs};
 use crate::console::plural;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -52,7 +52,7 @@ fn stats(cache: &Cache) -> Result<(String, Value), CliError> {
     Ok((text, json!({ "folder": folder, "stats": stats })))
 }
 
-fn prune(front: &Front, cache: &Cache, args: &PruneArgs) -> Result<(String, Value), CliError> {
+fn prune(front: &Front, cache: &Cache, args: &SweepArgs) -> Result<(String, Value), CliError> {
     let keep = match (args.age, args.size) {
         (Some(_), Some(_)) => orchestrator_core::settings::Keep::default(),
         _ => settings(&front.pipeline()?.settings, &Value::Null)?.keep,

@@ -2,6 +2,7 @@
 
 use orchestrator_core::effect::Effect;
 use orchestrator_core::orchestrator::RunOptions;
+use orchestrator_core::run_log::RunLog;
 use serde_json::json;
 
 use crate::args::{Format, OneArgs};
@@ -25,6 +26,7 @@ pub(super) async fn cancel(front: Front, args: OneArgs) -> Result<Exit, CliError
     let live = orchestrator.is_live(&run);
     if !live {
         // Nobody would see the signal: taking the run up for a moment ends it, and starts nothing.
+        let orchestrator = orchestrator.observer(RunLog::new(front.here.layout.clone(), 0));
         orchestrator.resume(&run, RunOptions::new(Effect::Reads)).await?;
     }
     match (args.show.format, live) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use orchestrator_core::orchestrator::{Orchestrator, OrchestratorError, RunOptions};
 use orchestrator_core::plan::Selection;
 use orchestrator_core::report::RunRecord;
+use orchestrator_core::run_log::RunLog;
 use orchestrator_core::stop::Stop;
 
 use crate::args::{Format, Output};
@@ -33,6 +34,9 @@ where
 {
     let stop = Stop::new();
     let options = RunOptions { stop: stop.clone(), ..options };
+    let keep = front.keep();
+    let logs = keep.as_ref().map_or(0, |keep| keep.logs);
+    let orchestrator = orchestrator.observer(RunLog::new(front.here.layout.clone(), logs));
     let (orchestrator, drawn) = observed(orchestrator, output, &stop);
     let signals = Signals::listen(stop, !drawn)
         .map_err(|source| CliError::io("signals could not be listened to", source))?;
@@ -40,6 +44,9 @@ where
     let report = if renders(&record) { Some(super::report::write(&front.here, &record)?) } else { None };
     let exit = signals.exit(Exit::of(&record));
     finish(front, output, &record, report, exit);
+    if let Some(keep) = keep {
+        super::prune::after(front, &keep, &record).await;
+    }
     Ok(exit)
 }
 

@@ -15,6 +15,7 @@ use crate::console::Paint;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
+use crate::here::shown;
 use crate::out::{Out, note};
 use crate::runs::{self, Latest};
 
@@ -41,7 +42,9 @@ pub(super) async fn logs(front: Front, args: LogsArgs) -> Result<Exit, CliError>
         tokio::time::sleep(PAUSE).await;
     }
     if reader.read.is_empty() {
-        note("nothing was printed");
+        let log = front.here.layout.run_log(&run);
+        let what = if log.is_file() { format!("; what happened: {}", shown(&log)) } else { String::new() };
+        note(&format!("nothing was printed{what}"));
     }
     Ok(Exit::Passed)
 }

@@ -21,7 +21,11 @@ pub(super) async fn resume(front: Front, args: ResumeArgs) -> Result<Exit, CliEr
     let run = runs::find(&look, run.as_deref(), Latest::Open).await?;
     let record = look.status(&run).await?;
     let assume = assumptions(&assume, record.plan())?;
-    let orchestrator = front.orchestrator(record.plan().rules().grace)?;
+    let mut orchestrator = front.orchestrator(record.plan().rules().grace)?;
+    // A pipeline file that is broken by now must not keep a run from going on.
+    if let Ok(settings) = front.own_settings() {
+        orchestrator = orchestrator.settings(settings);
+    }
     let options = RunOptions { wait, assume, ..RunOptions::new(Effect::Reads) };
     let work = |orchestrator: Orchestrator, options| async move { orchestrator.resume(&run, options).await };
     drive(&front, orchestrator, output, options, work).await

@@ -24,7 +24,10 @@ const LINE: usize = 110;
 pub(super) async fn rollback(front: Front, args: RollbackArgs) -> Result<Exit, CliError> {
     let RollbackArgs { run, dry_run, yes, wait, output } = args;
     // A pipeline file that is broken by now must not keep a run from being undone.
-    let settings = settings(&Value::Null, &Value::Null)?;
+    let mut settings = settings(&Value::Null, &Value::Null)?;
+    if let Ok(own) = front.own_settings() {
+        settings.min_free_disk = own.min_free_disk;
+    }
     let orchestrator = front.with(settings)?;
     let run = runs::find(&orchestrator, run.as_deref(), Latest::Real).await?;
     let Rollback { plan, reach, irreversible } = orchestrator.rollback(&run).await?;

@@ -26,6 +26,7 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
     if let Some(settings_of_file) = compiled.as_ref().and_then(Compiled::settings) {
         let settings = settings(settings_of_file, &how.settings())?;
         if settings.enabled {
+            let front = front.clone().keeping(settings.keep.clone());
             let orchestrator = front.with(settings.clone())?;
             let plan =
                 compiled.as_ref().and_then(|kept| kept.plan(&orchestrator, &settings, &select.selector()));
@@ -41,6 +42,7 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
         return Ok(off(output.format));
     }
     let ceiling = settings.ceiling;
+    let front = front.keeping(settings.keep.clone());
     let orchestrator = front.with(settings.clone())?;
     let mut options = how.options(ceiling);
     let plan = match &select.failed {

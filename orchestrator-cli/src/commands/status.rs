@@ -1,6 +1,7 @@
 //! `status`: where a run stands, from its journal.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use orchestrator_core::plan::TaskIx;
 use orchestrator_core::report::RunRecord;
@@ -12,6 +13,7 @@ use crate::console::{End, Paint, Shown, Volume, heading, phase, wait};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
+use crate::here::shown;
 use crate::json;
 use crate::out::say;
 use crate::runs::{self, Latest};
@@ -26,6 +28,7 @@ pub(super) async fn status(front: Front, args: OneArgs) -> Result<Exit, CliError
         Format::Json => {
             let mut result = json::result(&record, Exit::of(&record), None);
             result["live"] = live.into();
+            result["log"] = json!(log(&front, &record));
             result["of"] = tasks(&record.state);
             say(&json::answer(&result));
         }
@@ -48,7 +51,16 @@ fn human(front: &Front, record: &RunRecord, live: bool, paint: Paint) -> String 
     let page = here.layout.reports(&record.run).join("index.html");
     let page = page.is_file().then_some(page);
     let (report, volume) = (page.as_deref(), Volume::Normal);
-    text + &End { record, here, report, live, volume, paint }.text()
+    text += &End { record, here, report, live, volume, paint }.text();
+    if let Some(log) = log(front, record) {
+        let _ = writeln!(text, "Log: {}", shown(&log));
+    }
+    text
+}
+
+/// The log of the run, where it is kept still.
+fn log(front: &Front, record: &RunRecord) -> Option<PathBuf> {
+    Some(front.here.layout.run_log(&record.run)).filter(|log| log.is_file())
 }
 
 fn waiting(state: &RunState) -> impl Iterator<Item = (TaskIx, &orchestrator_core::id::TaskId)> {

@@ -9,7 +9,7 @@ use globset::GlobBuilder;
 
 use super::Place;
 use crate::action::{Action, Content, Expects, Remove, Run, Write};
-use crate::executor::{ExecutorError, Mask, blob};
+use crate::executor::{ExecutorError, FreeSpace, Mask, blob};
 use crate::id::RunId;
 use crate::order::{Artifact, Receipt, Status};
 use crate::outcome::Failure;
@@ -98,6 +98,14 @@ impl Place {
         }
         Err(Failure::new(format!("`{path}` lies outside of the checkout")))
     }
+}
+
+/// Room on the disk where a folder lies, or will lie; nothing where that cannot be found out.
+pub(super) fn free_space(folder: &Path) -> Option<FreeSpace> {
+    let there = folder.ancestors().find(|path| path.exists())?;
+    let disk = rustix::fs::statvfs(there).ok()?;
+    let bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+    Some(FreeSpace { folder: folder.to_owned(), bytes })
 }
 
 fn present(path: &Path) -> io::Result<Option<(Vec<u8>, u32)>> {

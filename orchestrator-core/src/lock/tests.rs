@@ -43,6 +43,18 @@ fn a_corrupt_owner_does_not_matter() {
 }
 
 #[test]
+fn a_folder_in_its_place_is_set_aside() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("a.lock");
+    std::fs::create_dir_all(path.join("full/of")).unwrap();
+    let lock = Lock::acquire(&path, &owner("a")).unwrap();
+    assert!(Lock::is_held(&path));
+    drop(lock);
+    let aside = std::fs::read_dir(temp.path().join("set-aside")).unwrap().next().unwrap().unwrap();
+    assert!(aside.path().join("full/of").is_dir());
+}
+
+#[test]
 fn a_file_that_cannot_be_made_is_named() {
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("file");

@@ -8,12 +8,14 @@ use crate::BoxError;
 use crate::action::{Action, Expects, Remove, Write};
 use crate::agent::{Agent, Task, Verdict};
 use crate::effect::Effect;
+use crate::event::RunOutcome;
 use crate::id::{GroupName, PhaseName, RunId, TaskId};
 use crate::json::Json;
 use crate::order::{Artifacts, Receipt, Status};
+use crate::outcome::Outcome;
 use crate::pipeline::{GroupSpec, PhaseSpec, Pipeline, TaskSpec};
-use crate::plan::Plan;
-use crate::state::{Round, Step};
+use crate::plan::{Plan, PlannedTask};
+use crate::state::{Round, RunState, RunStatus, Step, TaskState};
 use crate::workspace::Workspace;
 
 /// What would reverse a run.
@@ -122,12 +124,28 @@ pub(super) async fn plan(orchestrator: &Orchestrator, run: &RunId) -> Result<Rol
         return Ok(Rollback { plan: None, reach, irreversible });
     }
     let phase = PhaseSpec::new(PhaseName::new("rollback")?).group(group);
-    let plan = orchestrator.plan(&Pipeline::new(format!("rollback of {run}")).phase(phase))?;
+    let plan = orchestrator.plan(&Pipeline::new(name(run)).phase(phase))?;
     Ok(Rollback { plan: Some(plan), reach, irreversible })
 }
 
+/// Name of the pipeline that reverses a run.
+fn name(run: &RunId) -> String {
+    format!("rollback of {run}")
+}
+
+/// The run that this one has reversed: all that could be undone is undone.
+pub(crate) fn reverses(state: &RunState) -> Option<RunId> {
+    let begun = state.begun()?;
+    let run = begun.parent.clone().filter(|run| begun.pipeline == name(run))?;
+    let undone = |(planned, task): (&PlannedTask, &TaskState)| {
+        planned.agent.as_str() == Undo::NAME && task.outcome() == Some(Outcome::Passed)
+    };
+    let passed = state.status() == RunStatus::Finished(RunOutcome::Passed) && begun.ceiling > Effect::Reads;
+    (passed && state.plan().tasks().iter().zip(state.tasks()).all(undone)).then_some(run)
+}
+
 /// Whether there is something to reverse. A command that failed may have done half of its work.
-fn may_have_changed(action: &Action, step: &Step) -> bool {
+pub(crate) fn may_have_changed(action: &Action, step: &Step) -> bool {
     let Some(receipt) = &step.receipt else { return true };
     match (action, &receipt.status) {
         (Action::Await(_), _) | (_, Status::AlreadySo) => false,

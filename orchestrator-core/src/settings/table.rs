@@ -148,10 +148,10 @@ static SETTINGS: [Setting; 35] = [
     ),
     Setting("ttl.quality", None, Shape::Timeout, "How long the result of a quality check is reused."),
     Setting("ttl.platform", None, Shape::Timeout, "How long the set-up of the machine is believed."),
-    Setting("keep.logs", None, Shape::Count(0, 100_000), "How many logs of runs are kept."),
-    Setting("keep.runs", None, Shape::Count(1, 1_000_000), "How many runs are kept."),
+    Setting("keep.logs", None, Shape::Count(0, 100_000), "How many logs of runs are kept; 0 for all."),
+    Setting("keep.runs", None, Shape::Count(0, 1_000_000), "How many runs are kept; 0 for no limit."),
     Setting("keep.run_age", None, Shape::Timeout, "How old a kept run may be."),
-    Setting("keep.run_size", None, Shape::Bytes, "How much disk kept runs may use."),
+    Setting("keep.run_size", None, Shape::Bytes, "How much disk kept runs may use; 0 for no limit."),
     Setting("keep.cache_age", None, Shape::Timeout, "How long a cached result may lie unused."),
     Setting("keep.cache_size", None, Shape::Bytes, "How much disk cached results may use."),
 ];

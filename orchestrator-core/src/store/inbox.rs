@@ -47,10 +47,11 @@ pub(super) fn put(inbox: &Path, run: &RunId, signal: &Signal) -> Result<(), Stor
         let (what, run) = (format!("signal `{}`", signal.name), run.clone());
         return Err(StoreError::TooLarge { run, what, bytes, limit: MAX_SIGNAL });
     }
-    match fs::create_dir(inbox) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-        _ => {}
-    }
+    let make = || match fs::create_dir(inbox) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && inbox.is_dir() => Ok(()),
+        made => made,
+    };
+    crate::aside::folder(inbox.parent().unwrap_or(inbox), inbox, make).map_err(failed)?;
     let draft = path.with_extension("new");
     let dropped = File::create_new(&draft)
         .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
@@ -63,7 +64,7 @@ pub(super) fn put(inbox: &Path, run: &RunId, signal: &Signal) -> Result<(), Stor
     })
 }
 
-/// What is there, in the order of arrival. `unread` is told of files that are no signals.
+/// What is there, in the order of arrival. `unread` is told of files that are no signals, and of an inbox that is no folder.
 pub(super) fn take(
     inbox: &Path,
     mut unread: impl FnMut(&Path, &dyn std::fmt::Display),
@@ -72,6 +73,10 @@ pub(super) fn take(
     let entries = match fs::read_dir(inbox) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            unread(inbox, &error);
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(failed(error)),
     };
     let mut tokens = Vec::new();

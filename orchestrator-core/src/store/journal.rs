@@ -130,6 +130,12 @@ impl Appender {
                 LockError::Io { path, source } => io_error("locked", &path, source),
                 LockError::Stopped { path } => io_error("locked", &path, io::ErrorKind::Interrupted.into()),
             })?;
+        if !path.exists() {
+            // It was removed while the lock was waited for; what locking made of it anew goes as well.
+            drop(lock);
+            let _ = std::fs::remove_file(&lock_path).and_then(|()| std::fs::remove_dir(layout.run_dir(run)));
+            return Err(StoreError::Unknown(run.clone()));
+        }
         let (found, good) = sound(&path)?;
         let file =
             File::options().append(true).open(&path).map_err(|error| io_error("opened", &path, error))?;

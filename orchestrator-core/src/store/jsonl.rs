@@ -166,6 +166,11 @@ impl Store for JsonlStore {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            // The next run sets it aside.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                tracing::warn!(file = %folder.display(), "the folder of runs is no folder, so there are no runs");
+                return Ok(Vec::new());
+            }
             Err(error) => return Err(failed(error)),
         };
         let mut runs = Vec::new();
@@ -198,6 +203,10 @@ impl Store for JsonlStore {
     async fn seen(&self, run: &RunId, token: &str) -> Result<(), StoreError> {
         self.known(run)?;
         inbox::remove(&self.layout.inbox(run), token)
+    }
+
+    fn layout(&self) -> Option<&Layout> {
+        Some(&self.layout)
     }
 
     fn is_live(&self, run: &RunId) -> bool {

@@ -4,6 +4,7 @@ mod check;
 mod error;
 mod halt;
 mod http;
+mod in_use;
 mod launch;
 mod place;
 mod port;
@@ -17,6 +18,7 @@ mod stop;
 
 pub use check::{CheckHealth, CheckHealthInput, CheckHealthOutput, Watched};
 pub use error::DeployError;
+pub use in_use::runs_in_use;
 pub use process::identity;
 pub use promote::{Promote, PromoteInput, PromoteOutput};
 pub use reinstate::{Reinstate, ReinstateInput};

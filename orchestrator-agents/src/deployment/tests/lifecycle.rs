@@ -1,7 +1,7 @@
 //! The way of a version: started, proved, current, replaced, brought back, ended.
 
 use super::*;
-use crate::deployment::ops::{Promote, StartService, stop_all};
+use crate::deployment::ops::{Promote, StartService, runs_in_use, stop_all};
 
 #[test]
 fn a_version_replaces_the_one_before() {
@@ -171,4 +171,27 @@ fn stopping_all_leaves_nothing_and_ends_whole_trees() {
         .output();
     assert_eq!(String::from_utf8_lossy(&left.unwrap().stdout), "", "processes are left");
     assert!(stop_all(&desk.state()).unwrap().is_empty());
+}
+
+#[test]
+fn the_runs_of_what_is_deployed_are_in_use() {
+    let desk = Desk::new();
+    assert!(runs_in_use(&desk.state()).unwrap().is_empty());
+    let run = |n| key(n, 0, 0).run;
+    let deploy = |n: u32| desk.deploy(n, config(&format!("0.{n}.0"), "")).unwrap();
+    deploy(1);
+    assert_eq!(runs_in_use(&desk.state()).unwrap(), [run(1)].into());
+    deploy(2);
+    assert_eq!(runs_in_use(&desk.state()).unwrap(), [run(1), run(2)].into(), "the one before counts");
+    deploy(3);
+    assert_eq!(runs_in_use(&desk.state()).unwrap(), [run(2), run(3)].into());
+    // What runs is in use, whatever the records say.
+    let record = desk.state().join("deploy/production/current.json");
+    let text = std::fs::read(&record).unwrap();
+    std::fs::remove_file(&record).unwrap();
+    assert_eq!(runs_in_use(&desk.state()).unwrap(), [run(3)].into());
+    std::fs::write(&record, "garbage").unwrap();
+    assert!(runs_in_use(&desk.state()).is_err(), "then nobody knows");
+    std::fs::write(&record, text).unwrap();
+    stop_all(&desk.state()).unwrap();
 }

@@ -57,3 +57,17 @@ async fn hostile_tokens_and_large_signals_are_refused() {
     assert!(error.to_string().contains("signal `s` of run"), "{error}");
     assert!(store.inbox(&folder.run).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn an_inbox_that_is_no_folder_is_set_aside_with_the_next_signal() {
+    let folder = Folder::with(1).await;
+    let store = folder.store();
+    let inbox = store.layout().inbox(&folder.run);
+    fs::write(&inbox, "no folder").unwrap();
+    assert!(store.inbox(&folder.run).await.unwrap().is_empty(), "it keeps no run from going on");
+    store.signal(&folder.run, &signal("approve", "1")).await.unwrap();
+    assert_eq!(store.inbox(&folder.run).await.unwrap().len(), 1);
+    let aside = fs::read_dir(store.layout().run_dir(&folder.run).join("set-aside")).unwrap();
+    let kept: Vec<_> = aside.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
+    assert_eq!(kept, ["no folder"]);
+}
