@@ -33,7 +33,7 @@ fn found(stack: Stack, folder: &str, scripts: &[(&str, &str)], tools: &[&str]) -
     let manifest = folder.join("manifest").unwrap();
     let scripts: BTreeMap<_, _> = scripts.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
     let tools = tools.iter().map(|&tool| tool.into()).collect();
-    Found { stack, folder, manifest, name: None, version: None, scripts, tools }
+    Found { stack, folder, manifest, name: None, version: None, scripts, requires: [].into(), tools }
 }
 
 #[test]
