@@ -1,0 +1,150 @@
+//! What the commands of the check say.
+
+use std::collections::BTreeMap;
+
+use orchestrator_core::BoxError;
+use orchestrator_core::evidence::{Evidence, Metric};
+use serde::Deserialize;
+
+use super::{CheckDependenciesConfig, DependenciesSeen};
+use crate::environment::manager::Manager;
+use crate::environment::npm;
+use crate::environment::probe::Answers;
+use crate::validation::ran::Ran;
+
+/// What is known of the dependencies.
+pub(super) enum Synced {
+    /// What is wrong with them; nothing where all is well.
+    Known(Vec<String>, Metric),
+    /// The check did not come to an answer.
+    Unknown(String),
+    /// There is no check.
+    NotRun(String),
+}
+
+pub(super) fn read(
+    config: &CheckDependenciesConfig,
+    seen: &DependenciesSeen,
+    answers: &Answers<'_>,
+) -> Result<Synced, BoxError> {
+    let manager = config.manager;
+    Ok(match manager {
+        Manager::Cargo => Synced::NotRun("cargo fetches dependencies when it builds".into()),
+        Manager::Poetry => Synced::NotRun("poetry has no check of what is installed".into()),
+        Manager::Pnpm | Manager::Yarn => marked(manager, seen),
+        Manager::Pip if seen.local => Synced::NotRun(
+            "the requirements name folders, which pip cannot compare without building them".into(),
+        ),
+        Manager::Uv => {
+            let ran = answers.ran(0, "uv sync")?;
+            match ran.code() {
+                Some(0) => known(Vec::new(), &ran),
+                // 2 is for what it was asked.
+                Some(1) => known(vec![ran.why()], &ran),
+                _ => Synced::Unknown(ran.why()),
+            }
+        }
+        Manager::Npm => {
+            let ran = answers.ran(0, "npm ls")?;
+            match npm::problems(&ran) {
+                // What is too much keeps nothing from working.
+                Ok(mut problems) => {
+                    problems.retain(|problem| !problem.starts_with("extraneous:"));
+                    known(problems, &ran)
+                }
+                Err(why) => Synced::Unknown(why),
+            }
+        }
+        Manager::Composer => composer(&answers.ran(0, "composer show")?, &answers.ran(1, "composer show")?),
+        Manager::Pip => pip(&answers.ran(0, "pip install")?, &answers.ran(1, "pip check")?),
+    })
+}
+
+fn known(problems: Vec<String>, ran: &Ran<'_>) -> Synced {
+    let metric = ran.metric("dependencies.problems", problems.len() as u64);
+    Synced::Known(problems, metric)
+}
+
+/// Managers without a check: whether they have installed anything is all that is seen.
+fn marked(manager: Manager, seen: &DependenciesSeen) -> Synced {
+    if seen.installed {
+        let why =
+            format!("packages are installed; {manager} has no check whether they are those of the lockfile");
+        return Synced::NotRun(why);
+    }
+    let metric =
+        Metric::new("dependencies.problems", 1.0, "count", Evidence::of("orchestrate").command("look"));
+    Synced::Known(vec![format!("{manager} has installed nothing yet")], metric)
+}
+
+/// Format: <https://pip.pypa.io/en/stable/reference/installation-report>.
+#[derive(Deserialize)]
+struct Report {
+    install: Vec<Install>,
+}
+
+#[derive(Deserialize)]
+struct Install {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+    version: String,
+}
+
+/// `pip install --dry-run` fails where something is missing, since it has no index; `pip check` where versions do not fit.
+fn pip(install: &Ran<'_>, check: &Ran<'_>) -> Synced {
+    if install.code().is_none() || install.code() == Some(127) {
+        return Synced::Unknown(install.why());
+    }
+    let mut problems = Vec::new();
+    match serde_json::from_str::<Report>(&install.stdout) {
+        Ok(report) if install.ok() => {
+            problems.extend(report.install.into_iter().map(|Install { metadata }| {
+                format!("{} {} is not installed", metadata.name, metadata.version)
+            }))
+        }
+        _ => problems.push(install.why()),
+    }
+    if !check.ok() {
+        problems.extend(
+            check.stdout.lines().filter(|line| !line.trim().is_empty()).map(crate::validation::text::line),
+        );
+    }
+    known(problems, install)
+}
+
+/// `composer show --format=json`: under `installed` what is in `vendor`, under `locked` what is to be.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Shown {
+    installed: Vec<Package>,
+    locked: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+}
+
+fn composer(locked: &Ran<'_>, installed: &Ran<'_>) -> Synced {
+    // Where there is no package, it prints an empty list.
+    let shown = |ran: &Ran<'_>| match ran.stdout.trim() {
+        "" | "[]" if ran.ok() => Some(Shown::default()),
+        text => serde_json::from_str::<Shown>(text).ok(),
+    };
+    let (Some(wanted), Some(there)) = (shown(locked), shown(installed)) else {
+        return Synced::Unknown(if locked.ok() { installed.why() } else { locked.why() });
+    };
+    let there: BTreeMap<_, _> =
+        there.installed.into_iter().map(|package| (package.name, package.version)).collect();
+    let problems = wanted.locked.into_iter().filter_map(|Package { name, version }| match there.get(&name) {
+        Some(found) if *found == version => None,
+        Some(found) => Some(format!("{name} {version} is wanted, {found} is installed")),
+        None => Some(format!("{name} {version} is not installed")),
+    });
+    known(problems.collect(), installed)
+}
