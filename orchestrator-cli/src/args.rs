@@ -1,5 +1,7 @@
 //! Arguments. The only place that knows what the command line looks like.
 
+mod doctor;
+mod mend;
 mod run;
 mod show;
 
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 
+pub(crate) use doctor::DoctorArgs;
+pub(crate) use mend::Mend;
 pub(crate) use run::RunArgs;
 pub(crate) use show::{Format, OneArgs, Output, PlanFormat, ShowArgs};
 
@@ -21,6 +25,7 @@ Examples:
   orchestrate run --dry-run             show every change as a diff or command, make none
   orchestrate run --phase 3             one phase; what it needs may have passed in an earlier run
   orchestrate run --failed              run again what failed in the latest run
+  orchestrate doctor                    is this machine able to run it? mend what can be mended
   orchestrate plan                      show the tasks and what they wait for
   orchestrate status                    where the latest run stands
   orchestrate resume                    go on after Ctrl-C, a crash or a wait
@@ -64,6 +69,9 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Show the tasks of a run and what they wait for; starts nothing
     Plan(PlanArgs),
+    /// Check that this machine is able to run the pipeline, and mend what can be mended
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Check the pipeline file; every problem at once, with its place
     Validate(ShowArgs),
     /// Show where a run stands
@@ -218,6 +226,7 @@ impl Args {
             Some(Command::Resume(args)) => args.output.format == Format::Json,
             Some(Command::Rollback(args)) => args.output.format == Format::Json,
             Some(Command::Demo(args)) => args.output.format == Format::Json,
+            Some(Command::Doctor(args)) => args.output.format == Format::Json,
             Some(Command::Plan(args)) => args.format == PlanFormat::Json,
             Some(Command::Status(args) | Command::Cancel(args) | Command::Report(args)) => {
                 args.show.format == Format::Json

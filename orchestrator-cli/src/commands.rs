@@ -1,10 +1,12 @@
 //! One file a command: arguments in, an exit code out.
 
 mod agents;
+mod agree;
 mod ask;
 mod cancel;
 mod completions;
 mod demo;
+mod doctor;
 mod drive;
 mod init;
 mod logs;
@@ -41,6 +43,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
     match command {
         Command::Run(args) => block_on(run::run(front()?, *args)),
         Command::Plan(args) => block_on(plan::plan(front()?, args)),
+        Command::Doctor(args) => block_on(doctor::doctor(front()?, args)),
         Command::Validate(args) => validate::validate(&front()?, args),
         Command::Status(args) => block_on(status::status(front()?, args)),
         Command::Runs(args) => block_on(runs::runs(front()?, args)),

@@ -22,6 +22,7 @@ mod front;
 mod here;
 pub mod json;
 mod log;
+mod mended;
 mod out;
 mod runs;
 #[cfg(test)]
