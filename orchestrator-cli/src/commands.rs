@@ -8,6 +8,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod drive;
+mod health;
 mod init;
 mod logs;
 mod plan;

@@ -2,11 +2,12 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use orchestrator_agents::environment::REMEDY;
 use orchestrator_core::event::{Event, Record};
 use orchestrator_core::evidence::{Finding, Severity};
+use orchestrator_core::layout::Layout;
 use orchestrator_core::observer::Observer;
 use orchestrator_core::state::RunState;
 
@@ -21,8 +22,8 @@ pub(crate) struct Mended {
 
 impl Mended {
     /// The log of a state folder.
-    pub(crate) fn below(state: &Path) -> Self {
-        Self { file: state.join("remediation.log"), told: false }
+    pub(crate) fn of(layout: &Layout) -> Self {
+        Self { file: layout.remediation_log(), told: false }
     }
 
     fn append(&mut self, lines: &str) {

@@ -152,16 +152,7 @@ impl Probe for CheckPlatform {
             return Ok(Found::Good(conclusion.metrics([metric]).findings(notes)));
         }
         // Of what git sees, nothing is removed unasked.
-        let remedy = match left.is_empty() {
-            true => None,
-            false => {
-                let (n, clear) =
-                    (crate::said::count(left.len() as u64, "resource-fork file"), Paths { paths: left });
-                let (does, did) =
-                    (format!("remove {n} that git ignores"), format!("{n} that git ignores removed"));
-                Some(Remedy::new(does, did, vec![ClearPaths::action(&clear)?]))
-            }
-        };
+        let remedy = if left.is_empty() { None } else { Some(remedy(left)?) };
         let conclusion = Conclusion::new(wrong.join("; "), ()).findings(findings).findings(notes);
         Ok(Found::Bad(conclusion.metrics([metric]), remedy))
     }
@@ -171,12 +162,19 @@ impl Probe for CheckPlatform {
     }
 }
 
+fn remedy(left: Vec<RelPath>) -> Result<Remedy, BoxError> {
+    let files = crate::said::count(left.len() as u64, "resource-fork file");
+    let (does, did) =
+        (format!("remove {files} that git ignores"), format!("{files} that git ignores removed"));
+    Ok(Remedy::new(does, did, vec![ClearPaths::action(&Paths { paths: left })?]))
+}
+
 fn paths(listed: &str) -> impl Iterator<Item = RelPath> {
     let paths = listed.split('\0').filter(|path| !path.is_empty() && !path.starts_with(".orchestrate/"));
     paths.filter_map(|path| RelPath::new(path).ok()).collect::<Vec<_>>().into_iter()
 }
 
-/// `.DS_Store`, and `._NAME` where it begins as AppleDouble does (RFC 1740): other files may have such names.
+/// `.DS_Store`, and `._NAME` where it begins as `AppleDouble` does (RFC 1740): other files may have such names.
 fn is_fork(look: &Workspace, path: &RelPath) -> bool {
     let name = path.as_str().rsplit('/').next().unwrap_or_default();
     name == ".DS_Store"

@@ -97,10 +97,8 @@ impl CheckVenvConfig {
             actions.push(Write { path, content, mode: None, expects: Expects::Anything }.into());
         }
         let place = self.place();
-        Some(match seen.there {
-            true => Remedy::new(format!("make `{place}` anew"), format!("`{place}` was made anew"), actions),
-            false => Remedy::new(format!("make `{place}`"), format!("`{place}` was made"), actions),
-        })
+        let anew = if seen.there { " anew" } else { "" };
+        Some(Remedy::new(format!("make `{place}`{anew}"), format!("`{place}` was made{anew}"), actions))
     }
 }
 

@@ -37,5 +37,8 @@ pub use remedy::{Found, RULE as REMEDY, Remedy};
 pub use system::System;
 pub use version::Version;
 
+/// The most problems of a check that are told one by one.
+const MOST: usize = 50;
+
 /// The rule of the finding that says what was not checked, and why.
 pub const NOT_RUN: &str = "not-run";

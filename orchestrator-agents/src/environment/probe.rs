@@ -102,9 +102,10 @@ impl<P: Probe> Agent for Probing<P> {
     }
 
     async fn plan(&self, task: &Task<P::Config>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
-        let seen = match task.carried.is_null() {
-            true => self.0.see(&task.config, look)?,
-            false => Carried::of(&task.carried)?.seen,
+        let seen = if task.carried.is_null() {
+            self.0.see(&task.config, look)?
+        } else {
+            Carried::of(&task.carried)?.seen
         };
         self.0.actions(&task.config, &seen)
     }

@@ -13,11 +13,13 @@ use crate::console::clean;
 use crate::error::CliError;
 use crate::out::note;
 
-/// Answers every question of a run about remedies. False where there is none, or nobody to ask.
+/// Whether a run has stopped because it waits for answers about remedies.
+pub(super) fn asks(record: &RunRecord) -> bool {
+    matches!(record.state.status(), RunStatus::Stopped(Stopped::Waiting)) && !questions(record).is_empty()
+}
+
+/// Answers every question of a run about remedies. False where there is nobody to ask.
 pub(super) async fn answered(orchestrator: &Orchestrator, record: &RunRecord) -> Result<bool, CliError> {
-    if !matches!(record.state.status(), RunStatus::Stopped(Stopped::Waiting)) {
-        return Ok(false);
-    }
     let mut any = false;
     for (signal, message) in questions(record) {
         let agree = match ask_for(|| note(&clean(&message)), "Do it?", true)? {

@@ -8,7 +8,7 @@ use orchestrator_core::report::RunRecord;
 use orchestrator_core::stop::Stop;
 use serde_json::Value;
 
-use super::agree::answered;
+use super::agree::{answered, asks};
 use crate::args::{Format, Output};
 use crate::console::{Console, End, Paint, Volume};
 use crate::error::CliError;
@@ -65,9 +65,9 @@ where
     let signals = Signals::listen(stop.clone(), !drawn)
         .map_err(|source| CliError::io("signals could not be listened to", source))?;
     let mut record = work(orchestrator, options).await?;
-    while output.format == Format::Human {
+    while asks(&record) {
         let next = front.orchestrator(record.plan().rules().grace)?;
-        if !answered(&next, &record).await? {
+        if output.format == Format::Json || !answered(&next, &record).await? {
             break;
         }
         let (next, _) = observed(front, next, output, &stop);
@@ -98,7 +98,7 @@ impl Driven {
 }
 
 fn observed(front: &Front, orchestrator: Orchestrator, output: Output, stop: &Stop) -> (Orchestrator, bool) {
-    let orchestrator = orchestrator.observer(Mended::below(front.here.layout.state()));
+    let orchestrator = orchestrator.observer(Mended::of(&front.here.layout));
     match output.format {
         Format::Json => (orchestrator.observer(JsonLines::stdout()), false),
         Format::Human => {

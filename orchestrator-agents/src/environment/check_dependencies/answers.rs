@@ -88,6 +88,12 @@ struct Install {
     metadata: Metadata,
 }
 
+impl Install {
+    fn missing(self) -> String {
+        format!("{} {} is not installed", self.metadata.name, self.metadata.version)
+    }
+}
+
 #[derive(Deserialize)]
 struct Metadata {
     name: String,
@@ -96,18 +102,12 @@ struct Metadata {
 
 /// `pip install --dry-run` fails where something is missing, since it has no index; `pip check` where versions do not fit.
 fn pip(install: &Ran<'_>, check: &Ran<'_>) -> Synced {
-    if install.code().is_none() || install.code() == Some(127) {
-        return Synced::Unknown(install.why());
-    }
-    let mut problems = Vec::new();
-    match serde_json::from_str::<Report>(&install.stdout) {
-        Ok(report) if install.ok() => {
-            problems.extend(report.install.into_iter().map(|Install { metadata }| {
-                format!("{} {} is not installed", metadata.name, metadata.version)
-            }))
-        }
-        _ => problems.push(install.why()),
-    }
+    let mut problems = match (install.code(), serde_json::from_str::<Report>(&install.stdout)) {
+        (Some(0), Ok(report)) => report.install.into_iter().map(Install::missing).collect(),
+        // What is not there cannot be found without an index. 2 is for what pip was asked, such as a flag it does not know.
+        (Some(1), _) => vec![install.why()],
+        _ => return Synced::Unknown(install.why()),
+    };
     if !check.ok() {
         problems.extend(
             check.stdout.lines().filter(|line| !line.trim().is_empty()).map(crate::validation::text::line),

@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use insta::assert_snapshot;
+use orchestrator_core::id::TaskId;
 use orchestrator_core::path::RelPath;
 use orchestrator_core::phase::{Draft, Phase};
 use orchestrator_core::project::{Found, Git, Project, Stack};
@@ -27,11 +28,13 @@ fn drafted(stacks: Vec<Found>, with: &Value) -> Result<String, String> {
     let mut text = String::new();
     for group in groups {
         for task in group.tasks {
-            let needs: Vec<&str> = task.needs.iter().map(|id| id.as_str()).collect();
+            let needs: Vec<&str> = task.needs.iter().map(TaskId::as_str).collect();
             writeln!(text, "{} {}: {} {} {needs:?}", group.name, task.id, task.agent, task.with).unwrap();
         }
     }
-    notes.iter().for_each(|note| writeln!(text, "note: {note}").unwrap());
+    for note in notes {
+        writeln!(text, "note: {note}").unwrap();
+    }
     Ok(text)
 }
 

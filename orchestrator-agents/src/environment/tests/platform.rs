@@ -6,7 +6,7 @@ use orchestrator_core::testkit::{Kept, task};
 use super::{Came, Machine};
 use crate::environment::{CheckPlatform, CheckPlatformConfig, PlatformSeen, Probe, Probing};
 
-/// The start of an AppleDouble file.
+/// The start of an `AppleDouble` file.
 const FORK: &str = "\u{0}\u{5}\u{16}\u{7}\u{0}\u{2}";
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use insta::assert_snapshot;
 
 use super::Machine;
-use crate::environment::{CheckTool, CheckToolConfig, Probing, Version};
+use crate::environment::{CheckTool, CheckToolConfig, Probing, ToolSeen, Version};
 
 fn wants(tool: &str, minimum: Option<&str>, requires: Option<&str>) -> CheckToolConfig {
     CheckToolConfig {
@@ -101,7 +101,7 @@ async fn the_tools_of_this_machine_are_found() {
 #[test]
 fn a_name_is_no_flag_and_a_minimum_is_a_version() {
     use crate::environment::Probe;
-    let actions = |tool: &str| CheckTool.actions(&CheckToolConfig::new(tool), &Default::default());
+    let actions = |tool: &str| CheckTool.actions(&CheckToolConfig::new(tool), &ToolSeen::default());
     assert!(actions("-c").is_err() && actions(" ").is_err());
     let config = serde_json::from_str::<CheckToolConfig>(r#"{"tool": "go", "minimum": 1.1}"#);
     assert!(config.unwrap_err().to_string().contains("expected a string"));
