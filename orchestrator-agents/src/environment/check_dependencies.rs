@@ -17,7 +17,6 @@ use super::check_lockfile::not_run;
 use super::manager::Manager;
 use super::probe::{Answers, Probe};
 use super::remedy::Found;
-use crate::validation::text::line;
 use answers::Synced;
 
 /// Checks that dependencies are installed, and installs what the lockfile says where they are not.
@@ -132,7 +131,7 @@ impl Probe for CheckDependencies {
             let conclusion = Conclusion::new("dependencies are installed", DependenciesChecked { manager });
             return Ok(Found::Good(conclusion.metrics([metric])));
         }
-        let finding = |problem: &String| Finding::new("dependencies", Severity::Error, line(problem));
+        let finding = |problem: &String| Finding::new("dependencies", Severity::Error, problem);
         let findings: Vec<Finding> = problems.iter().take(super::MOST).map(finding).collect();
         let summary = format!("dependencies are not installed as {manager} wants them");
         let conclusion = Conclusion::new(summary, ()).findings(findings).metrics([metric]);

@@ -14,7 +14,6 @@ use super::npm;
 use super::probe::{Answers, Probe, looks};
 use super::remedy::Found;
 use crate::validation::ran::Ran;
-use crate::validation::text::line;
 
 /// Checks a lockfile against its manifest by the tool's own check. Changes neither, and knows no remedy: what is locked is
 /// the user's decision.
@@ -131,9 +130,10 @@ impl Probe for CheckLockfile {
             let summary = format!("`{lockfile}` is in sync");
             return Ok(Found::Good(Conclusion::new(summary, LockfileChecked { lockfile }).metrics([metric])));
         }
-        let findings = problems.iter().take(super::MOST).map(|problem| {
-            Finding::new("lockfile", Severity::Error, line(problem)).at(lockfile.as_str(), None)
-        });
+        let findings = problems
+            .iter()
+            .take(super::MOST)
+            .map(|problem| Finding::new("lockfile", Severity::Error, problem).at(lockfile.as_str(), None));
         let summary =
             format!("`{lockfile}` is not in sync with its manifest: `{}` changes it", manager.locks());
         Ok(Found::Bad(Conclusion::new(summary, ()).findings(findings).metrics([metric]), None))

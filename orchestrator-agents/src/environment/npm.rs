@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::validation::ran::Ran;
+use crate::validation::text;
 
 /// Format: <https://docs.npmjs.com/cli/commands/npm-ls>; `problems` is left out where there is none. The exit code is 0 for
 /// problems that are only `extraneous`.
@@ -28,6 +29,6 @@ pub(super) fn problems(ran: &Ran<'_>) -> Result<Vec<String>, String> {
             Err(format!("{}: {} {}", ran.ended(), error.code.unwrap_or_default(), error.summary))
         }
         _ if listed.problems.is_empty() && !ran.ok() => Err(ran.why()),
-        _ => Ok(listed.problems),
+        _ => Ok(listed.problems.iter().map(|problem| text::line(problem)).collect()),
     }
 }
