@@ -221,6 +221,22 @@ fn the_formatter_mends_in_an_ordinary_run_unless_told_not_to() {
 }
 
 #[test]
+fn what_was_not_run_is_not_counted_as_passed() {
+    let folder = machine(None);
+    program(&folder, "cargo", "echo 'cargo 1.95.0 (f2d3ce0bd 2026-03-21)'");
+    folder.write("Cargo.toml", "[package]\nname = 'x'\nversion = '0.1.0'\n");
+    let said = run(&folder, "doctor").exits(0);
+    said.says(&[
+        "`Cargo.lock` does not exist: `cargo generate-lockfile` makes one",
+        "4 of 5 checks passed, none failed",
+    ]);
+    let strict =
+        "version: 1\nphases:\n  - {name: environment, use: environment, with: {require_lockfile: true}}\n";
+    folder.write("orchestration.yaml", strict);
+    run(&folder, "doctor").exits(1).says(&["`Cargo.lock` does not exist"]);
+}
+
+#[test]
 fn without_anything_to_look_at_it_says_so() {
     let folder = Folder::new();
     folder.orchestrate("doctor").exits(2).says(&["no pipeline file", "orchestrate init"]);

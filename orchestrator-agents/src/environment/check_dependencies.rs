@@ -79,8 +79,6 @@ pub struct DependenciesChecked {
 pub struct DependenciesSeen {
     /// The lockfile is there.
     locked: bool,
-    /// The manager's mark of an installation is there.
-    installed: bool,
     /// Requirements name folders, which pip cannot compare without building them.
     local: bool,
 }

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use orchestrator_agents::environment::NOT_RUN;
+use orchestrator_core::agent::Conclusion;
+use orchestrator_core::json::Json;
 use orchestrator_core::outcome::Outcome;
 use orchestrator_core::report::RunRecord;
 use serde_json::{Value, json};
@@ -33,6 +35,8 @@ impl Health {
             let failure = task.end.as_ref().and_then(|end| end.failure.as_ref());
             let findings = conclusion.map_or(&[][..], |conclusion| &conclusion.findings);
             match task.outcome() {
+                // A check that did not run says so and has no output: it has not passed.
+                Some(outcome) if outcome.is_success() && is_not_run(conclusion) => {}
                 Some(outcome) if outcome.is_success() => health.passed += 1,
                 Some(Outcome::Failed) => {
                     let why = conclusion.map(|conclusion| conclusion.summary.clone());
@@ -82,11 +86,17 @@ impl Health {
         let all = plural(*checks, "check");
         let _ = match failed.len() {
             0 if passed == checks => write!(text, "{all} passed."),
-            0 => write!(text, "{passed} of {all} passed; what was not checked is not known."),
+            0 => write!(text, "{passed} of {all} passed, none failed; the others were not run."),
             failed => {
                 write!(text, "{failed} of {all} failed: this machine cannot run the pipeline as it is.")
             }
         };
         text
     }
+}
+
+fn is_not_run(conclusion: Option<&Conclusion<Json>>) -> bool {
+    conclusion.is_some_and(|conclusion| {
+        conclusion.output.is_none() && conclusion.findings.iter().any(|finding| finding.rule == NOT_RUN)
+    })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use orchestrator_core::BoxError;
-use orchestrator_core::evidence::{Evidence, Metric};
+use orchestrator_core::evidence::Metric;
 use serde::Deserialize;
 
 use super::{CheckDependenciesConfig, DependenciesSeen};
@@ -31,7 +31,7 @@ pub(super) fn read(
     Ok(match manager {
         Manager::Cargo => Synced::NotRun("cargo fetches dependencies when it builds".into()),
         Manager::Poetry => Synced::NotRun("poetry has no check of what is installed".into()),
-        Manager::Pnpm | Manager::Yarn => marked(manager, seen),
+        Manager::Pnpm | Manager::Yarn => marked(manager, &answers.ran(0, "sh")?),
         Manager::Pip if seen.local => Synced::NotRun(
             "the requirements name folders, which pip cannot compare without building them".into(),
         ),
@@ -66,15 +66,14 @@ fn known(problems: Vec<String>, ran: &Ran<'_>) -> Synced {
 }
 
 /// Managers without a check: whether they have installed anything is all that is seen.
-fn marked(manager: Manager, seen: &DependenciesSeen) -> Synced {
-    if seen.installed {
-        let why =
-            format!("packages are installed; {manager} has no check whether they are those of the lockfile");
-        return Synced::NotRun(why);
+fn marked(manager: Manager, ran: &Ran<'_>) -> Synced {
+    match ran.code() {
+        Some(0) => Synced::NotRun(format!(
+            "packages are installed; {manager} has no check whether they are those of the lockfile"
+        )),
+        Some(1) => known(vec![format!("{manager} has installed nothing yet")], ran),
+        _ => Synced::Unknown(ran.why()),
     }
-    let metric =
-        Metric::new("dependencies.problems", 1.0, "count", Evidence::of("orchestrate").command("look"));
-    Synced::Known(vec![format!("{manager} has installed nothing yet")], metric)
 }
 
 /// Format: <https://pip.pypa.io/en/stable/reference/installation-report>.

@@ -12,13 +12,8 @@ use crate::validation::npm::Manager as Npm;
 
 pub(super) fn see(config: &CheckDependenciesConfig, look: &Workspace) -> Result<DependenciesSeen, BoxError> {
     let has = |name: &str| look.exists(&below(&config.cwd, name));
-    let mut seen = DependenciesSeen {
-        locked: config.manager.lockfile().is_some_and(has),
-        installed: marks(config.manager).iter().any(|mark| has(mark)),
-        local: false,
-    };
+    let mut seen = DependenciesSeen { locked: config.manager.lockfile().is_some_and(has), local: false };
     if config.manager == Manager::Pip {
-        seen.installed = has(&config.python);
         for requirements in &config.requirements {
             let path = below(&config.cwd, requirements.as_str());
             let text = look.read_text(&path)?.ok_or_else(|| format!("`{path}` does not exist"))?;
@@ -66,7 +61,11 @@ pub(super) fn check(config: &CheckDependenciesConfig, seen: &DependenciesSeen) -
                 looks(pip.into_iter().chain(["check"]), cwd),
             ]
         }
-        Manager::Pip | Manager::Poetry | Manager::Pnpm | Manager::Yarn | Manager::Cargo => Vec::new(),
+        Manager::Pnpm | Manager::Yarn => {
+            let one_of = "for mark; do test -e \"$mark\" && exit 0; done; exit 1";
+            vec![looks(["sh", "-c", one_of, "sh"].iter().chain(marks(*manager)).copied(), cwd)]
+        }
+        Manager::Pip | Manager::Poetry | Manager::Cargo => Vec::new(),
     }
 }
 

@@ -133,4 +133,12 @@ async fn managers_without_a_check_are_said_to_have_none() {
         .await
         .fails()
         .says(&["pnpm has installed nothing yet"]);
+    let came = machine.check(check(), of(Manager::Pnpm, Remedies::Auto)).await.passes();
+    came.says(&["not run: packages are installed", "mended: the dependencies were installed"]);
+    machine.rig.write(".pnp.cjs", "");
+    machine
+        .check(check(), of(Manager::Yarn, Remedies::Auto))
+        .await
+        .passes()
+        .says(&["not run: packages are installed"]);
 }
