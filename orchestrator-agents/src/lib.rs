@@ -6,6 +6,7 @@ pub mod codegen;
 pub mod command;
 pub mod deployment;
 mod ended;
+pub mod environment;
 pub mod merge;
 mod ops;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub mod validation;
 use orchestrator_core::registry::Registry;
 
 use codegen::phase::CodeGeneration;
+use environment::Probing;
 use validation::Check;
 use validation::phase::BuildValidation;
 
@@ -42,11 +44,18 @@ pub fn standard() -> Registry {
         .agent(Check(validation::python::Pytest))
         .agent(Check(validation::python::PythonCompile))
         .agent(Check(validation::python::Ruff))
+        .agent(Check(validation::python::RuffFormat))
         .agent(Check(validation::go::GoVet))
         .agent(Check(validation::go::GoTest))
         .agent(Check(validation::php::ComposerScript))
         .agent(Check(validation::php::Phpunit))
         .phase(BuildValidation)
+        .agent(Probing(environment::CheckTool))
+        .agent(Probing(environment::CheckLockfile))
+        .agent(Probing(environment::CheckVenv))
+        .agent(Probing(environment::CheckDependencies))
+        .agent(Probing(environment::CheckPlatform))
+        .phase(environment::Environment)
         .agent(merge::MergeBranch)
         .agent(merge::Version)
         .agent(merge::Changelog)

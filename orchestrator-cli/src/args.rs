@@ -1,6 +1,8 @@
 //! Arguments. The only place that knows what the command line looks like.
 
 mod cache;
+mod doctor;
+mod mend;
 mod prune;
 mod run;
 mod show;
@@ -10,6 +12,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 
 pub(crate) use cache::{CacheCommand, SweepArgs, WhyArgs};
+pub(crate) use doctor::DoctorArgs;
+pub(crate) use mend::Mend;
 pub(crate) use prune::PruneArgs;
 pub(crate) use run::RunArgs;
 pub(crate) use show::{Format, OneArgs, Output, PlanFormat, ShowArgs};
@@ -26,6 +30,7 @@ Examples:
   orchestrate run --phase 3             one phase; what it needs may have passed in an earlier run
   orchestrate run --failed              run again what failed in the latest run
   orchestrate run --fast                static checks of what changed
+  orchestrate doctor                    is this machine able to run it? mend what can be mended
   orchestrate plan                      show the tasks and what they wait for
   orchestrate status                    where the latest run stands
   orchestrate resume                    go on after Ctrl-C, a crash or a wait
@@ -69,6 +74,9 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Show the tasks of a run and what they wait for; starts nothing
     Plan(PlanArgs),
+    /// Check that this machine is able to run the pipeline, and mend what can be mended
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Check the pipeline file; every problem at once, with its place
     Validate(ShowArgs),
     /// Show where a run stands
@@ -230,6 +238,7 @@ impl Args {
             Some(Command::Rollback(args)) => args.output.format == Format::Json,
             Some(Command::Demo(args)) => args.output.format == Format::Json,
             Some(Command::Prune(args)) => args.show.format == Format::Json,
+            Some(Command::Doctor(args)) => args.output.format == Format::Json,
             Some(Command::Plan(args)) => args.format == PlanFormat::Json,
             Some(Command::Status(args) | Command::Cancel(args) | Command::Report(args)) => {
                 args.show.format == Format::Json

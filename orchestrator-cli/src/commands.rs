@@ -1,12 +1,15 @@
 //! One file a command: arguments in, an exit code out.
 
 mod agents;
+mod agree;
 mod ask;
 mod cache;
 mod cancel;
 mod completions;
 mod demo;
+mod doctor;
 mod drive;
+mod health;
 mod init;
 mod logs;
 mod plan;
@@ -45,6 +48,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Run(args) if args.how.watch => block_on(watch::watch(global.clone(), registry, *args)),
         Command::Run(args) => block_on(run::run(front()?, *args)),
         Command::Plan(args) => block_on(plan::plan(front()?, args)),
+        Command::Doctor(args) => block_on(doctor::doctor(front()?, args)),
         Command::Validate(args) => validate::validate(&front()?, args),
         Command::Status(args) => block_on(status::status(front()?, args)),
         Command::Runs(args) => block_on(runs::runs(front()?, args)),

@@ -23,6 +23,7 @@ mod front;
 mod here;
 pub mod json;
 mod log;
+mod mended;
 mod out;
 mod runs;
 #[cfg(test)]

@@ -116,6 +116,7 @@ impl Place {
             name: None,
             version: None,
             scripts: BTreeMap::new(),
+            requires: BTreeMap::new(),
             tools: Vec::new(),
         };
         Some(Find { found, members: None, own_root: false })

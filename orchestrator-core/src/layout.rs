@@ -11,6 +11,7 @@ use crate::path::Digest;
 ///
 /// ```text
 /// STATE/.gitignore              `*`: nothing of it is ever committed
+/// STATE/remediation.log         a line for each remedy that was performed
 /// STATE/checkout.lock           held by the run that writes
 /// STATE/cache/                  results of tasks, to be reused; may be removed at any time
 /// STATE/environments/NAME.lock  held by the run that deploys there
@@ -40,6 +41,11 @@ impl Layout {
     /// The state folder.
     pub fn state(&self) -> &Path {
         &self.state
+    }
+
+    /// A line for each remedy that was performed.
+    pub fn remediation_log(&self) -> PathBuf {
+        self.state.join("remediation.log")
     }
 
     /// The folder of all runs.

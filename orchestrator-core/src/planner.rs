@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::agent::ConfigError;
-use crate::id::{PhaseName, TaskId};
+use crate::agent::{ConfigError, DynAgent};
+use crate::id::{AgentName, PhaseName, TaskId};
 use crate::input::{Reference, references};
 use crate::json::Json;
 use crate::patterns;
@@ -56,6 +56,8 @@ struct Parts {
     entries: Vec<Entry>,
     notes: Vec<String>,
     problems: Vec<Problem>,
+    /// Whether an agent's config says what happens when it knows a remedy; asked once for each agent.
+    mends: BTreeMap<AgentName, bool>,
 }
 
 impl Planner<'_> {
@@ -198,17 +200,19 @@ impl Planner<'_> {
         let agents = self.registry.agents();
         match agents.get(&spec.agent) {
             None => {
-                let message =
-                    unknown("agent", spec.agent.as_str(), agents.keys().map(crate::id::AgentName::as_str));
+                let message = unknown("agent", spec.agent.as_str(), agents.keys().map(AgentName::as_str));
                 parts.problems.push(Problem::new(format!("{way}.uses"), message).at(spec.place));
             }
             Some(agent) => {
+                if !parts.mends.contains_key(&spec.agent) {
+                    parts.mends.insert(spec.agent.clone(), mends(&**agent));
+                }
                 let is_bad_reference = |error: &ConfigError| {
                     let mut all = references(&spec.with).into_iter();
                     all.any(|(way, text)| way == error.way && Reference::parse(&text).is_err())
                 };
                 // A reference that is none is said once, where references are followed.
-                if let Err(error) = agent.check(&self.config(spec))
+                if let Err(error) = agent.check(&self.config(spec, &parts.mends))
                     && !is_bad_reference(&error)
                 {
                     let place = spec.places.get(&error.way.join("/")).copied().or(spec.place);
@@ -234,8 +238,17 @@ impl Planner<'_> {
         parts.entries.push(Entry { spec: spec.clone(), way, group, inside });
     }
 
-    /// The config of a task. One that gives none gets the agent's defaults.
-    fn config(&self, spec: &TaskSpec) -> Json {
+    /// The config of a task. One that gives none gets the agent's defaults; one of an agent that knows remedies, and
+    /// does not say what is to happen with them, what the settings say.
+    fn config(&self, spec: &TaskSpec, mends: &BTreeMap<AgentName, bool>) -> Json {
+        if mends.get(&spec.agent) == Some(&true) {
+            let with =
+                if spec.with.is_null() { Value::Object(serde_json::Map::new()) } else { spec.with.clone() };
+            if let Value::Object(mut with) = with {
+                with.entry(REMEDY).or_insert_with(|| serde_json::json!(self.settings.remedies));
+                return Value::Object(with).into();
+            }
+        }
         let agent = self.registry.agents().get(&spec.agent);
         let takes_none = || agent.is_some_and(|agent| agent.check(&Json::null()).is_ok());
         if spec.with.is_null() && !takes_none() {
@@ -261,7 +274,7 @@ impl Planner<'_> {
             .map(|(at, Entry { spec, way: _, group, inside: _ })| PlannedTask {
                 id: spec.id.clone(),
                 agent: spec.agent.clone(),
-                config: self.config(spec),
+                config: self.config(spec, &parts.mends),
                 group: *group,
                 needs: spec.needs.clone(),
                 takes: std::mem::take(&mut takes[at]),
@@ -282,6 +295,17 @@ impl Planner<'_> {
             })
             .collect()
     }
+}
+
+/// The key of a config that says what happens when a check knows a remedy.
+const REMEDY: &str = "remedy";
+
+/// Whether the config of an agent has that key, and means the same by it.
+fn mends(agent: &dyn DynAgent) -> bool {
+    let schema = agent.config_schema();
+    let key = schema.get("properties").and_then(|keys| keys.get(REMEDY));
+    let kind = key.and_then(|key| key.get("$ref")?.as_str());
+    kind.is_some_and(|kind| kind.strip_prefix("#/$defs/") == Some("Remedies"))
 }
 
 /// Leaves out what leads nowhere.
@@ -317,7 +341,7 @@ fn readable(name: &PhaseName) -> String {
 type Index = HashMap<TaskId, usize>;
 
 /// Schemas of agents' configs and outputs, made when first asked for.
-type Schemas = BTreeMap<crate::id::AgentName, (Value, Value)>;
+type Schemas = BTreeMap<AgentName, (Value, Value)>;
 
 #[cfg(all(test, feature = "testkit"))]
 mod tests;

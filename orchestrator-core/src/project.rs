@@ -62,8 +62,11 @@ pub struct Found {
     /// Named commands of the manifest: scripts of npm or composer.
     #[serde(default)]
     pub scripts: BTreeMap<String, String>,
+    /// What the manifest asks of the tools that work on it, as it is written there: `python` to `>=3.11`, `node` to `^20`.
+    #[serde(default)]
+    pub requires: BTreeMap<String, String>,
     /// Tools that its configuration names or that its manifest depends on: `pytest`, `ruff`, `eslint`, `pnpm`, `uv`;
-    /// and by path what a virtual environment in the folder has: `.venv/bin/python3`.
+    /// and by path what a virtual environment in the folder has: `.venv/pyvenv.cfg`, `.venv/bin/python3`.
     #[serde(default)]
     pub tools: Vec<String>,
 }

@@ -3,6 +3,7 @@
 mod architecture;
 mod commands;
 mod demo;
+mod doctor;
 mod housekeeping;
 mod journals;
 mod kill;

@@ -5,8 +5,8 @@
 
 mod config;
 mod counts;
-mod ran;
-mod text;
+pub(crate) mod ran;
+pub(crate) mod text;
 mod tool;
 
 pub mod cargo;

@@ -97,7 +97,8 @@ impl Drafting<'_, '_> {
         let (profile, deny_warnings, require_tests) = (profile.clone(), *deny_warnings, *require_tests);
         // They share the lock of the target folder: at once they would only wait for each other.
         self.draft.group(&self.group())?.execution = Execution::Sequential;
-        let fmt = CargoFmtConfig { cwd: cwd.clone(), ..CargoFmtConfig::default() };
+        let remedy = self.draft.settings().remedies;
+        let fmt = CargoFmtConfig { cwd: cwd.clone(), remedy, ..CargoFmtConfig::default() };
         self.add(TaskSpec::of::<Check<CargoFmt>>(&self.id("fmt"), &fmt)?.kind(Kind::Static))?;
         let clippy = CargoClippyConfig { deny_warnings, cwd: cwd.clone(), ..CargoClippyConfig::default() };
         self.add(TaskSpec::of::<Check<CargoClippy>>(&self.id("clippy"), &clippy)?.kind(Kind::Static))?;

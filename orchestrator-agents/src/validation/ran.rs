@@ -26,16 +26,16 @@ pub struct Ran<'a> {
 
 /// How a tool was called.
 #[derive(Debug, Clone)]
-pub(super) struct Called<'a> {
-    pub(super) tool: &'a str,
-    pub(super) command: String,
-    pub(super) version: Option<String>,
-    pub(super) root: Option<String>,
-    pub(super) cwd: &'a RelPath,
+pub(crate) struct Called<'a> {
+    pub(crate) tool: &'a str,
+    pub(crate) command: String,
+    pub(crate) version: Option<String>,
+    pub(crate) root: Option<String>,
+    pub(crate) cwd: &'a RelPath,
 }
 
 impl<'a> Ran<'a> {
-    pub(super) fn read(
+    pub(crate) fn read(
         called: Called<'a>,
         receipt: &'a Receipt,
         artifacts: &Artifacts<'_>,

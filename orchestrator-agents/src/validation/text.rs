@@ -1,7 +1,7 @@
 //! Output of commands as text to read: no colours, no carriage returns, one line where one is wanted.
 
 /// The text without terminal escapes and carriage returns.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -39,7 +39,7 @@ fn skip_escape(chars: &mut std::str::Chars<'_>) {
 }
 
 /// The first line, at most 200 characters of it.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default().trim_end();
     match line.char_indices().nth(200) {
         Some((at, _)) => format!("{}…", &line[..at]),
@@ -48,12 +48,12 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// `1 test`, `2 tests`.
-pub(super) fn count(n: u64, one: &str) -> String {
+pub(crate) fn count(n: u64, one: &str) -> String {
     format!("{n} {one}{}", if n == 1 { "" } else { "s" })
 }
 
 /// `a, b, c and 4 more`.
-pub(super) fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+pub(crate) fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     let more = names.len().saturating_sub(3);
     let shown: Vec<&str> = names.take(3).collect();
     let shown = shown.join(", ");

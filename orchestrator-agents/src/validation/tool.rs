@@ -7,6 +7,7 @@ use orchestrator_core::effect::Effect;
 use orchestrator_core::json::Json;
 use orchestrator_core::order::{Artifacts, Receipt};
 use orchestrator_core::path::RelPath;
+use orchestrator_core::settings::Remedies;
 use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{AsCommon, Common};
 use super::ran::{Called, Ran};
+use crate::environment::remedy::{Carried, Found, Mending, Remedy};
 
 /// A tool that is run once and whose output is read.
 pub trait Tool: Send + Sync + 'static {
@@ -64,6 +66,17 @@ pub trait Tool: Send + Sync + 'static {
 
     /// What its output means.
     fn read(&self, config: &Self::Config, ran: &Ran<'_>) -> Verdict<Self::Output>;
+
+    /// What happens with a remedy.
+    fn remedies(&self, _config: &Self::Config) -> Remedies {
+        Remedies::Off
+    }
+
+    /// What would mend what its output says is wrong. Only for tools that read and take no standard input: the same
+    /// command is run again after it.
+    fn remedy(&self, _config: &Self::Config, _ran: &Ran<'_>) -> Option<Remedy> {
+        None
+    }
 }
 
 /// The whole tree, a program and that the result is one of a quality check.
@@ -118,6 +131,7 @@ impl Wants {
 /// What the survey gives: the version of the tool, if it is installed.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Seen {
+    #[serde(default)]
     version: Option<String>,
 }
 
@@ -131,6 +145,48 @@ impl<T: Tool> Check<T> {
         let cwd = config.common().cwd;
         let below = in_folder(&program, &cwd);
         look.tool_version(below.as_ref().map_or(&program, |path| path.as_str()))
+    }
+
+    /// The commands, which are the same whenever it is run.
+    fn actions(&self, config: &T::Config, effect: Effect, stdin: Option<Content>) -> Vec<Action> {
+        let Common { cwd, args: _, env } = config.common();
+        let mut run = Run::new(effect, self.0.argv(config));
+        run.cwd = cwd.clone();
+        run.env.insert("NO_COLOR".into(), EnvValue::Plain("1".into()));
+        for (name, value) in self.0.env() {
+            run.env.insert((*name).into(), EnvValue::Plain((*value).into()));
+        }
+        run.env.extend(env.clone());
+        run.stdin = stdin;
+        let mut actions = Vec::new();
+        if T::PRINTS_ROOT {
+            actions.push(Action::from(Run::new(Effect::Reads, ["pwd", "-P"])).keep_going());
+        }
+        actions.push(run.into());
+        actions
+    }
+
+    /// What was printed, where it was run.
+    fn ran<'a>(
+        &self,
+        config: &'a T::Config,
+        version: Option<String>,
+        receipts: &'a [Receipt],
+        artifacts: &Artifacts<'_>,
+    ) -> Result<Option<Ran<'a>>, BoxError> {
+        let Some(receipt) = receipts.get(usize::from(T::PRINTS_ROOT)) else { return Ok(None) };
+        let root = match receipts.first() {
+            Some(pwd) if T::PRINTS_ROOT && pwd.ok() => Some(artifacts.text(pwd.stdout.as_ref())?),
+            _ => None,
+        };
+        let called = Called {
+            tool: T::TOOL,
+            command: self.0.shown(config),
+            version,
+            root: root.map(|root| root.trim_end_matches('\n').to_owned()),
+            cwd: config.common().cwd,
+        };
+        Ran::read(called, receipt, artifacts).map(Some)
     }
 }
 
@@ -152,21 +208,7 @@ impl<T: Tool> Agent for Check<T> {
         if version.is_none() {
             return Err(format!("`{called}` is not installed: {install}").into());
         }
-        let Common { cwd, args: _, env } = config.common();
-        let mut run = Run::new(self.0.effect(config, look), self.0.argv(config));
-        run.cwd = cwd.clone();
-        run.env.insert("NO_COLOR".into(), EnvValue::Plain("1".into()));
-        for (name, value) in self.0.env() {
-            run.env.insert((*name).into(), EnvValue::Plain((*value).into()));
-        }
-        run.env.extend(env.clone());
-        run.stdin = self.0.stdin(config, look)?;
-        let mut actions = Vec::new();
-        if T::PRINTS_ROOT {
-            actions.push(Action::from(Run::new(Effect::Reads, ["pwd", "-P"])).keep_going());
-        }
-        actions.push(run.into());
-        Ok(actions)
+        Ok(self.actions(config, self.0.effect(config, look), self.0.stdin(config, look)?))
     }
 
     fn depends_on(&self, task: &Task<T::Config>) -> Option<Dependencies> {
@@ -179,22 +221,18 @@ impl<T: Tool> Agent for Check<T> {
         receipts: &[Receipt],
         artifacts: &Artifacts<'_>,
     ) -> Result<Verdict<T::Output>, BoxError> {
-        let command = self.0.shown(&task.config);
-        let Some(receipt) = receipts.get(usize::from(T::PRINTS_ROOT)) else {
-            return Ok(Verdict::failed(format!("`{command}` was not run")));
-        };
-        let root = match receipts.first() {
-            Some(pwd) if T::PRINTS_ROOT && pwd.ok() => Some(artifacts.text(pwd.stdout.as_ref())?),
-            _ => None,
-        };
-        let seen: Option<Seen> = task.carried.parse()?;
-        let called = Called {
-            tool: T::TOOL,
-            command,
-            version: seen.and_then(|seen| seen.version),
-            root: root.map(|root| root.trim_end_matches('\n').to_owned()),
-            cwd: task.config.common().cwd,
-        };
-        Ok(self.0.read(&task.config, &Ran::read(called, receipt, artifacts)?))
+        let config = &task.config;
+        let carried: Carried<Seen> = Carried::of(&task.carried)?;
+        let (mode, check) = (self.0.remedies(config), self.actions(config, Effect::Reads, None));
+        Mending { task: &task.id, mode, check }.verdict(carried, receipts, |seen, receipts| {
+            let Some(ran) = self.ran(config, seen.version.clone(), receipts, artifacts)? else {
+                return Ok(Found::bad(format!("`{}` was not run", self.0.shown(config)), []));
+            };
+            match self.0.read(config, &ran) {
+                Verdict::Passed(conclusion) => Ok(Found::Good(conclusion)),
+                Verdict::Failed(conclusion) => Ok(Found::Bad(conclusion, self.0.remedy(config, &ran))),
+                Verdict::More { .. } => Err(format!("`{}` asks for more than one run", T::NAME).into()),
+            }
+        })
     }
 }

@@ -6,7 +6,7 @@ use orchestrator_core::orchestrator::{ReuseMode, RunOptions};
 use orchestrator_core::planner::Selector;
 use serde_json::{Map, Value};
 
-use super::Output;
+use super::{Mend, Output};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -100,6 +100,8 @@ pub(crate) struct How {
     /// Do not ask before the default pipeline is run
     #[arg(long, short)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) mend: Mend,
 }
 
 /// How far a run may reach.
@@ -169,6 +171,9 @@ impl How {
             flags.insert("ceiling".into(), Effect::Reads.as_str().into());
         } else if let Some(ceiling) = self.ceiling {
             flags.insert("ceiling".into(), Effect::from(ceiling).as_str().into());
+        }
+        if let Some(remedies) = self.mend.remedies() {
+            flags.insert("remedies".into(), serde_json::json!(remedies));
         }
         Value::Object(flags)
     }

@@ -26,6 +26,23 @@ fn run_is_the_default() {
 }
 
 #[test]
+fn what_happens_with_remedies_is_a_setting() {
+    for (flags, expected) in [
+        ("", serde_json::json!({})),
+        (" --no-remediate", serde_json::json!({ "remedies": "off" })),
+        (" --interactive", serde_json::json!({ "remedies": "ask" })),
+    ] {
+        assert_eq!(parse(&format!("orchestrate{flags}")).unwrap().run.how.settings(), expected);
+        let Some(Command::Doctor(doctor)) = parse(&format!("orchestrate doctor{flags}")).unwrap().command
+        else {
+            panic!("`doctor` is a command")
+        };
+        assert_eq!(doctor.settings().get("remedies"), expected.get("remedies"));
+        assert_eq!(doctor.settings()["ceiling"], "writes");
+    }
+}
+
+#[test]
 fn where_to_work_may_stand_before_and_after() {
     for line in ["orchestrate -C x status 12ab", "orchestrate status 12ab -C x"] {
         let args = parse(line).unwrap();
@@ -41,6 +58,7 @@ fn what_contradicts_itself_is_refused() {
     for line in [
         "orchestrate run --dry-run --ceiling publishes",
         "orchestrate run --quiet --verbose",
+        "orchestrate run --no-remediate --interactive",
         "orchestrate run --failed --phase 1",
         "orchestrate run --jobs many",
         "orchestrate resume --assume done",

@@ -7,13 +7,16 @@ use orchestrator_core::plan::Selection;
 use orchestrator_core::report::RunRecord;
 use orchestrator_core::run_log::RunLog;
 use orchestrator_core::stop::Stop;
+use serde_json::Value;
 
+use super::agree::{answered, asks};
 use crate::args::{Format, Output};
 use crate::console::{Console, End, Paint, Volume};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
 use crate::json::{self, JsonLines};
+use crate::mended::Mended;
 use crate::out::say;
 use crate::signals::Signals;
 use crate::{ci, console};
@@ -32,25 +35,81 @@ pub(super) async fn drive<F>(
 where
     F: Future<Output = Result<RunRecord, OrchestratorError>>,
 {
-    let stop = Stop::new();
-    let options = RunOptions { stop: stop.clone(), ..options };
-    let keep = front.keep();
-    let logs = keep.as_ref().map_or(0, |keep| keep.logs);
-    let orchestrator = orchestrator.observer(RunLog::new(front.here.layout.clone(), logs));
-    let (orchestrator, drawn) = observed(orchestrator, output, &stop);
-    let signals = Signals::listen(stop, !drawn)
-        .map_err(|source| CliError::io("signals could not be listened to", source))?;
-    let record = work(orchestrator, options).await?;
-    let report = if renders(&record) { Some(super::report::write(&front.here, &record)?) } else { None };
-    let exit = signals.exit(Exit::of(&record));
-    finish(front, output, &record, report, exit);
-    if let Some(keep) = keep {
-        super::prune::after(front, &keep, &record).await;
-    }
-    Ok(exit)
+    let done = driven(front, orchestrator, output, options, work).await?;
+    done.tell(front, output, |_| {});
+    done.tidy(front).await;
+    Ok(done.exit)
 }
 
-fn observed(orchestrator: Orchestrator, output: Output, stop: &Stop) -> (Orchestrator, bool) {
+/// What was run.
+pub(super) struct Driven {
+    pub(super) record: RunRecord,
+    pub(super) exit: Exit,
+    report: Option<PathBuf>,
+}
+
+/// Lets something run and shows it, but for the end. Where it waits for remedies to be agreed to and there is a terminal,
+/// it is asked for and goes on.
+pub(super) async fn driven<F>(
+    front: &Front,
+    orchestrator: Orchestrator,
+    output: Output,
+    options: RunOptions,
+    work: impl FnOnce(Orchestrator, RunOptions) -> F,
+) -> Result<Driven, CliError>
+where
+    F: Future<Output = Result<RunRecord, OrchestratorError>>,
+{
+    let stop = Stop::new();
+    let options = RunOptions { stop: stop.clone(), ..options };
+    let again = RunOptions { wait: options.wait, stop: stop.clone(), ..RunOptions::new(options.ceiling) };
+    let (orchestrator, drawn) = observed(front, orchestrator, output, &stop);
+    let signals = Signals::listen(stop.clone(), !drawn)
+        .map_err(|source| CliError::io("signals could not be listened to", source))?;
+    let mut record = work(orchestrator, options).await?;
+    while asks(&record) {
+        let next = front.orchestrator(record.plan().rules().grace)?;
+        if output.format == Format::Json || !answered(&next, &record).await? {
+            break;
+        }
+        let (next, _) = observed(front, next, output, &stop);
+        record = next.resume(&record.run, again.clone()).await?;
+    }
+    let report = if renders(&record) { Some(super::report::write(&front.here, &record)?) } else { None };
+    let exit = signals.exit(Exit::of(&record));
+    Ok(Driven { record, exit, report })
+}
+
+impl Driven {
+    /// Removes earlier runs that are over the limits.
+    pub(super) async fn tidy(&self, front: &Front) {
+        if let Some(keep) = front.keep() {
+            super::prune::after(front, &keep, &self.record).await;
+        }
+    }
+
+    /// Says how it ended; programs also what `more` adds to the result.
+    pub(super) fn tell(&self, front: &Front, output: Output, more: impl FnOnce(&mut Value)) {
+        let Self { record, exit, report } = self;
+        match output.format {
+            Format::Json => {
+                let mut result = json::result(record, *exit, report.as_deref());
+                more(&mut result);
+                say(&json::answer(&result));
+            }
+            Format::Human => {
+                let (here, paint, volume) = (&front.here, Paint::stdout(), volume(output));
+                say(&End { record, here, report: report.as_deref(), live: false, volume, paint }.text());
+            }
+        }
+        ci::tell(record);
+    }
+}
+
+fn observed(front: &Front, orchestrator: Orchestrator, output: Output, stop: &Stop) -> (Orchestrator, bool) {
+    let logs = front.keep().map_or(0, |keep| keep.logs);
+    let layout = &front.here.layout;
+    let orchestrator = orchestrator.observer(RunLog::new(layout.clone(), logs)).observer(Mended::of(layout));
     match output.format {
         Format::Json => (orchestrator.observer(JsonLines::stdout()), false),
         Format::Human => {
@@ -60,20 +119,6 @@ fn observed(orchestrator: Orchestrator, output: Output, stop: &Stop) -> (Orchest
             (orchestrator.observer(console), drawn)
         }
     }
-}
-
-fn finish(front: &Front, output: Output, record: &RunRecord, report: Option<PathBuf>, exit: Exit) {
-    match output.format {
-        Format::Json => {
-            let result = json::result(record, exit, report.as_deref());
-            say(&json::answer(&result));
-        }
-        Format::Human => {
-            let (here, paint, volume) = (&front.here, Paint::stdout(), volume(output));
-            say(&End { record, here, report: report.as_deref(), live: false, volume, paint }.text());
-        }
-    }
-    ci::tell(record);
 }
 
 /// Whether the run renders reports itself; a task that was left out does not.

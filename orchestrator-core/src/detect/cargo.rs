@@ -26,6 +26,8 @@ pub(super) fn look(place: &Place) -> Option<Find> {
     };
     find.found.name = text("package", "name");
     find.found.version = text("package", "version").or_else(|| text("workspace.package", "version"));
+    let rust = text("package", "rust-version").or_else(|| text("workspace.package", "rust-version"));
+    find.found.requires.extend(rust.map(|least| ("rustc".into(), format!(">={least}"))));
     let mut depends = super::BTreeSet::new();
     for table in ["dependencies", "dev-dependencies"] {
         depends

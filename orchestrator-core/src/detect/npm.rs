@@ -53,6 +53,9 @@ const BROUGHT: &[(&str, &str)] = &[
     ("webpack", "webpack"),
 ];
 
+/// The programs that `engines` may speak of; editors and frameworks put their own there.
+const ENGINES: [&str; 4] = ["node", "npm", "pnpm", "yarn"];
+
 pub(super) fn look(place: &Place) -> Option<Find> {
     if !place.has("package.json") {
         return None;
@@ -62,6 +65,10 @@ pub(super) fn look(place: &Place) -> Option<Find> {
     let text = |key: &str| manifest.get(key).and_then(Value::as_str);
     find.found.name = text("name").and_then(word);
     find.found.version = text("version").and_then(word);
+    let engines = manifest.get("engines").and_then(Value::as_object).into_iter().flatten();
+    let engines = engines.filter(|(tool, _)| ENGINES.contains(&tool.as_str()));
+    find.found.requires =
+        engines.filter_map(|(tool, range)| Some((tool.clone(), word(range.as_str()?)?))).collect();
     let scripts = manifest.get("scripts").and_then(Value::as_object).into_iter().flatten();
     find.found.scripts =
         scripts.filter_map(|(name, line)| Some((name.clone(), line.as_str()?.to_owned()))).collect();

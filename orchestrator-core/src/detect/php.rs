@@ -35,6 +35,8 @@ pub(super) fn look(place: &Place) -> Option<Find> {
     let text = |key: &str| manifest.get(key).and_then(Value::as_str).and_then(word);
     find.found.name = text("name");
     find.found.version = text("version");
+    let php = manifest.get("require").and_then(|require| require.get("php")?.as_str()).and_then(word);
+    find.found.requires.extend(php.map(|php| ("php".into(), php)));
     let scripts = manifest.get("scripts").and_then(Value::as_object).into_iter().flatten();
     find.found.scripts = scripts.filter_map(|(name, lines)| Some((name.clone(), script(lines)?))).collect();
     let mut depends = BTreeSet::new();

@@ -31,7 +31,7 @@ const CONFIGURED: &[(&str, &str)] = &[
     ("tox", "tox.ini"),
     ("uv", "uv.lock uv.toml"),
 ];
-const ENVIRONMENTS: [&str; 2] = [".venv/bin", "venv/bin"];
+const ENVIRONMENTS: [&str; 2] = [".venv", "venv"];
 /// Tools whose table, section or package has their name.
 const TOOLS: [&str; 17] = [
     "bandit", "black", "coverage", "flake8", "hatch", "isort", "mypy", "nox", "pdm", "poetry", "pylint",
@@ -43,6 +43,7 @@ const TOOLS: [&str; 17] = [
 struct Said {
     name: Option<String>,
     version: Option<String>,
+    python: Option<String>,
     tools: BTreeSet<String>,
 }
 
@@ -68,15 +69,21 @@ pub(super) fn look(place: &Place) -> Option<Find> {
     said.tools.extend(virtual_environment(place));
     find.found.name = said.name;
     find.found.version = said.version;
+    find.found.requires.extend(said.python.map(|python| ("python".into(), python)));
     find.found.tools = said.tools.into_iter().collect();
     Some(find)
 }
 
-/// The programs of the virtual environment in the folder, by path: what is installed there is what the project uses.
+/// The virtual environment in the folder and its programs, by path: what is installed there is what the project uses.
+/// One whose interpreter is gone still has its `pyvenv.cfg`.
 fn virtual_environment(place: &Place) -> Vec<String> {
-    let bin = ENVIRONMENTS.into_iter().find(|bin| place.has(&format!("{bin}/python3")));
-    let programs = bin.into_iter().flat_map(|bin| ["python3", "ruff"].map(|name| format!("{bin}/{name}")));
-    programs.filter(|program| place.has(program)).collect()
+    let has = |folder: &&str| {
+        place.has(&format!("{folder}/pyvenv.cfg")) || place.has(&format!("{folder}/bin/python3"))
+    };
+    let folder = ENVIRONMENTS.into_iter().find(has);
+    let parts = ["pyvenv.cfg", "bin/python3", "bin/ruff"];
+    let parts = folder.into_iter().flat_map(|folder| parts.map(|name| format!("{folder}/{name}")));
+    parts.filter(|part| place.has(part)).collect()
 }
 
 fn table<'a>(from: &'a Table, path: &str) -> Option<&'a Table> {
@@ -94,6 +101,9 @@ impl Said {
             self.name = self.name.take().or_else(|| text("name"));
             self.version = self.version.take().or_else(|| text("version"));
         }
+        let python = |at: &str, key: &str| table(manifest, at)?.get(key)?.as_str().and_then(word);
+        self.python =
+            python("project", "requires-python").or_else(|| python("tool.poetry.dependencies", "python"));
         // `tool.hatch` alone says how packages are built, not that its environments are used.
         let tools = table(manifest, "tool").into_iter().flat_map(Table::keys).map(String::as_str);
         let tools = tools.filter(|tool| *tool != "hatch" || table(manifest, "tool.hatch.envs").is_some());
@@ -131,6 +141,11 @@ impl Said {
                     "version" => self.version = self.version.take().or(value),
                     _ => {}
                 }
+            } else if section == "options"
+                && let Some(("python_requires", value)) =
+                    line.split_once('=').map(|(key, value)| (key.trim(), value))
+            {
+                self.python = self.python.take().or_else(|| word(value));
             } else if section.starts_with("options") {
                 self.requires(
                     line.split_once('=').filter(|_| !line.starts_with(' ')).map_or(line, |(_, last)| last),

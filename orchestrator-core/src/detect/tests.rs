@@ -34,7 +34,7 @@ fn lines(root: &Path) -> Vec<String> {
     let project = detect(root).unwrap();
     let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     let line = |found: &Found| {
-        let Found { stack, folder: _, manifest, name, version, scripts: _, tools } = found;
+        let Found { stack, folder: _, manifest, name, version, scripts: _, requires: _, tools } = found;
         format!("{stack:?} {manifest} {} {} {}", word(name), word(version), tools.join(","))
     };
     project.stacks.iter().map(line).collect()
@@ -74,6 +74,39 @@ fn every_stack_is_found_in_order() {
     assert_eq!((project.name.as_str(), &project.git), ("web", &None));
     assert_eq!(project.stacks[0].scripts, BTreeMap::from([("test".into(), "vitest".into())]));
     assert_eq!(project.stacks[2].scripts["test"], "phpunit && phpstan");
+}
+
+#[test]
+fn what_manifests_ask_of_tools_is_found() {
+    let temp = tree(&[
+        ("package.json", r#"{"engines":{"node":">=18 <23","npm":"^10","vscode":"^1.80","yarn":7}}"#),
+        ("api/go.mod", "module a\n\ngo 1.22.1 // least\ntoolchain go1.23.0\n"),
+        ("shop/composer.json", r#"{"require":{"php":"^8.1 || ~8.2.0","ext-json":"*"}}"#),
+        ("tool/pyproject.toml", "[project]\nname = 't'\nrequires-python = '>=3.9,<4'\n"),
+        ("poet/pyproject.toml", "[tool.poetry]\nname = 'p'\n[tool.poetry.dependencies]\npython = '^3.10'\n"),
+        ("old/setup.cfg", "[metadata]\nname = old\n[options]\npython_requires = >=3.6\n"),
+        ("rust/Cargo.toml", "[workspace.package]\nrust-version = '1.85'\n"),
+        ("bare/Cargo.toml", "[package]\nname = 'bare'\nrust-version.workspace = true\n"),
+    ]);
+    let project = detect(temp.path()).unwrap();
+    let asked: Vec<String> = project
+        .stacks
+        .iter()
+        .flat_map(|found| {
+            found.requires.iter().map(|(tool, range)| format!("{}: {tool} {range}", found.manifest))
+        })
+        .collect();
+    let expected = [
+        "package.json: node >=18 <23",
+        "package.json: npm ^10",
+        "api/go.mod: go >=1.22.1",
+        "old/setup.cfg: python >=3.6",
+        "poet/pyproject.toml: python ^3.10",
+        "rust/Cargo.toml: rustc >=1.85",
+        "shop/composer.json: php ^8.1 || ~8.2.0",
+        "tool/pyproject.toml: python >=3.9,<4",
+    ];
+    assert_eq!(asked, expected);
 }
 
 #[test]

@@ -236,3 +236,89 @@ proptest::proptest! {
         proptest::prop_assert_ne!(first.digest(), plan(&changed).unwrap().digest());
     }
 }
+
+/// Knows a remedy.
+struct Mends;
+
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct MendsConfig {
+    text: String,
+    remedy: crate::settings::Remedies,
+}
+
+impl Agent for Mends {
+    const NAME: &'static str = "mends";
+    type Config = MendsConfig;
+    type Output = ();
+
+    async fn plan(&self, _task: &Task<MendsConfig>, _look: &Workspace) -> Result<Vec<Action>, BoxError> {
+        Ok(Vec::new())
+    }
+
+    fn conclude(
+        &self,
+        _task: &Task<MendsConfig>,
+        _receipts: &[Receipt],
+        _artifacts: &Artifacts<'_>,
+    ) -> Result<Verdict<()>, BoxError> {
+        Ok(Verdict::passed("", ()))
+    }
+}
+
+/// Means something else by the same word.
+struct Cures;
+
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct CuresConfig {
+    remedy: u32,
+}
+
+impl Agent for Cures {
+    const NAME: &'static str = "cures";
+    type Config = CuresConfig;
+    type Output = ();
+
+    async fn plan(&self, _task: &Task<CuresConfig>, _look: &Workspace) -> Result<Vec<Action>, BoxError> {
+        Ok(Vec::new())
+    }
+
+    fn conclude(
+        &self,
+        _task: &Task<CuresConfig>,
+        _receipts: &[Receipt],
+        _artifacts: &Artifacts<'_>,
+    ) -> Result<Verdict<()>, BoxError> {
+        Ok(Verdict::passed("", ()))
+    }
+}
+
+#[test]
+fn agents_that_know_remedies_are_told_what_the_settings_say() {
+    let task = |id: &str, agent: &str, with: Value| {
+        TaskSpec::new(TaskId::new(id).unwrap(), AgentName::new(agent).unwrap(), with)
+    };
+    let group = GroupSpec::new(GroupName::new("main").unwrap())
+        .task(task("a", "mends", Value::Null))
+        .task(task("b", "mends", json!({"text": "x"})))
+        .task(task("c", "mends", json!({"remedy": "ask"})))
+        .task(task("d", "cures", Value::Null));
+    let pipeline = Pipeline::new("p").phase(PhaseSpec::new(PhaseName::new("one").unwrap()).group(group));
+    let registry = Registry::new().agent(Mends).agent(Cures);
+    let settings = Settings { remedies: crate::settings::Remedies::Off, ..Settings::default() };
+    let (project, selector) = (Project::default(), Selector::default());
+    let planner = Planner {
+        registry: &registry,
+        settings: &settings,
+        project: &project,
+        selector: &selector,
+        earlier: &Nothing,
+    };
+    let plan = planner.plan(&pipeline).unwrap();
+    let configs: Vec<&str> = plan.tasks().iter().map(|task| task.config.text()).collect();
+    assert_eq!(
+        configs,
+        [r#"{"remedy":"off"}"#, r#"{"remedy":"off","text":"x"}"#, r#"{"remedy":"ask"}"#, "{}"]
+    );
+}

@@ -17,6 +17,7 @@ fn project(stack: Stack) -> Project {
         name: Some("school".into()),
         version: Some("0.2.0".into()),
         scripts: BTreeMap::new(),
+        requires: [].into(),
         tools: Vec::new(),
     };
     Project { name: "school".into(), git: None, stacks: vec![found] }

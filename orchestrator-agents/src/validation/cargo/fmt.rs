@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use orchestrator_core::action::Run;
 use orchestrator_core::agent::{Conclusion, Dependencies, Verdict};
+use orchestrator_core::effect::Effect;
 use orchestrator_core::evidence::{Finding, Severity};
+use orchestrator_core::settings::Remedies;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Wants, cargo};
+use crate::environment::remedy::Remedy;
 use crate::validation::config::tool_config;
 use crate::validation::ran::Ran;
 use crate::validation::text;
@@ -18,6 +22,8 @@ tool_config! {
     CargoFmtConfig {
         /// Look at every package of the workspace.
         workspace: bool = true,
+        /// What happens to files that are not formatted: they are, a person is asked, or nothing.
+        remedy: Remedies = Remedies::Auto,
     }
 }
 
@@ -34,7 +40,7 @@ pub struct CargoFmt;
 
 impl Tool for CargoFmt {
     const NAME: &'static str = "cargo-fmt";
-    const ABOUT: &'static str = "Checks that Rust sources are formatted; changes nothing";
+    const ABOUT: &'static str = "Checks that Rust sources are formatted; formats them where it may";
     const TOOL: &'static str = "cargo fmt";
     const PRINTS_ROOT: bool = true;
     type Config = CargoFmtConfig;
@@ -50,13 +56,22 @@ impl Tool for CargoFmt {
     }
 
     fn argv(&self, config: &CargoFmtConfig) -> Vec<String> {
-        let mut argv = vec!["cargo".to_owned(), "fmt".into()];
-        if config.workspace {
-            argv.push("--all".into());
+        argv(config, &["--check"])
+    }
+
+    fn remedies(&self, config: &CargoFmtConfig) -> Remedies {
+        config.remedy
+    }
+
+    /// Where rustfmt can read the sources, it can format them.
+    fn remedy(&self, config: &CargoFmtConfig, ran: &Ran<'_>) -> Option<Remedy> {
+        if unformatted(ran).is_empty() {
+            return None;
         }
-        argv.push("--check".into());
-        argv.extend_from_slice(&config.args);
-        argv
+        let mut run = Run::new(Effect::Writes, argv(config, &[]));
+        run.cwd.clone_from(&config.cwd);
+        run.env.clone_from(&config.env);
+        Some(Remedy::new("format the sources", "the sources were formatted", vec![run.into()]))
     }
 
     fn env(&self) -> &'static [(&'static str, &'static str)] {
@@ -70,28 +85,39 @@ impl Tool for CargoFmt {
                 Conclusion::new("every file is formatted", Formatted::default()).metrics([metric]),
             );
         }
-        // `Diff in PATH:LINE:` (older: `at line LINE:`) for each difference; a file may have several.
-        let mut files = BTreeMap::new();
-        for place in ran.stdout.lines().filter_map(|line| line.strip_prefix("Diff in ")) {
-            let place = place.trim_end_matches(':').replace(" at line ", ":");
-            if let Some((path, line)) = place.rsplit_once(':') {
-                files.entry(ran.relative(path)).or_insert_with(|| line.parse().ok());
-            }
-        }
+        let files = unformatted(ran);
         if files.is_empty() {
             return ran.failed(parse_errors(ran));
         }
         let n = files.len() as u64;
         let names = text::some(files.keys().map(String::as_str));
         let verb = if n == 1 { "is" } else { "are" };
-        let summary =
-            format!("{} {verb} not formatted: {names} (`cargo fmt` mends that)", text::count(n, "file"));
+        let summary = format!("{} {verb} not formatted: {names}", text::count(n, "file"));
         let findings = files
             .into_iter()
             .map(|(file, line)| Finding::new("rustfmt", Severity::Error, "not formatted").at(file, line));
         let conclusion = Conclusion::new(summary, ()).findings(findings);
         Verdict::Failed(conclusion.metrics([ran.metric("format.unformatted", n)]))
     }
+}
+
+fn argv(config: &CargoFmtConfig, flags: &[&str]) -> Vec<String> {
+    let all = config.workspace.then_some("--all");
+    let words = ["cargo", "fmt"].into_iter().chain(all).chain(flags.iter().copied()).map(str::to_owned);
+    words.chain(config.args.iter().cloned()).collect()
+}
+
+/// The first line that is not formatted, by file.
+fn unformatted(ran: &Ran<'_>) -> BTreeMap<String, Option<u32>> {
+    // `Diff in PATH:LINE:` (older: `at line LINE:`) for each difference; a file may have several.
+    let mut files = BTreeMap::new();
+    for place in ran.stdout.lines().filter_map(|line| line.strip_prefix("Diff in ")) {
+        let place = place.trim_end_matches(':').replace(" at line ", ":");
+        if let Some((path, line)) = place.rsplit_once(':') {
+            files.entry(ran.relative(path)).or_insert_with(|| line.parse().ok());
+        }
+    }
+    files
 }
 
 /// Files that rustfmt cannot read: `error: MESSAGE`, then ` --> PATH:LINE:COLUMN`.

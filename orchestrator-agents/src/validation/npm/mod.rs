@@ -55,7 +55,7 @@ impl Manager {
     }
 
     /// Installs what the lock file says, or what the manifest asks for without leaving a lock file.
-    fn install(self, locked: bool) -> &'static [&'static str] {
+    pub(crate) fn install(self, locked: bool) -> &'static [&'static str] {
         match (self, locked) {
             (Self::Npm, true) => &["npm", "ci", "--no-audit", "--no-fund"],
             (Self::Npm, false) => &["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"],

@@ -6,7 +6,7 @@ mod ruff;
 
 pub use compile::{Compiled, PythonCompile, PythonCompileConfig};
 pub use pytest::{Pytest, PytestConfig};
-pub use ruff::{Ruff, RuffConfig};
+pub use ruff::{Ruff, RuffConfig, RuffFormat, RuffFormatConfig};
 
 use orchestrator_core::agent::Dependencies;
 use orchestrator_core::path::RelPath;

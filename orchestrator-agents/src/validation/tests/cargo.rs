@@ -1,5 +1,6 @@
 use insta::assert_snapshot;
 use orchestrator_core::order::Status;
+use orchestrator_core::settings::Remedies;
 
 use crate::validation::cargo::{
     CargoBuild, CargoBuildConfig, CargoClippy, CargoClippyConfig, CargoFmt, CargoFmtConfig, CargoTest,
@@ -196,7 +197,8 @@ fn builds() {
 
 #[test]
 fn formats() {
-    let mut all = concluded(CargoFmt, CargoFmtConfig::default(), fixture!(1, "cargo_fmt.out"));
+    let off = CargoFmtConfig { remedy: Remedies::Off, ..CargoFmtConfig::default() };
+    let mut all = concluded(CargoFmt, off, fixture!(1, "cargo_fmt.out"));
     all += &concluded(CargoFmt, CargoFmtConfig::default(), printed(0, "", ""));
     let broken = Printed {
         stdout: b"",
@@ -205,9 +207,10 @@ fn formats() {
     };
     all += &concluded(CargoFmt, CargoFmtConfig::default(), broken);
     assert_snapshot!(all, @r#"
-    failed: 1 file is not formatted: src/lib.rs (`cargo fmt` mends that)
+    failed: 1 file is not formatted: src/lib.rs (would help: `cargo fmt --all`)
     format.unformatted = 1
     Error rustfmt src/lib.rs:1:None not formatted
+    Note remedy-not-performed not performed: remedies are off: format the sources (`cargo fmt --all`)
     passed: every file is formatted
     output {"unformatted":0}
     format.unformatted = 0

@@ -33,7 +33,7 @@ fn found(stack: Stack, folder: &str, scripts: &[(&str, &str)], tools: &[&str]) -
     let manifest = folder.join("manifest").unwrap();
     let scripts: BTreeMap<_, _> = scripts.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
     let tools = tools.iter().map(|&tool| tool.into()).collect();
-    Found { stack, folder, manifest, name: None, version: None, scripts, tools }
+    Found { stack, folder, manifest, name: None, version: None, scripts, requires: [].into(), tools }
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn drafts_what_the_project_uses() {
         found(Stack::Go, "svc", &[], &[]),
     ];
     assert_snapshot!(drafted(&BuildValidation, stacks, &json!({"profile": "release"})), @r#"
-    cargo fmt: cargo-fmt {"workspace":true}
+    cargo fmt: cargo-fmt {"remedy":"auto","workspace":true}
     cargo clippy: cargo-clippy {"all_targets":true,"deny_warnings":true,"workspace":true}
     cargo build: cargo-build {"profile":"release","workspace":true}
     cargo test: cargo-test {"require_tests":false,"workspace":true}
@@ -81,7 +81,7 @@ fn says_what_is_left_out() {
     assert_snapshot!(all, @r#"
     note: npm: package.json has no script `lint`, `typecheck`, `build` or `test`
     note: build and validation: no stack found (Cargo, npm, Python, PHP, Go); name tasks yourself
-    cargo cargo-fmt: cargo-fmt {"workspace":true}
+    cargo cargo-fmt: cargo-fmt {"remedy":"auto","workspace":true}
     cargo cargo-clippy: cargo-clippy {"all_targets":true,"deny_warnings":true,"workspace":true}
     cargo cargo-build: cargo-build {"profile":"dev","workspace":true}
     cargo cargo-test: cargo-test {"require_tests":false,"workspace":true}
