@@ -15,6 +15,9 @@ const LOOK: usize = 50;
 /// The latest run by any name.
 const LATEST: &str = "latest";
 
+/// The name of the pipeline of `doctor`; no other has a name like that.
+pub(crate) const DOCTOR: &str = "orchestrate doctor";
+
 /// Which run counts as the latest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Latest {
@@ -22,7 +25,7 @@ pub(crate) enum Latest {
     Any,
     /// One that is not over.
     Open,
-    /// One that was no dry run.
+    /// One that was no dry run, and no look at the machine.
     Real,
 }
 
@@ -31,7 +34,7 @@ impl Latest {
         match self {
             Self::Any => true,
             Self::Open => !matches!(record.state.status(), RunStatus::Finished(_)),
-            Self::Real => record.state.ceiling() > Effect::Reads,
+            Self::Real => record.state.ceiling() > Effect::Reads && record.plan().pipeline() != DOCTOR,
         }
     }
 

@@ -5,7 +5,7 @@ mod plan;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
-use orchestrator_core::agent::Conclusion;
+use orchestrator_core::agent::{Conclusion, Dependencies};
 use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::path::RelPath;
 use orchestrator_core::settings::Remedies;
@@ -93,6 +93,10 @@ impl Probe for CheckDependencies {
 
     fn remedies(&self, config: &CheckDependenciesConfig) -> Remedies {
         config.remedy
+    }
+
+    fn depends_on(&self, config: &CheckDependenciesConfig) -> Option<Dependencies> {
+        Some(config.manager.synced(&config.cwd))
     }
 
     fn see(&self, config: &CheckDependenciesConfig, look: &Workspace) -> Result<DependenciesSeen, BoxError> {

@@ -2,7 +2,7 @@
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
-use orchestrator_core::agent::Conclusion;
+use orchestrator_core::agent::{Conclusion, Dependencies};
 use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
@@ -86,6 +86,10 @@ impl Probe for CheckLockfile {
     type Config = CheckLockfileConfig;
     type Output = LockfileChecked;
     type Seen = LockSeen;
+
+    fn depends_on(&self, config: &CheckLockfileConfig) -> Option<Dependencies> {
+        Some(config.manager.locked(&config.cwd))
+    }
 
     fn see(&self, config: &CheckLockfileConfig, look: &Workspace) -> Result<LockSeen, BoxError> {
         Ok(LockSeen { there: config.lockfile().is_some_and(|lockfile| look.exists(&lockfile)) })

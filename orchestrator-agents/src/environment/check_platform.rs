@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
-use orchestrator_core::agent::Conclusion;
+use orchestrator_core::agent::{Conclusion, Dependencies, Fact};
 use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::id::NameError;
 use orchestrator_core::operation::{DynOperation, Operation, dyn_operation};
@@ -74,6 +74,11 @@ impl Probe for CheckPlatform {
 
     fn remedies(&self, config: &CheckPlatformConfig) -> Remedies {
         config.remedy
+    }
+
+    fn depends_on(&self, _: &CheckPlatformConfig) -> Option<Dependencies> {
+        let files = ["**/._*", "**/.DS_Store"].map(str::to_owned).into();
+        Some(Dependencies { files, fact: Some(Fact::Platform), ..Dependencies::default() })
     }
 
     fn see(&self, _: &CheckPlatformConfig, look: &Workspace) -> Result<PlatformSeen, BoxError> {

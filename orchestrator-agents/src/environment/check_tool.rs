@@ -2,7 +2,7 @@
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
-use orchestrator_core::agent::Conclusion;
+use orchestrator_core::agent::{Conclusion, Dependencies, Fact};
 use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
@@ -121,6 +121,15 @@ impl Probe for CheckTool {
     type Config = CheckToolConfig;
     type Output = ToolFound;
     type Seen = ToolSeen;
+
+    fn depends_on(&self, config: &CheckToolConfig) -> Option<Dependencies> {
+        // A program that is not known is never asked for its version.
+        let manager =
+            matches!(config.tool.as_str(), "npm" | "pnpm" | "yarn" | "uv" | "poetry" | "pip" | "composer");
+        let fact = Some(if manager { Fact::PackageManager } else { Fact::Toolchain });
+        let tools = config.programs().into_iter().map(str::to_owned).collect();
+        (!config.is_only_looked_for()).then(|| Dependencies { tools, fact, ..Dependencies::default() })
+    }
 
     fn see(&self, config: &CheckToolConfig, look: &Workspace) -> Result<ToolSeen, BoxError> {
         Ok(ToolSeen { system: System::here(), program: config.program(look) })

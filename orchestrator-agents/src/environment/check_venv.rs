@@ -2,7 +2,7 @@
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::{Action, Content, Expects, Run, Write};
-use orchestrator_core::agent::Conclusion;
+use orchestrator_core::agent::{Conclusion, Dependencies, Fact};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::path::RelPath;
@@ -112,6 +112,13 @@ impl Probe for CheckVenv {
 
     fn remedies(&self, config: &CheckVenvConfig) -> Remedies {
         config.remedy
+    }
+
+    fn depends_on(&self, config: &CheckVenvConfig) -> Option<Dependencies> {
+        let below = |name: &str| config.cwd.join(config.path.as_str()).and_then(|path| path.join(name)).ok();
+        let files = ["pyvenv.cfg", "bin/python", "Scripts/python.exe"].into_iter().filter_map(below);
+        let (files, fact) = (files.map(|path| path.to_string()).collect(), Some(Fact::VirtualEnvironment));
+        Some(Dependencies { files, fact, ..Dependencies::default() })
     }
 
     fn see(&self, config: &CheckVenvConfig, look: &Workspace) -> Result<VenvSeen, BoxError> {

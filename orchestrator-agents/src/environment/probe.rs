@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::{Action, Run};
-use orchestrator_core::agent::{Agent, Task, Verdict};
+use orchestrator_core::agent::{Agent, Dependencies, Task, Verdict};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::NameError;
 use orchestrator_core::json::Json;
@@ -51,6 +51,9 @@ pub trait Probe: Send + Sync + 'static {
         seen: &Self::Seen,
         answers: &Answers<'_>,
     ) -> Result<Found<Self::Output>, BoxError>;
+
+    /// What its answer depends on, and what kind of fact that is; none where it is asked each time.
+    fn depends_on(&self, config: &Self::Config) -> Option<Dependencies>;
 
     /// The operations that remedies call.
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
@@ -123,6 +126,10 @@ impl<P: Probe> Agent for Probing<P> {
         mending.verdict(carried, receipts, |seen, receipts| {
             self.0.read(&task.config, seen, &Answers { actions: &actions, receipts, artifacts })
         })
+    }
+
+    fn depends_on(&self, task: &Task<P::Config>) -> Option<Dependencies> {
+        self.0.depends_on(&task.config)
     }
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {

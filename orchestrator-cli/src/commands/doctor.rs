@@ -3,7 +3,7 @@
 use orchestrator_agents::environment::{CheckTool, CheckToolConfig, Probing, unchecked};
 use orchestrator_core::agent::Agent;
 use orchestrator_core::id::{AgentName, GroupName, PhaseName, TaskId};
-use orchestrator_core::orchestrator::{Orchestrator, RunOptions};
+use orchestrator_core::orchestrator::{Orchestrator, ReuseMode, RunOptions};
 use orchestrator_core::pipeline::{GroupSpec, Kind, PhaseSpec, Pipeline, TaskSpec};
 
 use super::drive::driven;
@@ -13,6 +13,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::{Front, settings};
 use crate::out::say;
+use crate::runs::DOCTOR;
 
 /// The phase that checks the machine.
 const ENVIRONMENT: &str = "environment";
@@ -25,7 +26,8 @@ pub(super) async fn doctor(front: Front, args: DoctorArgs) -> Result<Exit, CliEr
     let checks = checks(&orchestrator, &pipeline)?;
     let plan = orchestrator.plan(&checks)?;
     let DoctorArgs { wait, output, .. } = args;
-    let options = RunOptions { wait, ..RunOptions::new(ceiling) };
+    // Whoever asks wants to know how it is now; runs after that need not ask again.
+    let options = RunOptions { wait, reuse: ReuseMode::Renew, ..RunOptions::new(ceiling) };
     let work =
         |orchestrator: Orchestrator, options| async move { orchestrator.run_with(&plan, options).await };
     let done = driven(&front, orchestrator, output, options, work).await?;
@@ -52,7 +54,7 @@ fn checks(orchestrator: &Orchestrator, pipeline: &Pipeline) -> Result<Pipeline, 
         phase.depends_on = Some(Vec::new());
         phase.parallel_with.clear();
     }
-    let mut checks = phases.into_iter().fold(Pipeline::new("doctor"), Pipeline::phase);
+    let mut checks = phases.into_iter().fold(Pipeline::new(DOCTOR), Pipeline::phase);
     checks.file.clone_from(&pipeline.file);
     let needed = unchecked(&orchestrator.plan(pipeline)?, &orchestrator.plan(&checks)?);
     if needed.is_empty() {
