@@ -68,7 +68,7 @@ impl Compiled {
     ) -> Option<Plan> {
         let kept = self.kept.as_ref()?;
         let is_same = kept.key == key(orchestrator, kept.drafts, settings, selector)?;
-        if is_same { serde_json::from_str(kept.plan.get()).ok() } else { None }
+        if is_same { Plan::from_json(kept.plan.get()).ok() } else { None }
     }
 
     /// Keeps a plan. One that cannot be kept is made again, and nobody is told.
@@ -82,7 +82,9 @@ impl Compiled {
     ) {
         let drafts = pipeline.phases.iter().any(|phase| phase.uses.is_some());
         let Some(key) = key(orchestrator, drafts, settings, selector) else { return };
-        let Ok(plan) = serde_json::value::to_raw_value(plan) else { return };
+        let Ok(Ok(plan)) = plan.json().map(|json| RawValue::from_string(json.as_ref().to_owned())) else {
+            return;
+        };
         let kept = Kept { settings: pipeline.settings.clone(), drafts, key, plan };
         let Ok(body) = serde_json::to_vec(&kept) else { return };
         let mut bytes = Digest::of(&body).to_string().into_bytes();

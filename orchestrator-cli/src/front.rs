@@ -159,7 +159,7 @@ pub(crate) fn settings(pipeline: &Value, flags: &Value) -> Result<Settings, CliE
 
 /// Runs a future to its end on a runtime of its own.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
+    let workers = (orchestrator_core::settings::processors() as usize).clamp(2, 4);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .enable_all()

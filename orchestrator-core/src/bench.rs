@@ -37,3 +37,12 @@ impl Commands {
         self.processes.run(spawn, &self.stop).await.is_ok_and(|exit| exit.status == ExitState::Exited(0))
     }
 }
+
+/// Looks at files below a folder, with nothing remembered: how many there are, and the digest of all.
+pub fn first_look(root: &std::path::Path, pattern: &str) -> std::io::Result<(usize, crate::path::Digest)> {
+    let mut inventory =
+        crate::inventory::Inventory::open(root, Vec::new(), crate::inventory::Tables::default())?;
+    let patterns = crate::patterns::Patterns::parse([&pattern.to_owned()]).map_err(std::io::Error::other)?;
+    let found = inventory.expand(&patterns, false).map_err(std::io::Error::other)?;
+    Ok((found.files.len(), inventory.sum(&found.looked)))
+}

@@ -11,10 +11,12 @@ mod sweep;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use crate::id::RunId;
+use crate::inventory::Tables;
 use crate::layout::Layout;
 use crate::order::Artifact;
 use crate::path::Digest;
@@ -33,13 +35,32 @@ pub struct Cache {
     away: AtomicBool,
     /// Something could not be stored, and that was said.
     full: AtomicBool,
+    /// What is remembered of earlier looks, while it is read.
+    early: Mutex<Option<JoinHandle<io::Result<Option<Tables>>>>>,
 }
 
 impl Cache {
     /// The cache of a state folder. Nothing is made before something is stored.
     pub fn open(layout: Layout) -> Self {
         let blobs = Blobs::new(layout.cache().join("blobs"));
-        Self { layout, blobs, shared: None, away: AtomicBool::new(false), full: AtomicBool::new(false) }
+        let (away, full, early) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
+        Self { layout, blobs, shared: None, away, full, early }
+    }
+
+    /// Begins to read what a run will need of it, on a thread of its own.
+    pub fn warm(&self) {
+        let memo = self.memo();
+        let reading = std::thread::Builder::new().name("memo".into()).spawn(move || Tables::load(&memo));
+        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = reading.ok();
+    }
+
+    /// What is remembered of earlier looks.
+    pub(crate) fn remembered(&self) -> io::Result<Option<Tables>> {
+        let early = self.early.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match early.map(JoinHandle::join) {
+            Some(Ok(tables)) => tables,
+            Some(Err(_)) | None => Tables::load(&self.memo()),
+        }
     }
 
     /// Also uses a place that a team shares.

@@ -7,7 +7,7 @@
 mod expand;
 mod folders;
 pub(crate) mod hash;
-mod parallel;
+pub(crate) mod parallel;
 mod rules;
 mod stamp;
 mod tables;
@@ -18,10 +18,12 @@ use std::path::{Path, PathBuf};
 
 use rules::Rules;
 use stamp::{Eyes, Seen};
-use tables::{FileRecord, FolderRecord, Tables, TaskRecord};
+use tables::{FileRecord, FolderRecord, TaskRecord};
 
 use crate::path::Digest;
 use crate::workspace::Sayings;
+
+pub(crate) use tables::Tables;
 
 /// How many days a record of a task is kept without use.
 const KEPT_DAYS: i64 = 30;
@@ -54,21 +56,11 @@ pub(crate) struct Remembered<'a> {
 }
 
 impl Inventory {
-    /// An inventory of what lies below `root`, with what is remembered in `memo`. A memo that cannot be read is told and
-    /// forgotten.
-    pub(crate) fn open(
-        root: &Path,
-        never: Vec<String>,
-        memo: &Path,
-    ) -> io::Result<(Self, Option<io::Error>)> {
-        let eyes = Eyes::at(root)?;
-        let (tables, wrong) = match Tables::load(memo) {
-            Ok(tables) => (tables.unwrap_or_default(), None),
-            Err(error) => (Tables::default(), Some(error)),
-        };
-        let root = root.to_owned();
-        let (files, folders, rules, changed) = (None, None, HashMap::new(), wrong.is_some());
-        Ok((Self { root, eyes, never, tables, files, folders, rules, changed }, wrong))
+    /// An inventory of what lies below `root`, with what is remembered of it.
+    pub(crate) fn open(root: &Path, never: Vec<String>, tables: Tables) -> io::Result<Self> {
+        let (eyes, root) = (Eyes::at(root)?, root.to_owned());
+        let (files, folders, rules, changed) = (None, None, HashMap::new(), false);
+        Ok(Self { root, eyes, never, tables, files, folders, rules, changed })
     }
 
     /// Looks at everything that is remembered of the tasks `names`, all at once.
@@ -89,6 +81,11 @@ impl Inventory {
     /// Looks at everything that is remembered of one task.
     pub(crate) fn refresh_task(&mut self, name: &str) {
         self.refresh_tasks([name]);
+    }
+
+    /// Whether anything is remembered of a task.
+    pub(crate) fn is_known(&self, name: &str) -> bool {
+        self.tables.tasks.contains_key(name)
     }
 
     /// How many files and folders are remembered of a task.

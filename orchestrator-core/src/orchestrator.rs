@@ -275,9 +275,8 @@ impl Orchestrator {
         let run = RunId::at(now, RandomState::new().build_hasher().finish() as u32);
         let lock = self.lock(&run, &options).await?;
         self.has_room(options.ceiling)?;
-        let bytes = serde_json::to_vec(plan)
-            .map_err(|source| OrchestratorError::Plan { run: run.clone(), source })?;
-        self.store.create(&run, &bytes).await?;
+        let json = plan.json().map_err(|source| OrchestratorError::Plan { run: run.clone(), source })?;
+        self.store.create(&run, json.as_bytes()).await?;
         let state = RunState::new(Arc::new(plan.clone()));
         self.drive(run, state, options, lock, now).await
     }
@@ -386,7 +385,7 @@ impl Orchestrator {
         let look = Workspace::new(self.executor.root(), started)
             .run_id(run.clone())
             .environment(self.executor.environment());
-        self.end_survivors(&run).await?;
+        self.end_survivors(&run, state.status() == RunStatus::New).await?;
         let tree = match options.ceiling {
             Effect::Reads => Some(Arc::new(Tree::new(look.clone()))),
             Effect::Writes | Effect::Publishes => None,
@@ -448,8 +447,11 @@ impl Orchestrator {
     }
 
     /// Ends what earlier processes left behind: of this run, and of runs whose process died.
-    async fn end_survivors(&self, run: &RunId) -> Result<(), OrchestratorError> {
+    async fn end_survivors(&self, run: &RunId, is_new: bool) -> Result<(), OrchestratorError> {
         let mut dead = self.store.abandoned().await?;
+        if is_new && dead.is_empty() {
+            return Ok(());
+        }
         dead.retain(|other| other != run);
         dead.push(run.clone());
         let ended = self.executor.end_survivors(&dead).await;

@@ -34,6 +34,8 @@ pub struct Plan {
     digest: Digest,
     graph: Arc<DiGraph<Node, Edge, u32>>,
     index: Arc<HashMap<TaskId, TaskIx>>,
+    /// Its JSON, where it is known.
+    json: Option<Arc<str>>,
 }
 
 /// All that a plan is made of; what `plan.json` holds.
@@ -208,6 +210,24 @@ impl Plan {
 
     /// Builds the graph and checks it.
     pub fn new(parts: PlanParts) -> Result<Self, PlanError> {
+        Self::build(parts, None)
+    }
+
+    /// Reads what [`Plan::json`] gave.
+    pub fn from_json(json: &str) -> Result<Self, PlanError> {
+        let parts = serde_json::from_str(json).map_err(|error| PlanError::Damaged(error.to_string()))?;
+        Self::build(parts, Some(json.into()))
+    }
+
+    /// All that it is made of, as JSON; its digest is that of these bytes.
+    pub fn json(&self) -> Result<Arc<str>, serde_json::Error> {
+        match &self.json {
+            Some(json) => Ok(json.clone()),
+            None => Ok(serde_json::to_string(&*self.parts)?.into()),
+        }
+    }
+
+    fn build(parts: PlanParts, json: Option<Arc<str>>) -> Result<Self, PlanError> {
         if parts.version != Self::VERSION {
             return Err(PlanError::Version(parts.version));
         }
@@ -218,13 +238,15 @@ impl Plan {
             }
         }
         let graph = graph::build(&parts, &index)?;
-        let bytes = serde_json::to_vec(&parts).map_err(|error| PlanError::Damaged(error.to_string()))?;
-        Ok(Self {
-            parts: Arc::new(parts),
-            digest: Digest::of(&bytes),
-            graph: Arc::new(graph),
-            index: Arc::new(index),
-        })
+        let digest = match &json {
+            Some(json) => Digest::of(json.as_bytes()),
+            None => {
+                let bytes =
+                    serde_json::to_vec(&parts).map_err(|error| PlanError::Damaged(error.to_string()))?;
+                Digest::of(&bytes)
+            }
+        };
+        Ok(Self { parts: Arc::new(parts), digest, json, graph: Arc::new(graph), index: Arc::new(index) })
     }
 
     /// Its digest: same pipeline, project and settings, same digest.

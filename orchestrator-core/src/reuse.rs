@@ -66,11 +66,11 @@ impl Reuse {
         let state = cache.folder().parent().map(std::path::Path::to_path_buf).unwrap_or_default();
         let below = state.strip_prefix(look.root()).ok().and_then(|below| below.to_str());
         let never = below.filter(|below| !below.is_empty()).map(str::to_owned).into_iter().collect();
-        let memo = cache.memo();
-        let (inventory, wrong) = Inventory::open(look.root(), never, &memo)?;
-        if let Some(wrong) = wrong {
-            cache.set_aside(&memo, &wrong.to_string());
-        }
+        let tables = cache.remembered().unwrap_or_else(|wrong| {
+            cache.set_aside(&cache.memo(), &wrong.to_string());
+            None
+        });
+        let inventory = Inventory::open(look.root(), never, tables.unwrap_or_default())?;
         look.believe(inventory.sayings(), lifetimes.clone());
         let counting = look
             .variables()
@@ -84,6 +84,11 @@ impl Reuse {
     /// Looks at all that is remembered of tasks, at once. Blocks.
     pub(crate) fn look_at<'n>(&self, names: impl IntoIterator<Item = &'n str>) {
         self.inventory().refresh_tasks(names);
+    }
+
+    /// Whether something has run since the look at the start.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.disturbed.load(Ordering::Relaxed)
     }
 
     /// Says that something starts that may change the tree.

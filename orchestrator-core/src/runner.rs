@@ -7,7 +7,7 @@ mod ends;
 mod quick;
 mod waits;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::job::{Assume, Job, JobEnd, Letter};
 use crate::outcome::{Failure, Outcome};
 use crate::plan::{Selection, TaskIx};
 use crate::progress::ProgressSink;
-use crate::reuse::Reuse;
+use crate::reuse::{Hit, Reuse};
 use crate::scheduler::{Next, Scheduler};
 use crate::state::{ApplyError, RunState, RunStatus, Stage};
 use crate::stop::{Stop, StopLevel};
@@ -116,6 +116,8 @@ struct Live {
     asked: StopLevel,
     cancelling: bool,
     unsure: Option<OrderKey>,
+    /// Results that held when the run began; they do as long as nothing has run.
+    held: HashMap<TaskIx, Hit>,
 }
 
 impl Runner {
@@ -136,6 +138,7 @@ impl Runner {
             asked: StopLevel::Go,
             cancelling: false,
             unsure: None,
+            held: HashMap::new(),
         };
         let first = if live.own.state.status() == RunStatus::New {
             Event::RunStarted(Box::new(begun))
@@ -418,7 +421,7 @@ impl Live {
             (false, false) => RunOutcome::Passed,
         };
         self.record(vec![Event::RunFinished { outcome }]).await?;
-        if state_writes(self.own.state.ceiling()) { self.sync().await } else { Ok(()) }
+        if changed_something(&self.own.state) { self.sync().await } else { Ok(()) }
     }
 }
 
@@ -433,9 +436,13 @@ fn task_of(plan: &crate::plan::Plan, ix: TaskIx, config: crate::json::Json) -> T
     }
 }
 
-/// A dry run's journal need not survive the death of the machine.
-fn state_writes(ceiling: Effect) -> bool {
-    ceiling > Effect::Reads
+/// Whether an action above `Reads` was started. The journal of a run without one need not survive the death of the machine.
+fn changed_something(state: &RunState) -> bool {
+    let started = |round: &crate::state::Round| round.steps.iter().any(|step| step.started.is_some());
+    let attempts = |task: &crate::state::TaskState| {
+        task.rounds.iter().any(started) || task.past.iter().any(|past| past.rounds.iter().any(started))
+    };
+    state.ceiling() > Effect::Reads && state.tasks().iter().any(attempts)
 }
 
 #[cfg(all(test, feature = "testkit"))]

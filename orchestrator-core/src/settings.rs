@@ -3,6 +3,7 @@
 
 mod table;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use config::{Config, ConfigError};
@@ -229,8 +230,10 @@ impl From<ConfigError> for SettingsError {
     }
 }
 
-fn processors() -> u32 {
-    std::thread::available_parallelism().map_or(4, |n| n.get() as u32)
+/// How many processors there are to use. Asked once: the answer is in several files.
+pub fn processors() -> u32 {
+    static KNOWN: OnceLock<u32> = OnceLock::new();
+    *KNOWN.get_or_init(|| std::thread::available_parallelism().map_or(4, |n| n.get() as u32))
 }
 
 impl Settings {

@@ -28,6 +28,11 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
         if settings.enabled {
             let front = front.clone().keeping(settings.keep.clone());
             let orchestrator = front.with(settings.clone())?;
+            if let Some(cache) =
+                orchestrator.results().filter(|_| settings.reuse && how.reuse() != ReuseMode::Off)
+            {
+                cache.warm();
+            }
             let plan =
                 compiled.as_ref().and_then(|kept| kept.plan(&orchestrator, &settings, &select.selector()));
             if let Some(plan) = plan {

@@ -9,11 +9,11 @@ const FEW: usize = 64;
 const CHUNK: usize = 32;
 
 /// `work` on each of `items`, in order. Waiting for a disk counts, so there may be more threads than processors.
-pub(super) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     if items.len() < FEW {
         return items.iter().map(work).collect();
     }
-    let processors = thread::available_parallelism().map_or(2, usize::from);
+    let processors = crate::settings::processors() as usize;
     let threads = (items.len() / FEW).min(processors.max(4)).max(1);
     let next = AtomicUsize::new(0);
     let take = || {

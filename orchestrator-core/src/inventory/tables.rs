@@ -71,7 +71,7 @@ pub(super) struct TaskRecord {
 
 /// All of it.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Tables {
+pub(crate) struct Tables {
     pub(super) files: Vec<FileRecord>,
     pub(super) folders: Vec<FolderRecord>,
     pub(super) tasks: HashMap<Box<str>, TaskRecord>,
@@ -81,7 +81,7 @@ pub(super) struct Tables {
 
 impl Tables {
     /// Reads them; none where there are none. A file that is damaged or of another version is an error.
-    pub(super) fn load(path: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn load(path: &Path) -> io::Result<Option<Self>> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

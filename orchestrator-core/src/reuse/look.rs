@@ -1,12 +1,11 @@
 //! Looking a task up: its fingerprint now, the result recorded under it, and whether what it made is still there.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 use super::{Reuse, Spec};
 use crate::cache::{Made, Recorded};
 use crate::fingerprint::Fingerprint;
-use crate::inventory::{Inventory, Looked, hash, unreadable};
+use crate::inventory::{Inventory, Looked, hash, parallel, unreadable};
 use crate::path::{Digest, RelPath};
 use crate::patterns::Patterns;
 
@@ -46,7 +45,7 @@ impl Reuse {
     /// and that what it made is intact.
     pub(crate) fn quick(&self, name: &str, spec: &Spec) -> Option<Hit> {
         let mut inventory = self.inventory();
-        if self.disturbed.load(Ordering::Relaxed) {
+        if self.is_disturbed() {
             if inventory.breadth(name) > FEW {
                 return None;
             }
@@ -55,6 +54,27 @@ impl Reuse {
         let hit = self.remembered(&inventory, name, spec)?;
         inventory.used(name, self.now().as_second());
         hit.missing.is_empty().then_some(hit)
+    }
+
+    /// The tasks whose results hold and whose outputs are intact, as of the last look; many at once.
+    pub(crate) fn held<'t, T: Sync>(
+        &self,
+        tasks: &'t [T],
+        name: impl Fn(&T) -> &str + Sync,
+        spec: impl Fn(&T) -> Option<Spec> + Sync,
+    ) -> Vec<(&'t T, Hit)> {
+        let mut inventory = self.inventory();
+        let shared = &*inventory;
+        let hit = |task: &T| {
+            // Most tasks of a first run are not known: what they depend on need not be asked.
+            shared.is_known(name(task)).then(|| self.remembered(shared, name(task), &spec(task)?))?
+        };
+        let hits = parallel::map(tasks, hit);
+        let now = self.now().as_second();
+        let held = tasks.iter().zip(hits).filter_map(|(task, hit)| Some((task, hit?)));
+        let held: Vec<_> = held.filter(|(_, hit)| hit.missing.is_empty()).collect();
+        held.iter().for_each(|(task, _)| inventory.used(name(task), now));
+        held
     }
 
     /// A result that is remembered and holds, as of the last look.

@@ -8,7 +8,7 @@ use crate::id::TaskId;
 use crate::job::reused::Lookup;
 use crate::json::Json;
 use crate::outcome::Outcome;
-use crate::plan::{Selection, TaskIx};
+use crate::plan::{PlannedTask, Selection, TaskIx};
 use crate::reuse::{Hit, ReuseMode};
 use crate::state::Stage;
 
@@ -16,13 +16,25 @@ impl Live {
     /// Looks at everything that results of this plan's tasks depend on, once and all together, while nothing runs.
     pub(super) async fn look_at_all(&mut self) {
         let Some(reuse) = self.own.reuse.clone().filter(|reuse| reuse.mode == ReuseMode::On) else { return };
-        let plan = self.own.state.plan().clone();
+        let (plan, agents) = (self.own.state.plan().clone(), self.own.agents.clone());
         let looking = move || {
-            let tasks = plan.tasks().iter().filter(|task| task.selection == Selection::Selected);
-            reuse.look_at(tasks.map(|task| task.id.as_str()));
+            let tasks = (0..).map(TaskIx).zip(plan.tasks());
+            let tasks: Vec<_> = tasks.filter(|(_, task)| task.selection == Selection::Selected).collect();
+            reuse.look_at(tasks.iter().map(|(_, task)| task.id.as_str()));
+            let spec = |(ix, planned): &(TaskIx, &PlannedTask)| {
+                // What others give is not known yet.
+                let agent = agents.get(&planned.agent).filter(|_| planned.takes.is_empty())?;
+                let task = task_of(&plan, *ix, planned.config.clone());
+                reuse.spec(&plan, planned, &**agent, &task)
+            };
+            reuse
+                .held(&tasks, |(_, planned)| planned.id.as_str(), spec)
+                .into_iter()
+                .map(|((ix, _), hit)| (*ix, hit))
+                .collect()
         };
         // What was not looked at is looked at when its turn comes.
-        let _ = tokio::task::spawn_blocking(looking).await;
+        self.held = tokio::task::spawn_blocking(looking).await.unwrap_or_default();
     }
 
     /// The end of a task that is about to start, if a recorded result holds and what it made is there.
@@ -37,6 +49,13 @@ impl Live {
         // Edits that a dry run withheld are not in the tree: whether a result holds with them, nobody knows.
         if self.own.state.task(ix).stage != Stage::Pending || self.scheduler.follows_withheld(ix) {
             return Ok(None);
+        }
+        if !reuse.is_disturbed()
+            && let Some(hit) = self.held.remove(&ix)
+        {
+            reuse.cache.show(&hit.result.captured, &self.own.run);
+            let task = self.own.state.plan().task(ix).id.clone();
+            return Ok(Some(cached(task, hit)));
         }
         if !self.own.state.plan().task(ix).takes.is_empty() {
             // What it takes may have ended just now.
