@@ -14,14 +14,13 @@ use orchestrator_core::plan::Plan;
 use orchestrator_core::planner::Selector;
 use orchestrator_core::settings::Settings;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::here::Here;
 
 /// A pipeline file, and what is kept of it.
 pub(crate) struct Compiled {
     path: PathBuf,
-    kept: Option<Kept>,
+    kept: Option<(Kept, String)>,
 }
 
 /// What is kept of a pipeline file.
@@ -33,7 +32,6 @@ struct Kept {
     drafts: bool,
     /// Names what else the plan follows from.
     key: Digest,
-    plan: Box<RawValue>,
 }
 
 impl Compiled {
@@ -50,13 +48,13 @@ impl Compiled {
         let file = here.file.as_ref()?.display().to_string();
         let name = Digest::of(format!("{program:?} {file} {}", Digest::of(&bytes)).as_bytes());
         let path = here.layout.cache().join("plans").join(name.to_string());
-        let kept = fs::read(&path).ok().and_then(|bytes| read(&bytes));
+        let kept = fs::read(&path).ok().and_then(read);
         Some(Self { path, kept })
     }
 
     /// The settings of the file, if they are kept.
     pub(crate) fn settings(&self) -> Option<&Value> {
-        Some(&self.kept.as_ref()?.settings)
+        Some(&self.kept.as_ref()?.0.settings)
     }
 
     /// The kept plan, if it is the one that would be made now.
@@ -66,9 +64,9 @@ impl Compiled {
         settings: &Settings,
         selector: &Selector,
     ) -> Option<Plan> {
-        let kept = self.kept.as_ref()?;
+        let (kept, plan) = self.kept.as_ref()?;
         let is_same = kept.key == key(orchestrator, kept.drafts, settings, selector)?;
-        if is_same { Plan::from_json(kept.plan.get()).ok() } else { None }
+        if is_same { Plan::from_json(plan).ok() } else { None }
     }
 
     /// Keeps a plan. One that cannot be kept is made again, and nobody is told.
@@ -82,13 +80,11 @@ impl Compiled {
     ) {
         let drafts = pipeline.phases.iter().any(|phase| phase.uses.is_some());
         let Some(key) = key(orchestrator, drafts, settings, selector) else { return };
-        let Ok(Ok(plan)) = plan.json().map(|json| RawValue::from_string(json.as_ref().to_owned())) else {
-            return;
-        };
-        let kept = Kept { settings: pipeline.settings.clone(), drafts, key, plan };
-        let Ok(body) = serde_json::to_vec(&kept) else { return };
-        let mut bytes = Digest::of(&body).to_string().into_bytes();
-        bytes.extend(body);
+        let Ok(plan) = plan.json() else { return };
+        let kept = Kept { settings: pipeline.settings.clone(), drafts, key };
+        let Ok(head) = serde_json::to_string(&kept) else { return };
+        let body = format!("{head}\n{plan}");
+        let bytes = format!("{}{body}", Digest::of(body.as_bytes())).into_bytes();
         let _ = write(&self.path, &bytes);
     }
 }
@@ -119,9 +115,13 @@ fn names(root: &Path) -> String {
     format!("{} {:?}", root.display(), manifests.iter().map(stamp).collect::<Vec<_>>())
 }
 
-fn read(bytes: &[u8]) -> Option<Kept> {
-    let (sum, body) = bytes.split_at_checked(64)?;
-    (sum == Digest::of(body).to_string().as_bytes()).then(|| serde_json::from_slice(body).ok())?
+fn read(bytes: Vec<u8>) -> Option<(Kept, String)> {
+    let mut text = String::from_utf8(bytes).ok()?;
+    let (sum, body) = text.split_at_checked(64)?;
+    let (head, plan) = body.split_once('\n').filter(|_| sum == Digest::of(body.as_bytes()).to_string())?;
+    let (kept, from) = (serde_json::from_str(head).ok()?, text.len() - plan.len());
+    text.drain(..from);
+    Some((kept, text))
 }
 
 /// Writes beside the file, then renames; older plans go.

@@ -36,28 +36,38 @@ pub struct Cache {
     /// Something could not be stored, and that was said.
     full: AtomicBool,
     /// What is remembered of earlier looks, while it is read.
-    early: Mutex<Option<JoinHandle<io::Result<Option<Tables>>>>>,
+    ahead: Mutex<Option<Reading>>,
 }
+
+type Reading = JoinHandle<io::Result<Option<Tables>>>;
+
+/// What is being read ahead of a run.
+#[derive(Debug)]
+pub struct Ahead(Option<Reading>);
 
 impl Cache {
     /// The cache of a state folder. Nothing is made before something is stored.
     pub fn open(layout: Layout) -> Self {
         let blobs = Blobs::new(layout.cache().join("blobs"));
-        let (away, full, early) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
-        Self { layout, blobs, shared: None, away, full, early }
+        let (away, full, ahead) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
+        Self { layout, blobs, shared: None, away, full, ahead }
     }
 
-    /// Begins to read what a run will need of it, on a thread of its own.
-    pub fn warm(&self) {
-        let memo = self.memo();
-        let reading = std::thread::Builder::new().name("memo".into()).spawn(move || Tables::load(&memo));
-        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = reading.ok();
+    /// Begins to read what a run of this state folder will need, on a thread of its own.
+    pub fn read_ahead(layout: &Layout) -> Ahead {
+        let memo = memo(layout);
+        Ahead(std::thread::Builder::new().name("memo".into()).spawn(move || Tables::load(&memo)).ok())
+    }
+
+    /// Takes what was read ahead.
+    pub fn take_ahead(&self, ahead: Ahead) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead.0;
     }
 
     /// What is remembered of earlier looks.
     pub(crate) fn remembered(&self) -> io::Result<Option<Tables>> {
-        let early = self.early.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match early.map(JoinHandle::join) {
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match ahead.map(JoinHandle::join) {
             Some(Ok(tables)) => tables,
             Some(Err(_)) | None => Tables::load(&self.memo()),
         }
@@ -77,7 +87,7 @@ impl Cache {
 
     /// The file of what was looked at.
     pub(crate) fn memo(&self) -> PathBuf {
-        self.layout.cache().join("look")
+        memo(&self.layout)
     }
 
     fn entry_path(&self, key: Digest) -> PathBuf {
@@ -240,6 +250,10 @@ impl Cache {
             self.cannot_store(&error);
         }
     }
+}
+
+fn memo(layout: &Layout) -> PathBuf {
+    layout.cache().join("look")
 }
 
 /// Writes beside the file, then renames.

@@ -102,7 +102,7 @@ impl Inventory {
             let new = refreshed(eyes, root, record);
             new.map(|(seen, digest)| (*at, seen, digest))
         };
-        let changed: Vec<_> = parallel::map(files, file).into_iter().flatten().collect();
+        let changed = parallel::filter_map(files, file);
         for (at, seen, digest) in changed {
             let record = &mut self.tables.files[at as usize];
             let digest = digest.map(|digest| *digest.as_bytes());
@@ -110,13 +110,11 @@ impl Inventory {
             (record.seen, record.digest) = (seen, digest);
         }
         let (eyes, tables) = (&self.eyes, &self.tables);
-        let same = |at: &u32| {
+        let stale = |at: &u32| {
             let record = &tables.folders[*at as usize];
-            holds(eyes, &record.path, record.seen)
+            (!holds(eyes, &record.path, record.seen)).then_some(*at)
         };
-        let same = parallel::map(folders, same);
-        let stale = folders.iter().zip(same).filter(|(_, same)| !same).map(|(at, _)| *at);
-        let stale: Vec<u32> = stale.collect();
+        let stale = parallel::filter_map(folders, stale);
         self.list(&stale);
     }
 

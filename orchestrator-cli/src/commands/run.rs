@@ -1,5 +1,6 @@
 //! `run`: plans the pipeline and runs the plan.
 
+use orchestrator_core::cache::Cache;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::orchestrator::{Orchestrator, ReuseMode, RunOptions};
 use orchestrator_core::plan::Plan;
@@ -22,16 +23,15 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
     if !settings(&serde_json::Value::Null, &serde_json::Value::Null)?.enabled {
         return Ok(off(output.format));
     }
+    let ahead = (how.reuse() != ReuseMode::Off).then(|| Cache::read_ahead(&front.here.layout));
     let compiled = Compiled::open(&front.here).filter(|_| select.failed.is_none());
     if let Some(settings_of_file) = compiled.as_ref().and_then(Compiled::settings) {
         let settings = settings(settings_of_file, &how.settings())?;
         if settings.enabled {
             let front = front.clone().keeping(settings.keep.clone());
             let orchestrator = front.with(settings.clone())?;
-            if let Some(cache) =
-                orchestrator.results().filter(|_| settings.reuse && how.reuse() != ReuseMode::Off)
-            {
-                cache.warm();
+            if let (Some(cache), Some(ahead)) = (orchestrator.results(), ahead) {
+                cache.take_ahead(ahead);
             }
             let plan =
                 compiled.as_ref().and_then(|kept| kept.plan(&orchestrator, &settings, &select.selector()));

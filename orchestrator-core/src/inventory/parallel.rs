@@ -10,8 +10,13 @@ const CHUNK: usize = 32;
 
 /// `work` on each of `items`, in order. Waiting for a disk counts, so there may be more threads than processors.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    filter_map(items, |item| Some(work(item)))
+}
+
+/// The same, where only some give anything.
+pub(crate) fn filter_map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Option<R> + Sync) -> Vec<R> {
     if items.len() < FEW {
-        return items.iter().map(work).collect();
+        return items.iter().filter_map(work).collect();
     }
     let processors = crate::settings::processors() as usize;
     let threads = (items.len() / FEW).min(processors.max(4)).max(1);
@@ -24,7 +29,7 @@ pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) 
                 return done;
             }
             let chunk = &items[from..(from + CHUNK).min(items.len())];
-            done.push((from, chunk.iter().map(&work).collect::<Vec<_>>()));
+            done.push((from, chunk.iter().filter_map(&work).collect::<Vec<_>>()));
         }
     };
     let mut chunks = thread::scope(|scope| {
