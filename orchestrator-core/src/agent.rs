@@ -193,9 +193,7 @@ pub trait DynAgent: Send + Sync {
     /// One sentence.
     fn about(&self) -> &str;
     /// See [`Agent::VERSION`].
-    fn version(&self) -> &str {
-        "1"
-    }
+    fn version(&self) -> &str;
     /// Checks a config with references in it; the error names the way to what is wrong.
     fn check(&self, config: &Json) -> Result<(), ConfigError>;
     /// Schema of its config.

@@ -236,10 +236,10 @@ impl Cache {
         let (path, to) = (path.display(), to.display());
         match moved {
             Ok(()) => {
-                tracing::warn!(%path, why, %to, "a part of the cache is damaged; it was set aside and is made anew")
+                tracing::warn!(%path, why, %to, "a part of the cache is damaged; it was set aside and is made anew");
             }
             Err(error) => {
-                tracing::warn!(%path, why, %error, "a part of the cache is damaged and is not used")
+                tracing::warn!(%path, why, %error, "a part of the cache is damaged and is not used");
             }
         }
     }

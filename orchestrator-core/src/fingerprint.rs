@@ -156,12 +156,13 @@ mod tests {
         }
     }
 
+    type Edit = fn(&mut Fingerprint);
+
     #[test]
     fn every_field_counts_and_is_named() {
         let before = sample();
         assert_eq!(before.digest(), sample().digest());
         assert_eq!(before.changes(&before), []);
-        type Edit = fn(&mut Fingerprint);
         let table: [(Edit, &str); 13] = [
             (
                 |f| {

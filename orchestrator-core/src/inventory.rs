@@ -282,7 +282,7 @@ impl Inventory {
     }
 
     /// What is to be kept, if anything changed: the bytes of the memo.
-    pub(crate) fn to_keep(&mut self, now: i64) -> Option<Vec<u8>> {
+    pub(crate) fn take_changes(&mut self, now: i64) -> Option<Vec<u8>> {
         if !std::mem::take(&mut self.changed) {
             return None;
         }

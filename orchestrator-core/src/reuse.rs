@@ -100,7 +100,7 @@ impl Reuse {
     pub(crate) fn keep(&self) {
         let mut inventory = self.inventory();
         inventory.remember_sayings(self.look.sayings());
-        let bytes = inventory.to_keep(self.now().as_second());
+        let bytes = inventory.take_changes(Timestamp::now().as_second());
         drop(inventory);
         if let Some(bytes) = bytes {
             self.cache.keep_memo(&bytes);
@@ -115,10 +115,6 @@ impl Reuse {
 
     fn inventory(&self) -> MutexGuard<'_, Inventory> {
         self.inventory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
     }
 }
 

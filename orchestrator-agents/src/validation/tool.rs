@@ -61,7 +61,7 @@ pub trait Tool: Send + Sync + 'static {
     /// What its result depends on, if it may be reused. Default: every file that git does not ignore, the program, and that
     /// it is the result of a quality check. A tool whose purpose is what it makes is not reused.
     fn depends_on(&self, config: &Self::Config) -> Option<Dependencies> {
-        Some(everything(&self.wants(config).program, &config.common().cwd))
+        Some(everything(&self.wants(config).program, config.common().cwd))
     }
 
     /// What its output means.
@@ -143,7 +143,7 @@ impl<T: Tool> Check<T> {
     fn version(&self, config: &T::Config, look: &Workspace) -> Option<String> {
         let Wants { program, .. } = self.0.wants(config);
         let cwd = config.common().cwd;
-        let below = in_folder(&program, &cwd);
+        let below = in_folder(&program, cwd);
         look.tool_version(below.as_ref().map_or(&program, |path| path.as_str()))
     }
 

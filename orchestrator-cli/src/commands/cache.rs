@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use orchestrator_core::cache::Cache;
 use orchestrator_core::problem::unknown;
+use orchestrator_core::settings::Keep;
 use serde_json::{Value, json};
 
 use crate::args::{CacheCommand, Format, SweepArgs, WhyArgs};
@@ -37,6 +38,14 @@ pub(super) fn cache(front: &Front, command: CacheCommand) -> Result<Exit, CliErr
         Format::Json => answer(&value),
     });
     Ok(Exit::Passed)
+}
+
+/// Removes results that are over the limits, once a day.
+pub(super) fn tidy(front: &Front, keep: &Keep) {
+    let cache = Cache::open(front.here.layout.clone());
+    if let Err(error) = cache.tidy(Duration::from_secs(keep.cache_age), keep.cache_size) {
+        tracing::warn!(%error, "older results could not be removed; look with `orchestrate cache stats`");
+    }
 }
 
 fn stats(cache: &Cache) -> Result<(String, Value), CliError> {

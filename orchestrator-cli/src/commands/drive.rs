@@ -85,6 +85,7 @@ impl Driven {
     pub(super) async fn tidy(&self, front: &Front) {
         if let Some(keep) = front.keep() {
             super::prune::after(front, &keep, &self.record).await;
+            super::cache::tidy(front, &keep);
         }
     }
 

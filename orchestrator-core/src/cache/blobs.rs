@@ -128,10 +128,8 @@ impl Blobs {
             }
             fs::write(&beside, &bytes)
         } else {
-            clone(&mut kept, &beside).and_then(|copy| match hash::content(&copy)? == digest {
-                true => Ok(()),
-                false => Err(damaged()),
-            })
+            clone(&mut kept, &beside)
+                .and_then(|copy| if hash::content(&copy)? == digest { Ok(()) } else { Err(damaged()) })
         };
         let placed = copied
             .and_then(|()| fs::set_permissions(&beside, Permissions::from_mode(mode & 0o7777)))

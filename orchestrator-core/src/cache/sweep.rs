@@ -10,7 +10,7 @@ use super::{Cache, Entry};
 use crate::path::Digest;
 
 /// Bytes younger than this may belong to a result that is being stored.
-const UNDER_WAY: Duration = Duration::from_secs(60);
+const UNDER_WAY: Duration = Duration::from_mins(1);
 
 /// How much a cache holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -22,6 +22,9 @@ pub struct Stats {
     /// Bytes of disk for all of it.
     pub bytes: u64,
 }
+
+/// How often a cache is pruned unasked.
+const DAY: Duration = Duration::from_hours(24);
 
 /// What was removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -80,6 +83,19 @@ impl Cache {
         }
         swept.bytes = before.bytes.saturating_sub(self.stats()?.bytes);
         Ok(swept)
+    }
+
+    /// Prunes once a day; none where that was done already, or where there is nothing.
+    pub fn tidy(&self, age: Duration, size: u64) -> io::Result<Option<Swept>> {
+        let mark = self.folder().join("pruned");
+        let done = mark.metadata().and_then(|meta| meta.modified());
+        let is_due = done.map_or(true, |done| done.elapsed().is_ok_and(|since| since > DAY));
+        if !is_due || !self.folder().is_dir() {
+            return Ok(None);
+        }
+        // The mark first: of two processes one is enough.
+        fs::write(&mark, b"")?;
+        self.prune(age, size).map(Some)
     }
 
     /// Removes all of it.

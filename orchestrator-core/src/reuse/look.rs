@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::{Reuse, Spec};
 use crate::cache::{Made, Recorded};
 use crate::fingerprint::Fingerprint;
@@ -51,8 +53,8 @@ impl Reuse {
             }
             inventory.refresh_task(name);
         }
-        let hit = self.remembered(&inventory, name, spec)?;
-        inventory.used(name, self.now().as_second());
+        let hit = Self::remembered(&inventory, name, spec)?;
+        inventory.used(name, Timestamp::now().as_second());
         hit.missing.is_empty().then_some(hit)
     }
 
@@ -67,21 +69,23 @@ impl Reuse {
         let shared = &*inventory;
         let hit = |task: &T| {
             // Most tasks of a first run are not known: what they depend on need not be asked.
-            shared.is_known(name(task)).then(|| self.remembered(shared, name(task), &spec(task)?))?
+            shared.is_known(name(task)).then(|| Self::remembered(shared, name(task), &spec(task)?))?
         };
         let hits = parallel::map(tasks, hit);
-        let now = self.now().as_second();
+        let now = Timestamp::now().as_second();
         let held = tasks.iter().zip(hits).filter_map(|(task, hit)| Some((task, hit?)));
         let held: Vec<_> = held.filter(|(_, hit)| hit.missing.is_empty()).collect();
-        held.iter().for_each(|(task, _)| inventory.used(name(task), now));
+        for (task, _) in &held {
+            inventory.used(name(task), now);
+        }
         held
     }
 
     /// A result that is remembered and holds, as of the last look.
-    fn remembered(&self, inventory: &Inventory, name: &str, spec: &Spec) -> Option<Hit> {
+    fn remembered(inventory: &Inventory, name: &str, spec: &Spec) -> Option<Hit> {
         let remembered = inventory.remembered(name, spec.digest)?;
         let result: Recorded = serde_json::from_str(remembered.result?).ok()?;
-        if !self.is_young(&result, spec) {
+        if !Self::is_young(&result, spec) {
             return None;
         }
         let there: BTreeMap<&str, Option<Digest>> = inventory.known(name).collect();
@@ -97,22 +101,22 @@ impl Reuse {
     pub(crate) fn look_up(&self, name: &str, spec: &Spec) -> Found {
         let mut inventory = self.inventory();
         inventory.refresh_task(name);
-        if let Some(hit) = self.remembered(&inventory, name, spec) {
-            inventory.used(name, self.now().as_second());
+        if let Some(hit) = Self::remembered(&inventory, name, spec) {
+            inventory.used(name, Timestamp::now().as_second());
             return Found::Hit(Box::new(hit));
         }
-        let fresh = match self.fresh(&mut inventory, name, spec) {
+        let fresh = match Self::fresh(&mut inventory, name, spec) {
             Ok(fresh) => fresh,
             Err(why) => return Found::Unknown(why),
         };
         drop(inventory);
-        let Some(entry) = self.cache.find(fresh.key).filter(|entry| self.is_young(&entry.result, spec))
+        let Some(entry) = self.cache.find(fresh.key).filter(|entry| Self::is_young(&entry.result, spec))
         else {
             return Found::Miss(Box::new(fresh));
         };
         self.cache.touch(fresh.key);
         let mut inventory = self.inventory();
-        self.learn(&mut inventory, name, fresh.key, &entry.result);
+        Self::learn(&mut inventory, name, fresh.key, &entry.result);
         let made = entry.result.made.iter();
         let missing =
             made.filter(|made| !is_intact(made, inventory.digest(made.path.as_str()))).cloned().collect();
@@ -121,14 +125,14 @@ impl Reuse {
 
     /// What a new result of a task is to be recorded under, whatever is recorded. Blocks.
     pub(crate) fn look_anew(&self, name: &str, spec: &Spec) -> Found {
-        match self.fresh(&mut self.inventory(), name, spec) {
+        match Self::fresh(&mut self.inventory(), name, spec) {
             Ok(fresh) => Found::Miss(Box::new(fresh)),
             Err(why) => Found::Unknown(why),
         }
     }
 
     /// The fingerprint of a task now.
-    pub(super) fn fresh(&self, inventory: &mut Inventory, name: &str, spec: &Spec) -> Result<Fresh, String> {
+    pub(super) fn fresh(inventory: &mut Inventory, name: &str, spec: &Spec) -> Result<Fresh, String> {
         let inputs = inventory.expand(&Patterns::parse(&spec.inputs)?, false)?;
         let upstream = inventory.expand(&Patterns::parse(&spec.upstream)?, true)?;
         let outputs = Patterns::parse(&spec.base.outputs)?;
@@ -156,21 +160,21 @@ impl Reuse {
         looked.folders.extend(upstream.looked.folders);
         let key = fingerprint.digest();
         inventory.remember(name, spec.digest, key, &looked);
-        inventory.used(name, self.now().as_second());
+        inventory.used(name, Timestamp::now().as_second());
         let sum = inventory.sum(&looked);
         Ok(Fresh { key, fingerprint, looked, sum })
     }
 
     /// Remembers a result for the next look.
-    pub(super) fn learn(&self, inventory: &mut Inventory, name: &str, key: Digest, result: &Recorded) {
+    pub(super) fn learn(inventory: &mut Inventory, name: &str, key: Digest, result: &Recorded) {
         let Ok(json) = serde_json::to_string(result) else { return };
         let outputs: Vec<String> = result.made.iter().map(|made| made.path.to_string()).collect();
         inventory.remember_result(name, key, json, &outputs);
     }
 
     /// Whether a result is young enough. One from the future is not: a clock went back.
-    fn is_young(&self, result: &Recorded, spec: &Spec) -> bool {
-        let age = self.now().duration_since(result.at);
+    fn is_young(result: &Recorded, spec: &Spec) -> bool {
+        let age = Timestamp::now().duration_since(result.at);
         spec.ttl.is_none_or(|ttl| !age.is_negative() && age.unsigned_abs() < ttl)
     }
 }

@@ -29,7 +29,7 @@ impl Reuse {
     pub(crate) fn store(&self, spec: &Spec, fresh: &Fresh, passed: &Passed<'_>) {
         let name = passed.task.as_str();
         match self.try_store(spec, fresh, passed) {
-            Ok(result) => self.learn(&mut self.inventory(), name, fresh.key, &result),
+            Ok(result) => Self::learn(&mut self.inventory(), name, fresh.key, &result),
             Err(Refused::Note(note)) => {
                 tracing::debug!(task = name, note, "its result is not stored");
                 self.inventory().forget(name, Some(note));
@@ -57,7 +57,7 @@ impl Reuse {
                 return Err(Refused::Note(format!("`{}` changed after it was captured", artifact.name)));
             }
         }
-        let (run, at, conclusion) = (passed.run.clone(), self.now(), passed.conclusion.clone());
+        let (run, at, conclusion) = (passed.run.clone(), jiff::Timestamp::now(), passed.conclusion.clone());
         let result = Recorded { run, at, took_ms, conclusion, captured, made };
         let (fingerprint, task) = (fresh.fingerprint.clone(), passed.task.clone());
         let entry = Entry { fingerprint, task, result };
@@ -75,7 +75,7 @@ impl Reuse {
         if inventory.sum(&fresh.looked) == fresh.sum {
             return Ok(());
         }
-        let now = self.fresh(&mut inventory, name, spec).map_err(Refused::Note)?;
+        let now = Self::fresh(&mut inventory, name, spec).map_err(Refused::Note)?;
         if now.key == fresh.key {
             return Ok(());
         }

@@ -108,9 +108,13 @@ fn identity(tool: &str, root: &Path, env: impl Fn(&str) -> Option<PathBuf>) -> O
     let mut hasher = blake3::Hasher::new();
     hasher.update(program.as_os_str().as_encoded_bytes());
     stamp(&mut hasher, &program.canonicalize().ok()?);
-    CHOICES.iter().for_each(|choice| stamp(&mut hasher, &root.join(choice)));
+    for choice in CHOICES {
+        stamp(&mut hasher, &root.join(choice));
+    }
     if let Some(home) = env("HOME") {
-        HOME_CHOICES.iter().for_each(|choice| stamp(&mut hasher, &home.join(choice)));
+        for choice in HOME_CHOICES {
+            stamp(&mut hasher, &home.join(choice));
+        }
     }
     for name in ["RUSTUP_TOOLCHAIN", "GOTOOLCHAIN", "VIRTUAL_ENV"] {
         let value = env(name).unwrap_or_default();

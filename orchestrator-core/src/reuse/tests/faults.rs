@@ -1,5 +1,6 @@
 //! Damage, hostile trees and things that change at the wrong moment.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
 use super::*;
@@ -109,7 +110,6 @@ async fn hostile_trees_are_looked_at_without_harm() {
     put(root, "none/a.x", "");
     assert_eq!(outcomes(&run(root, tasks()).await), ["passed"], "what a glob did not find counts");
     assert_eq!(outcomes(&run(root, tasks()).await), ["cached"]);
-    use std::os::unix::ffi::OsStrExt;
     std::fs::write(root.join("src").join(std::ffi::OsStr::from_bytes(b"\xff.txt")), "x").unwrap();
     for _ in 0..2 {
         assert_eq!(outcomes(&run(root, tasks()).await), ["passed"], "a name that cannot be recorded");
@@ -152,7 +152,7 @@ async fn a_clock_that_goes_back_makes_nothing_young() {
     put(root, "in", "1");
     let old = || {
         let mut tasks = tasks();
-        tasks[0].reuse.ttl = Some(std::time::Duration::from_secs(3600));
+        tasks[0].reuse.ttl = Some(std::time::Duration::from_hours(1));
         tasks
     };
     run(root, old()).await;

@@ -45,6 +45,8 @@ async fn verifying_finds_what_is_not_declared() {
     assert_eq!(outcomes(&run(root, tasks()).await), ["passed", "passed"], "the wrong results are gone");
 }
 
+type Tasks<'a> = &'a dyn Fn() -> Vec<TaskSpec>;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn some_things_are_never_reused() {
     let dir = tempfile::tempdir().unwrap();
@@ -60,7 +62,6 @@ async fn some_things_are_never_reused() {
         task.reuse = Reuse { off: true, ..Reuse::default() };
         vec![task]
     };
-    type Tasks<'a> = &'a dyn Fn() -> Vec<TaskSpec>;
     let publishes = || with("publishes", "true");
     let fails = || with("reads", "false");
     let changes_its_input = || with("writes", "date +%N >> in");
