@@ -53,7 +53,7 @@ impl Reuse {
             inventory.refresh_task(name);
         }
         let hit = self.remembered(&inventory, name, spec)?;
-        inventory.used(name, self.now().as_second());
+        self.used(&mut inventory, name, hit.key);
         hit.missing.is_empty().then_some(hit)
     }
 
@@ -73,12 +73,19 @@ impl Reuse {
         Some(Hit { key: remembered.key, missing, result })
     }
 
+    /// Says that a recorded result was used; what is not used goes some day.
+    fn used(&self, inventory: &mut Inventory, name: &str, key: Digest) {
+        if inventory.used(name, self.now().as_second()) {
+            self.cache.touch(key);
+        }
+    }
+
     /// Looks a task up, reading what has to be read. Blocks.
     pub(crate) fn look_up(&self, name: &str, spec: &Spec) -> Found {
         let mut inventory = self.inventory();
         inventory.refresh_task(name);
         if let Some(hit) = self.remembered(&inventory, name, spec) {
-            inventory.used(name, self.now().as_second());
+            self.used(&mut inventory, name, hit.key);
             return Found::Hit(Box::new(hit));
         }
         let fresh = match self.fresh(&mut inventory, name, spec) {
