@@ -635,3 +635,61 @@ fn why_of_a_task_that_takes_an_output_is_about_what_was_given() {
     let said = why(&folder, "takes");
     assert!(said.contains("`src` changed") && !said.contains("config"), "{said}");
 }
+
+/// The project that the README's section is about.
+const REPORT: &str = "\
+version: 1
+phases:
+  - name: checks
+    tasks:
+      - {id: report, run: ./make-report.sh, kind: static, inputs: [make-report.sh, src], outputs: [out/report.html]}
+      - {id: unit, run: 'test -s out/report.html', kind: test, inputs: [out/report.html], effect: reads}
+      - {id: gate, run: 'true', kind: gate, effect: reads}
+  - name: deployment
+    tasks:
+      - {id: ship, run: 'true'}
+";
+
+#[test]
+fn what_the_readme_says_of_fast_reruns_is_so() {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("### Fast reruns\n").expect("the section");
+    let (block, _) =
+        section.split_once("```sh\n").and_then(|(_, rest)| rest.split_once("```")).expect("its commands");
+    let folder = Folder::git(REPORT);
+    folder.write(".gitignore", "out/\n");
+    folder.write("src/a", "1\n");
+    folder.write("make-report.sh", "#!/bin/sh\nmkdir -p out\ncat src/* > out/report.html\n");
+    let script = folder.path().join("make-report.sh");
+    fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
+    git(folder.path(), &["add", "-A"]);
+    git(folder.path(), &["commit", "-q", "-m", "feat: report"]);
+    // The end of each run of the section, in order.
+    let expected = [
+        ("run", "4 passed"),
+        ("run", "2 passed, 2 cached"),
+        ("run --fast", "2 cached, 2 skipped"),
+        ("run --fast --skip-tests", "1 cached, 3 skipped"),
+        ("run --affected", "4 skipped"),
+        ("run --affected HEAD", "4 skipped"),
+        ("run --verify-cache", "4 passed"),
+        ("run --refresh", "4 passed"),
+        ("run --no-cache", "4 passed"),
+        ("cache why report", "holds and would be reused"),
+        ("cache stats", "2 results"),
+        ("cache prune --age 720h", "0 results"),
+        ("cache clear", "2 results"),
+    ];
+    let commands = block.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let commands: Vec<&str> = commands.filter_map(|line| line.strip_prefix("orchestrate ")).collect();
+    assert_eq!(commands, expected.map(|(command, _)| command));
+    for (command, end) in expected {
+        folder.orchestrate(command).exits(0).says(&[end]);
+    }
+    // The task that it shows is one.
+    let (_, task) = section.split_once("```text\n").expect("a task");
+    let task = task.split_once("```").expect("its end").0;
+    let indented: String = task.lines().map(|line| format!("    {line}\n")).collect();
+    folder.write("orchestration.yaml", &format!("version: 1\nphases:\n  - name: p\n    tasks:\n{indented}"));
+    folder.orchestrate("validate").exits(0);
+}
