@@ -170,6 +170,12 @@ fn a_base_that_is_none_is_a_clear_error() {
         folder.orchestrate(&format!("run {flag}")).exits(2).says(&["--affected", &format!("`{name}`")]);
     }
     assert_eq!(folder.files(), before, "nothing was started");
+    for flag in ["--fast", "--skip-tests", "--affected"] {
+        folder
+            .orchestrate(&format!("run --failed latest {flag}"))
+            .exits(2)
+            .says(&["cannot be used with", flag]);
+    }
     let folder = chain();
     folder.orchestrate("run --affected main").exits(2).says(&["--affected", "git"]);
 }
