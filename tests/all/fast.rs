@@ -354,3 +354,55 @@ fn relink(to: &Path, link: &Path) {
     fs::remove_file(link).unwrap();
     std::os::unix::fs::symlink(to, link).unwrap();
 }
+
+#[test]
+fn what_cannot_be_relied_on_is_not_recorded_and_why_says_so() {
+    let tasks = [
+        "{id: both, run: 'echo x > src/gen', inputs: [src], outputs: [src/gen]}",
+        "{id: apart, run: 'echo x > src/gen2', inputs: [src, '!src/gen*'], outputs: [src/gen2]}",
+        "{id: moves, run: 'date +%N > stamp', inputs: [stamp]}",
+        "{id: makes-none, run: 'true', inputs: [mine], outputs: [nothing]}",
+        "{id: absent, run: 'true', inputs: [mine/absent]}",
+    ];
+    let folder = Folder::with(&pipeline("{jobs: 1}", &tasks));
+    folder.write("src/a", "1");
+    folder.write("stamp", "1");
+    folder.write("mine/a", "1");
+    run(&folder, "");
+    run(&folder, "");
+    let again = run(&folder, "");
+    assert_eq!(
+        again.outcomes(),
+        "absent: cached, apart: cached, both: passed, makes-none: passed, moves: passed"
+    );
+    for (task, words) in [
+        ("both", "leave it out of the inputs with `!src/gen`"),
+        ("moves", "what it depends on changed while it ran: `stamp` changed"),
+        ("makes-none", "it did not make its declared output `nothing`"),
+    ] {
+        let said = why(&folder, task);
+        assert!(said.contains(words), "{task}: {said}");
+    }
+    folder.write("mine/absent", "1");
+    assert!(why(&folder, "absent").contains("`mine/absent` is new"), "{}", why(&folder, "absent"));
+    assert_eq!(run(&folder, "").task("absent")["outcome"], "passed");
+}
+
+#[test]
+fn watching_runs_what_a_change_reaches() {
+    let folder = chain();
+    let child = folder.program("run --watch").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("it ran", || ran(&folder, "always") == 1);
+    until("it waits", || {
+        let log = fs::read_dir(folder.path().join(".orchestrate/logs"));
+        log.is_ok_and(|logs| {
+            logs.flatten()
+                .any(|log| fs::read_to_string(log.path()).is_ok_and(|log| log.contains("run finished")))
+        })
+    });
+    folder.write("src/b.txt", "c\n");
+    until("what follows ran again", || ran(&folder, "count") == 2);
+    crate::support::kill(child.id(), rustix::process::Signal::INT);
+    ended(child).says(&["✓ join"]);
+    assert_eq!((ran(&folder, "join"), folder.read("out/all").as_str()), (2, "a\nc\n"));
+}
