@@ -11,7 +11,7 @@ use crate::inventory::Inventory;
 use crate::path::Digest;
 
 /// Bytes younger than this may belong to a result that is being stored.
-const UNDER_WAY: Duration = Duration::from_secs(60);
+const UNDER_WAY: Duration = Duration::from_mins(1);
 
 /// How much a cache holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]

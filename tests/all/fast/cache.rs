@@ -86,6 +86,13 @@ fn a_kept_plan_is_that_of_the_same_file_flags_settings_and_project() {
     let mut command = folder.program("run --format json");
     command.env("ORCHESTRATION_ENABLED", "false");
     assert_eq!(output(command).exits(0).json()[0]["result"]["enabled"], false);
+    let delivery = "version: 1\nphases:\n  - {name: deployment, tasks: [{id: ship, run: 'true'}]}\n";
+    folder.write("orchestration.yaml", delivery);
+    for (on, end) in [("true", "1 passed"), ("false", "1 skipped"), ("true", "1 passed")] {
+        let mut command = folder.program("run");
+        command.env("ENABLE_DEPLOYMENT", on);
+        output(command).exits(0).says(&[end]);
+    }
     // A broken file, and a kept plan that is damaged.
     folder.write("orchestration.yaml", "version: 1\nphases: [");
     folder.orchestrate("run").exits(2).says(&["orchestration.yaml:"]);
