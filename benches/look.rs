@@ -71,7 +71,9 @@ fn main() {
         assert_eq!(found, files.len());
         // The first round warms the page cache.
         if round > 0 {
-            (floors.push(floor), ours.push(own), ratios.push(own / floor));
+            floors.push(floor);
+            ours.push(own);
+            ratios.push(own / floor);
         }
     }
     let (own, floor, ratio) = (median(ours) * 1e3, median(floors) * 1e3, median(ratios));

@@ -57,7 +57,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Rollback(args) => block_on(rollback::rollback(front()?, args)),
         Command::Signal(args) => block_on(signal::signal(front()?, args)),
         Command::Cancel(args) => block_on(cancel::cancel(front()?, args)),
-        Command::Cache(command) => cache::cache(&front()?, command),
+        Command::Cache(command) => block_on(cache::cache(front()?, command)),
         Command::Prune(args) => block_on(prune::prune(front()?, args)),
         Command::Report(args) => block_on(report::report(front()?, args)),
         Command::Agents(args) => Ok(agents::agents(&registry, args)),

@@ -4,6 +4,7 @@ mod diff;
 mod end;
 mod failure;
 mod live;
+mod notes;
 mod paint;
 mod pending;
 mod phase;
@@ -24,6 +25,7 @@ use crate::out::Out;
 use live::Live;
 
 pub(crate) use end::{End, is_over, word};
+pub(crate) use notes::{of_phase, of_plan};
 pub use paint::Paint;
 pub(crate) use phase::{Shown, heading, render as phase};
 pub(crate) use task::wait;
@@ -123,7 +125,7 @@ impl Console {
     /// Prints the phases that have ended and were not printed; in order.
     fn print_ended(&mut self, state: &RunState) {
         while self.printed < self.left.len() && self.left[self.printed] == 0 {
-            let text = phase(state, self.printed, Shown::Over, self.paint);
+            let text = phase(state, self.printed, Shown::Over, self.volume, self.paint);
             self.printed += 1;
             if self.volume > Volume::Quiet {
                 self.print(&text);
@@ -135,7 +137,7 @@ impl Console {
     fn print_rest(&mut self, state: &RunState) {
         for at in self.printed..self.left.len() {
             if self.volume > Volume::Quiet {
-                let text = phase(state, at, Shown::Begun, self.paint);
+                let text = phase(state, at, Shown::Begun, self.volume, self.paint);
                 self.print(&text);
             }
         }

@@ -178,16 +178,8 @@ fn waiting() -> Vec<Event> {
 /// The events of a sample, a second apart.
 pub(crate) fn records(sample: Sample) -> (Arc<Plan>, Vec<Record>) {
     let plan = Arc::new(plan());
-    let begun = RunStarted {
-        journal: 1,
-        run: run(),
-        pipeline: "school".into(),
-        plan: plan.digest(),
-        ceiling: if sample == Sample::Dry { Effect::Reads } else { Effect::Writes },
-        parent: None,
-        process: Process { version: "0".into(), pid: 1, host: String::new() },
-    };
-    let mut events = vec![Event::RunStarted(Box::new(begun))];
+    let ceiling = if sample == Sample::Dry { Effect::Reads } else { Effect::Writes };
+    let mut events = vec![begun(&plan, ceiling)];
     events.extend(passed("backup", "Backup created (52.3 MB, verified)"));
     match sample {
         Sample::Passed => {
@@ -212,9 +204,42 @@ pub(crate) fn records(sample: Sample) -> (Arc<Plan>, Vec<Record>) {
             events.extend([started("edit"), Event::RunStopped { why: Stopped::Interrupted }]);
         }
     }
+    (plan, recorded(events))
+}
+
+fn begun(plan: &Plan, ceiling: Effect) -> Event {
+    Event::RunStarted(Box::new(RunStarted {
+        journal: 1,
+        run: run(),
+        pipeline: "school".into(),
+        plan: plan.digest(),
+        ceiling,
+        parent: None,
+        process: Process { version: "0".into(), pid: 1, host: String::new() },
+    }))
+}
+
+fn recorded(events: Vec<Event>) -> Vec<Record> {
     let first: Timestamp = "2026-11-20T23:44:33Z".parse().unwrap();
     let at = |n: i64| first + SignedDuration::from_millis(500 * n);
-    let records =
-        (1_u32..).zip(events).map(|(n, event)| Record { n: n.into(), at: at(n.into()), event }).collect();
-    (plan, records)
+    (1_u32..).zip(events).map(|(n, event)| Record { n: n.into(), at: at(n.into()), event }).collect()
+}
+
+/// One phase: `first` passed, so many tasks were reused, `last` passed.
+pub(crate) fn reused(count: usize) -> RunState {
+    let mut parts = plan().parts().clone();
+    parts.phases.truncate(1);
+    parts.phases[0].title = "CHECKS".into();
+    parts.groups.truncate(1);
+    parts.notes.clear();
+    let cached: Vec<String> = (0..count).map(|at| format!("cached-{at}")).collect();
+    let names = std::iter::once("first").chain(cached.iter().map(String::as_str)).chain(["last"]);
+    parts.tasks = names.map(|name| task(name, 0, &[])).collect();
+    let plan = Arc::new(Plan::new(parts).unwrap());
+    let mut events = vec![begun(&plan, Effect::Writes)];
+    events.extend(passed("first", ""));
+    events.extend(cached.iter().map(|name| end(finished(name, Outcome::Cached, ""))));
+    events.extend(passed("last", ""));
+    events.push(Event::RunFinished { outcome: RunOutcome::Passed });
+    RunState::fold(plan, recorded(events)).unwrap()
 }

@@ -12,7 +12,7 @@ mod rules;
 mod stamp;
 mod tables;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -227,14 +227,28 @@ impl Inventory {
         }
     }
 
-    /// Says that a task was used at that time, in seconds since 1970; once a day is often enough.
-    pub(crate) fn used(&mut self, name: &str, now: i64) {
-        if let Some(task) = self.tables.tasks.get_mut(name)
-            && (now - task.used).abs() > 24 * 3600
-        {
+    /// Says that a task was used at that time, in seconds since 1970; once a day is often enough. Whether it was noted.
+    pub(crate) fn used(&mut self, name: &str, now: i64) -> bool {
+        let Some(task) = self.tables.tasks.get_mut(name) else { return false };
+        let is_news = (now - task.used).abs() > 24 * 3600;
+        if is_news {
             task.used = now;
             self.changed = true;
         }
+        is_news
+    }
+
+    /// The bytes of a memo without the results that are recorded under `gone`; none where it has none of them.
+    pub(crate) fn without(memo: &Path, gone: &HashSet<Digest>) -> Option<Vec<u8>> {
+        let mut tables = Tables::load(memo).ok()??;
+        let held = |task: &&mut TaskRecord| task.result.is_some() && gone.contains(&task.key.into());
+        let mut changed = false;
+        for task in tables.tasks.values_mut().filter(held) {
+            task.result = None;
+            task.outputs.clear();
+            changed = true;
+        }
+        changed.then(|| tables.bytes())
     }
 
     /// The place of a file in the table.

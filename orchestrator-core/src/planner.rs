@@ -76,7 +76,9 @@ impl Planner<'_> {
         let takes = wiring::references(&parts.entries, &index, self.registry, &mut parts.problems);
         let follows = wiring::declared_files(&parts);
         let mut tasks = self.tasks(&parts, takes, follows);
-        self.selector.apply(self, &parts.phases, &parts.groups, &mut tasks, &mut parts.problems);
+        let without =
+            self.selector.apply(self, &parts.phases, &parts.groups, &mut tasks, &mut parts.problems);
+        parts.notes.extend(without.notes());
         // Names that lead nowhere are problems already; without them, cycles are found all the same.
         for task in &mut tasks {
             keep_known(task, &index);

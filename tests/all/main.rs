@@ -4,6 +4,7 @@ mod architecture;
 mod commands;
 mod demo;
 mod doctor;
+mod fast;
 mod housekeeping;
 mod journals;
 mod kill;

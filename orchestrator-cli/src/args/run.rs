@@ -53,7 +53,7 @@ pub(crate) struct Select {
     pub(crate) tag: Vec<String>,
     /// What failed in a run, and what waited for it [default: the latest that was no dry run]
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "latest",
-          conflicts_with_all = ["phase", "skip", "group", "task", "tag"])]
+          conflicts_with_all = ["phase", "skip", "group", "task", "tag", "fast", "skip_tests", "affected"])]
     pub(crate) failed: Option<String>,
     /// One task at a time
     #[arg(long)]

@@ -15,12 +15,12 @@ use crate::front::{Front, settings};
 use crate::json::answer;
 use crate::out::say;
 
-pub(super) fn cache(front: &Front, command: CacheCommand) -> Result<Exit, CliError> {
+pub(super) async fn cache(front: Front, command: CacheCommand) -> Result<Exit, CliError> {
     let format = command.show().format;
     let cache = Cache::open(front.here.layout.clone());
     let (text, value) = match command {
         CacheCommand::Stats(_) => stats(&cache)?,
-        CacheCommand::Prune(args) => prune(front, &cache, &args)?,
+        CacheCommand::Prune(args) => prune(&front, &cache, &args)?,
         CacheCommand::Clear(_) => {
             let swept =
                 cache.clear().map_err(|source| CliError::io("the cache could not be removed", source))?;
@@ -31,7 +31,7 @@ pub(super) fn cache(front: &Front, command: CacheCommand) -> Result<Exit, CliErr
             );
             (text, json!(swept))
         }
-        CacheCommand::Why(args) => why(front, &args)?,
+        CacheCommand::Why(args) => why(&front, &args).await?,
     };
     say(&match format {
         Format::Human => text,
@@ -75,7 +75,7 @@ fn prune(front: &Front, cache: &Cache, args: &SweepArgs) -> Result<(String, Valu
     Ok((text, json!(swept)))
 }
 
-fn why(front: &Front, args: &WhyArgs) -> Result<(String, Value), CliError> {
+async fn why(front: &Front, args: &WhyArgs) -> Result<(String, Value), CliError> {
     let pipeline = front.pipeline()?;
     let settings = settings(&pipeline.settings, &Value::Null)?;
     let orchestrator = front.with(settings)?;
@@ -85,7 +85,7 @@ fn why(front: &Front, args: &WhyArgs) -> Result<(String, Value), CliError> {
         let known = plan.tasks().iter().map(|task| task.id.as_str());
         return Err(CliError::Usage(unknown("task", &args.task, known)));
     };
-    let why = orchestrator.why(&plan, &task.id)?;
+    let why = orchestrator.why(&plan, &task.id).await?;
     Ok((format!("{}: {why}", task.id), json!({ "task": task.id, "why": why })))
 }
 

@@ -40,7 +40,7 @@ fn human(front: &Front, record: &RunRecord, live: bool, paint: Paint) -> String 
     let state = &record.state;
     let mut text = heading(state, false, paint);
     for at in 0..state.plan().phases().len() {
-        text.push_str(&phase(state, at, Shown::Begun, paint));
+        text.push_str(&phase(state, at, Shown::Begun, Volume::Normal, paint));
     }
     for (ix, task) in waiting(state) {
         if let Some((what, _)) = state.task(ix).waits() {

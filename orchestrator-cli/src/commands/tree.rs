@@ -7,7 +7,7 @@ use orchestrator_core::id::TaskId;
 use orchestrator_core::pipeline::{Execution, When};
 use orchestrator_core::plan::{Plan, PlannedGroup, PlannedTask, Selection};
 
-use crate::console::{Paint, clean, plural};
+use crate::console::{Paint, clean, of_phase, of_plan, plural};
 
 /// Phases, groups and tasks, with what they wait for.
 pub(super) fn tree(plan: &Plan, paint: Paint) -> String {
@@ -22,6 +22,9 @@ pub(super) fn tree(plan: &Plan, paint: Paint) -> String {
         plan.rules().ceiling,
         plan.rules().jobs,
     );
+    for note in of_plan(plan) {
+        let _ = writeln!(text, "{}", paint.dim(&format!("– {note}")));
+    }
     for (at, phase) in plan.phases().iter().enumerate() {
         let after: Vec<&str> =
             phase.depends_on.iter().map(|before| plan.phases()[*before as usize].name.as_str()).collect();
@@ -34,9 +37,8 @@ pub(super) fn tree(plan: &Plan, paint: Paint) -> String {
                 plan.tasks().iter().filter(|task| task.group as usize == group_at).collect();
             branch(&mut text, plan, group, &own, paint);
         }
-        let prefix = format!("{}: ", phase.name);
-        for note in plan.parts().notes.iter().filter_map(|note| note.strip_prefix(&prefix)) {
-            let _ = writeln!(text, "  {}", paint.dim(&format!("– {}", clean(note))));
+        for note in of_phase(plan, &phase.name) {
+            let _ = writeln!(text, "  {}", paint.dim(&format!("– {note}")));
         }
     }
     text

@@ -9,8 +9,11 @@ use orchestrator_core::plan::TaskIx;
 use orchestrator_core::state::{RunState, RunStatus, Stage, TaskState};
 
 use super::paint::Paint;
-use super::task;
 use super::text::{between, clean, plural, took};
+use super::{Volume, notes, task};
+
+/// The most reused tasks of a phase that get a line each.
+const CACHED: usize = 10;
 
 /// Which phases are worth showing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +34,15 @@ pub(crate) fn heading(state: &RunState, resumed: bool, paint: Paint) -> String {
     };
     let word = if resumed { "Resuming run" } else { "Run" };
     let tasks = plural(plan.tasks().len(), "task");
-    format!("{} {} · {} · {tasks} · {how}\n", word, paint.bold(&run), clean(plan.pipeline()))
+    let mut text = format!("{} {} · {} · {tasks} · {how}\n", word, paint.bold(&run), clean(plan.pipeline()));
+    for note in notes::of_plan(plan) {
+        let _ = writeln!(text, "{}", paint.dim(&format!("– {note}")));
+    }
+    text
 }
 
 /// The text of a phase, with an empty line before it.
-pub(crate) fn render(state: &RunState, at: usize, shown: Shown, paint: Paint) -> String {
+pub(crate) fn render(state: &RunState, at: usize, shown: Shown, volume: Volume, paint: Paint) -> String {
     let plan = state.plan();
     let phase = &plan.phases()[at];
     let tasks: Vec<TaskIx> =
@@ -52,12 +59,11 @@ pub(crate) fn render(state: &RunState, at: usize, shown: Shown, paint: Paint) ->
         return format!("\n{} {}\n", paint.dim(&title), paint.dim(&format!("– {why}")));
     }
     let _ = writeln!(text, "\n{}", paint.bold(&title));
-    for ix in &tasks {
-        let _ = writeln!(text, "  {}", task::line(state, *ix, paint));
+    for line in lines(state, &tasks, volume, paint) {
+        let _ = writeln!(text, "  {line}");
     }
-    let prefix = format!("{}: ", phase.name);
-    for note in plan.parts().notes.iter().filter_map(|note| note.strip_prefix(&prefix)) {
-        let _ = writeln!(text, "  {}", paint.dim(&format!("– {}", clean(note))));
+    for note in notes::of_phase(plan, &phase.name) {
+        let _ = writeln!(text, "  {}", paint.dim(&format!("– {note}")));
     }
     let failed =
         |ix: &TaskIx| state.task(*ix).outcome() == Some(Outcome::Failed) && !plan.task(*ix).continue_on_error;
@@ -68,6 +74,22 @@ pub(crate) fn render(state: &RunState, at: usize, shown: Shown, paint: Paint) ->
     let time = time.map_or_else(String::new, |time| format!(" ({})", took(time)));
     let _ = writeln!(text, "  Status: {status}{time}");
     text
+}
+
+/// A line for each task; one for all that were reused where they are many and not everything is wanted.
+fn lines(state: &RunState, tasks: &[TaskIx], volume: Volume, paint: Paint) -> Vec<String> {
+    let is_cached = |ix: &TaskIx| state.task(*ix).outcome() == Some(Outcome::Cached);
+    let cached = tasks.iter().filter(|ix| is_cached(ix)).count();
+    let folds = volume < Volume::Verbose && cached > CACHED;
+    let rest = tasks.iter().filter(|ix| !(folds && is_cached(ix)));
+    let mut lines: Vec<String> = rest.map(|ix| task::line(state, *ix, paint)).collect();
+    if folds {
+        // All before the first one are shown, so it has the same place among what is shown.
+        let at = tasks.iter().position(is_cached).unwrap_or_default();
+        let all = plural(cached, "task");
+        lines.insert(at, format!("{} {all} {}", paint.good("✓"), paint.dim("(cached)")));
+    }
+    lines
 }
 
 /// The word for where a phase stands; a failure that was forgiven does not fail it.

@@ -103,3 +103,25 @@ fn a_wait_says_what_for() {
         "… edit waits: Release 1.2?\n    give it with: orchestrate signal 20261120234433-00ff00ff approve\n";
     assert!(text.starts_with(said), "{text}");
 }
+
+#[test]
+fn many_reused_tasks_are_one_line() {
+    let phase = |count: usize, volume| {
+        let state = crate::sample::reused(count);
+        super::phase(&state, 0, Shown::Over, volume, Paint::OFF)
+    };
+    let few = phase(10, Volume::Normal);
+    assert_eq!(few.lines().filter(|line| line.ends_with("(cached)")).count(), 10, "{few}");
+    let many = phase(11, Volume::Normal);
+    let expected = "
+[Phase 1/1] CHECKS
+  ✓ first
+  ✓ 11 tasks (cached)
+  ✓ last
+  Status: COMPLETED (8.0s)
+";
+    assert_eq!(many, expected);
+    let all = phase(11, Volume::Verbose);
+    assert!(all.contains("  ✓ first\n  ✓ cached-0 (cached)\n"), "{all}");
+    assert_eq!(all.lines().filter(|line| line.ends_with("(cached)")).count(), 11, "{all}");
+}

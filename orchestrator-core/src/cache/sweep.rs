@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{Cache, Entry};
+use crate::inventory::Inventory;
 use crate::path::Digest;
 
 /// Bytes younger than this may belong to a result that is being stored.
@@ -58,6 +59,7 @@ impl Cache {
         let mut entries = items(&self.entries())?;
         entries.sort_by_key(|item| std::cmp::Reverse(item.used));
         let (mut kept, mut total, mut swept) = (HashSet::new(), 0, Swept::default());
+        let mut gone = HashSet::new();
         for item in entries {
             let entry = read(&item.path);
             let own: Vec<(Digest, u64)> = entry.iter().flat_map(Entry::blobs).collect();
@@ -67,15 +69,18 @@ impl Cache {
             if is_old || total + item.bytes + cost > size || entry.is_none() {
                 fs::remove_file(&item.path)?;
                 swept.results += 1;
+                gone.extend(named(&item.path));
             } else {
                 total += item.bytes + cost;
                 kept.extend(own.into_iter().map(|(digest, _)| digest));
             }
         }
+        // What the memo remembers of them would be reused without what they printed and made.
+        if let Some(bytes) = Inventory::without(&self.memo(), &gone) {
+            self.keep_memo(&bytes);
+        }
         for item in items(self.blobs.folder())? {
-            let name =
-                item.path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-            let is_kept = name.is_some_and(|digest: Digest| kept.contains(&digest));
+            let is_kept = named(&item.path).is_some_and(|digest| kept.contains(&digest));
             let is_young = now.duration_since(item.used).is_ok_and(|age| age < UNDER_WAY);
             if !is_kept && !is_young {
                 fs::remove_file(&item.path)?;
@@ -124,8 +129,12 @@ impl Cache {
 }
 
 fn read(path: &Path) -> Option<Entry> {
-    let key = path.file_name()?.to_str()?.parse().ok()?;
-    Entry::read(&fs::read(path).ok()?, key).ok()
+    Entry::read(&fs::read(path).ok()?, named(path)?).ok()
+}
+
+/// The digest that a file is named by.
+fn named(path: &Path) -> Option<Digest> {
+    path.file_name()?.to_str()?.parse().ok()
 }
 
 /// The files two levels below a folder, and those that were left unfinished.

@@ -1,6 +1,6 @@
 //! Which tasks a change reaches: those whose inputs differ from a git revision, and those that follow them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -18,11 +18,14 @@ use crate::workspace::Workspace;
 const UPSTREAM: &str = "@{upstream}";
 
 impl Orchestrator {
-    /// The plan with only those tasks selected that a change since `base` reaches. A task that names no inputs may depend on
+    /// The plan with only those tasks selected that a change since `base` reaches, and what these take from. A task that names no inputs may depend on
     /// any file.
     pub(super) fn affected(&self, plan: &Plan, base: &str) -> Result<Plan, OrchestratorError> {
         let look =
             Workspace::new(self.executor.root(), Timestamp::now()).environment(self.executor.environment());
+        // A branch that follows no other differs from its last commit.
+        let own = base == UPSTREAM && look.git(&["rev-parse", "--verify", "--quiet", UPSTREAM]).is_err();
+        let base = if own { "HEAD" } else { base };
         let changed = changed(&look, base).map_err(|error| {
             let message = format!("what differs from `{base}` cannot be told: {error}");
             Problems::new(None, vec![Problem::new("--affected", message)])
@@ -46,12 +49,16 @@ impl Orchestrator {
                 break;
             }
         }
+        with_sources(&parts.tasks, &mut reached);
         for task in parts.tasks.iter_mut().filter(|task| !reached.contains(&task.id)) {
             if task.selection == Selection::Selected {
                 task.selection = Selection::LeftOut;
             }
         }
-        parts.notes.push(format!("affected: {} files differ from `{base}`", changed.len()));
+        parts.notes.push(match changed.len() {
+            1 => format!("affected: 1 file differs from `{base}`"),
+            count => format!("affected: {count} files differ from `{base}`"),
+        });
         Plan::new(parts)
             .map_err(|error| Problems::new(None, vec![Problem::new("", error.to_string())]).into())
     }
@@ -73,14 +80,22 @@ impl Orchestrator {
     }
 }
 
+/// Adds the tasks whose output or files those that are reached take; without them there may be nothing to take.
+fn with_sources(tasks: &[PlannedTask], reached: &mut BTreeSet<TaskId>) {
+    let sources = |task: &PlannedTask| task.takes.iter().chain(&task.follows).cloned().collect::<Vec<_>>();
+    let by_id: BTreeMap<&TaskId, &PlannedTask> = tasks.iter().map(|task| (&task.id, task)).collect();
+    let mut open: Vec<TaskId> = reached.iter().cloned().collect();
+    while let Some(id) = open.pop() {
+        let sources = by_id.get(&id).map(|task| sources(task)).unwrap_or_default();
+        open.extend(sources.into_iter().filter(|source| reached.insert(source.clone())));
+    }
+}
+
 /// The files that differ from where `base` and the checkout parted: committed, staged, edited and new ones.
 fn changed(look: &Workspace, base: &str) -> std::io::Result<BTreeSet<String>> {
     if base.starts_with('-') {
         return Err(std::io::Error::other("it is no revision"));
     }
-    // A branch that follows no other differs from its last commit.
-    let own = base == UPSTREAM && look.git(&["rev-parse", "--verify", "--quiet", UPSTREAM]).is_err();
-    let base = if own { "HEAD" } else { base };
     let from =
         look.git(&["merge-base", base, "HEAD"]).or_else(|_| look.git(&["rev-parse", "--verify", base]))?;
     // Paths are given from the folder that it runs in, and those outside of it do not count.

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::earlier::Passed;
 use super::{Orchestrator, OrchestratorError};
 use crate::agent::Task;
 use crate::cache::Cache;
 use crate::id::TaskId;
+use crate::input::resolve;
+use crate::json::Json;
 use crate::plan::Plan;
+use crate::planner::Earlier as _;
 use crate::reuse::{Restore, Reuse, ReuseMode, Why};
 use crate::workspace::Workspace;
 
@@ -39,9 +43,9 @@ impl Orchestrator {
         self.cache.as_ref()
     }
 
-    /// Why a task of a plan would run again, or would not. A task that takes the output of another is looked at with the
-    /// reference in its config, so only its files, variables and tools are told.
-    pub fn why(&self, plan: &Plan, task: &TaskId) -> Result<Why, OrchestratorError> {
+    /// Why a task of a plan would run again, or would not. What it takes from others is what they gave when they last
+    /// passed.
+    pub async fn why(&self, plan: &Plan, task: &TaskId) -> Result<Why, OrchestratorError> {
         let io = |source| OrchestratorError::Io { what: "the tree could not be looked at".into(), source };
         let look =
             Workspace::new(self.executor.root(), Timestamp::now()).environment(self.executor.environment());
@@ -53,11 +57,26 @@ impl Orchestrator {
         let Some(agent) = self.registry.agents().get(&planned.agent) else { return Ok(Why::Never) };
         let (id, phase, group) =
             (task.clone(), plan.phase_of(ix).name.clone(), plan.group_of(ix).name.clone());
-        let (config, carried) = (planned.config.clone(), crate::json::Json::null());
+        let config = if planned.takes.is_empty() {
+            planned.config.clone()
+        } else {
+            taken(&planned.config, &Passed::in_runs(self, plan.pipeline()).await?)
+        };
+        let carried = Json::null();
         let seen = Task { id, phase, group, config, carried };
         let Some(spec) = reuse.spec(plan, planned, &**agent, &seen) else { return Ok(Why::Never) };
         let why = reuse.why(task.as_str(), &spec);
         reuse.keep();
         Ok(why)
     }
+}
+
+/// A config with what others gave in place of references; as it is where one of them never passed.
+fn taken(config: &Json, earlier: &Passed) -> Json {
+    let mut value = config.value();
+    let resolved = resolve(&mut value, &mut |reference| {
+        let (_, output) = earlier.passed(&reference.task)?;
+        reference.find(&output.value()).cloned()
+    });
+    if resolved.is_ok() { value.into() } else { config.clone() }
 }

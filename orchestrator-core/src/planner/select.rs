@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Planner;
-use crate::id::{RunId, TaskId};
+use crate::id::{PhaseName, RunId, TaskId};
 use crate::json::Json;
 use crate::pipeline::Kind;
 use crate::plan::{PlannedGroup, PlannedPhase, PlannedTask, Selection};
@@ -53,6 +53,44 @@ impl Earlier for Nothing {
     }
 }
 
+/// What a selection left out by what it is, apart from what was chosen by name.
+#[derive(Debug, Default)]
+pub(super) struct Without {
+    phases: Vec<PhaseName>,
+    gates: usize,
+    tests: usize,
+}
+
+impl Without {
+    fn count(&mut self, kind: Kind) {
+        match kind {
+            Kind::Gate => self.gates += 1,
+            Kind::Test => self.tests += 1,
+            Kind::Static | Kind::Other => {}
+        }
+    }
+
+    /// The same for people: ``fast: without the phase deployment and 2 gates``.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let Self { phases, gates, tests } = self;
+        let counted = |count: usize, one: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            count => Some(format!("{count} {one}s")),
+        };
+        let names: Vec<&str> = phases.iter().map(PhaseName::as_str).collect();
+        let named = match names.len() {
+            0 => None,
+            1 => Some(format!("the phase {}", names[0])),
+            _ => Some(format!("the phases {}", names.join(", "))),
+        };
+        let fast: Vec<String> = named.into_iter().chain(counted(*gates, "gate")).collect();
+        let fast = (!fast.is_empty()).then(|| format!("fast: without {}", fast.join(" and ")));
+        let tests = counted(*tests, "test").map(|tests| format!("skip-tests: without {tests}"));
+        fast.into_iter().chain(tests).collect()
+    }
+}
+
 /// What is being decided about, in one place.
 struct Scope<'a> {
     phases: &'a [PlannedPhase],
@@ -61,7 +99,7 @@ struct Scope<'a> {
 }
 
 impl Selector {
-    /// Marks each task as selected, left out or carried.
+    /// Marks each task as selected, left out or carried. Gives what was left out by what it is.
     pub(super) fn apply(
         &self,
         planner: &Planner<'_>,
@@ -69,7 +107,7 @@ impl Selector {
         groups: &[PlannedGroup],
         tasks: &mut [PlannedTask],
         problems: &mut Vec<Problem>,
-    ) {
+    ) -> Without {
         let mut scope = Scope { phases, groups, problems };
         let mut skipped: BTreeSet<usize> =
             self.skip.iter().filter_map(|name| scope.phase("--skip", name)).collect();
@@ -78,10 +116,15 @@ impl Selector {
             self.phases.iter().filter_map(|name| scope.phase("--phase", name)).collect();
         let in_groups: BTreeSet<u32> =
             self.groups.iter().flat_map(|name| scope.group(name, &chosen)).collect();
-        if self.fast {
-            let is_slow = |at: &usize| SLOW_PHASES.contains(&phases[*at].name.as_str());
-            skipped.extend((0..phases.len()).filter(is_slow).filter(|at| !chosen.contains(at)));
+        let is_slow = |at: &usize| SLOW_PHASES.contains(&phases[*at].name.as_str());
+        let slow = (0..phases.len()).filter(|at| self.fast && is_slow(at) && !chosen.contains(at));
+        let slow: BTreeSet<usize> = slow.collect();
+        let mut without = Without::default();
+        if chosen.is_empty() {
+            let phases = slow.difference(&skipped).map(|at| phases[*at].name.clone());
+            without.phases.extend(phases);
         }
+        skipped.extend(&slow);
         let named = self.named(tasks, scope.problems);
         for tag in &self.tags {
             if !tasks.iter().any(|task| task.tags.contains(tag)) {
@@ -102,9 +145,14 @@ impl Selector {
             let selected = if group.checkpoint {
                 !partial
                     && (chosen.is_empty() || chosen.contains(&phase))
+                    && !slow.contains(&phase)
                     && enabled(planner, phases[phase].name.as_str())
             } else {
-                by_phase && by_group && by_name && by_tag && self.has_kind(task.kind)
+                let wanted = by_phase && by_group && by_name && by_tag;
+                if wanted && !self.has_kind(task.kind) {
+                    without.count(task.kind);
+                }
+                wanted && self.has_kind(task.kind)
             };
             if !selected {
                 task.selection = match planner.earlier.passed(&task.id).filter(|_| !skipped.contains(&phase))
@@ -121,6 +169,7 @@ impl Selector {
         }
         check_phases(&chosen, &skipped, tasks, &mut scope);
         check_outputs(tasks, scope.problems);
+        without
     }
 
     fn has_kind(&self, kind: Kind) -> bool {

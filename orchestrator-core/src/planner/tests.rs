@@ -178,6 +178,11 @@ fn outputs_that_are_inputs_make_edges() {
                 files("report", &[], &["report.json"]),
                 files("own", &["x"], &["x"]),
                 files("early", &["late.txt"], &[]),
+                files("dist", &[], &["dist/js/"]),
+                files("inside", &["dist/js/app.js"], &[]),
+                files("matches", &["dist/js/**/*.js"], &[]),
+                files("beside", &["dist/jst/x", "dist/*.css"], &[]),
+                files("without", &["gen", "!gen/*.rs", "report.json", "!report.json"], &[]),
             ],
         ),
         phase("two", vec![files("late", &["gen/**"], &["late.txt"])]),
@@ -185,7 +190,11 @@ fn outputs_that_are_inputs_make_edges() {
     .unwrap();
     assert_eq!(find(&made, "uses").follows, [id("gen"), id("report")]);
     assert_eq!(find(&made, "late").follows, [id("gen")]);
-    assert!(["gen", "own", "early"].iter().all(|name| find(&made, name).follows.is_empty()));
+    assert_eq!(find(&made, "inside").follows, [id("dist")], "what lies in a folder is made with it");
+    assert_eq!(find(&made, "matches").follows, [id("dist")]);
+    for name in ["gen", "own", "early", "beside", "without"] {
+        assert!(find(&made, name).follows.is_empty(), "{name}");
+    }
 }
 
 #[test]

@@ -208,12 +208,18 @@ pub(super) fn declared_files(parts: &Parts) -> Vec<Vec<TaskId>> {
     }
     for (at, entry) in entries.iter().enumerate() {
         let mut found = BTreeSet::new();
-        for input in entry.spec.inputs.iter().map(|input| plain(input)) {
+        let (unwanted, wanted): (Vec<&String>, Vec<_>) =
+            entry.spec.inputs.iter().partition(|input| input.starts_with('!'));
+        // A pattern that cannot be read is a problem already.
+        let unwanted = (!unwanted.is_empty()).then(|| Patterns::parse(unwanted).ok()).flatten();
+        let counts = |path: &str| unwanted.as_ref().is_none_or(|unwanted| !unwanted.leaves_out(path));
+        for input in wanted.into_iter().map(|input| plain(input)).filter(|input| counts(input)) {
             found.extend(makers.get(input).into_iter().flatten().copied());
+            found.extend(above(input).filter_map(|folder| makers.get(folder)).flatten().copied());
             if !is_glob(input) {
                 found.extend(folders.iter().filter(|(made, _)| made.matches(input)).map(|(_, at)| *at));
             }
-            found.extend(below(&makers, input));
+            found.extend(below(&makers, input, &counts));
         }
         found.retain(|maker| *maker != at && phase_of(*maker) <= phase_of(at));
         all[at] = found.into_iter().map(|maker| entries[maker].spec.id.clone()).collect();
@@ -225,9 +231,15 @@ fn plain(path: &str) -> &str {
     path.trim_start_matches("./").trim_end_matches('/')
 }
 
+/// The folders that a path, or all that a glob matches, lies in.
+fn above(input: &str) -> impl Iterator<Item = &str> {
+    let fixed = input.split(['*', '?', '[', '{']).next().unwrap_or_default();
+    fixed.match_indices('/').map(|(at, _)| &fixed[..at])
+}
+
 /// The makers of what lies below an input that is a folder, or matches one that is a glob. A glob is only made ready where
 /// something begins as it does: that is costly.
-fn below(makers: &BTreeMap<&str, Vec<usize>>, input: &str) -> Vec<usize> {
+fn below(makers: &BTreeMap<&str, Vec<usize>>, input: &str, counts: &dyn Fn(&str) -> bool) -> Vec<usize> {
     let fixed = input.split(['*', '?', '[', '{']).next().unwrap_or_default();
     let mut near = makers.range(fixed..).take_while(|(output, _)| output.starts_with(fixed)).peekable();
     if near.peek().is_none() {
@@ -235,5 +247,6 @@ fn below(makers: &BTreeMap<&str, Vec<usize>>, input: &str) -> Vec<usize> {
     }
     let input = input.to_owned();
     let Ok(patterns) = Patterns::parse([&input]) else { return Vec::new() };
-    near.filter(|(output, _)| patterns.matches(output)).flat_map(|(_, at)| at.iter().copied()).collect()
+    let near = near.filter(|(output, _)| patterns.matches(output) && counts(output));
+    near.flat_map(|(_, at)| at.iter().copied()).collect()
 }

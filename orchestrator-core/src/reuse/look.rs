@@ -54,7 +54,7 @@ impl Reuse {
             inventory.refresh_task(name);
         }
         let hit = Self::remembered(&inventory, name, spec)?;
-        inventory.used(name, Timestamp::now().as_second());
+        self.used(&mut inventory, name, hit.key);
         hit.missing.is_empty().then_some(hit)
     }
 
@@ -72,11 +72,10 @@ impl Reuse {
             shared.is_known(name(task)).then(|| Self::remembered(shared, name(task), &spec(task)?))?
         };
         let hits = parallel::map(tasks, hit);
-        let now = Timestamp::now().as_second();
         let held = tasks.iter().zip(hits).filter_map(|(task, hit)| Some((task, hit?)));
         let held: Vec<_> = held.filter(|(_, hit)| hit.missing.is_empty()).collect();
-        for (task, _) in &held {
-            inventory.used(name(task), now);
+        for (task, hit) in &held {
+            self.used(&mut inventory, name(task), hit.key);
         }
         held
     }
@@ -97,12 +96,19 @@ impl Reuse {
         Some(Hit { key: remembered.key, missing, result })
     }
 
+    /// Says that a recorded result was used; what is not used goes some day.
+    fn used(&self, inventory: &mut Inventory, name: &str, key: Digest) {
+        if inventory.used(name, Timestamp::now().as_second()) {
+            self.cache.touch(key);
+        }
+    }
+
     /// Looks a task up, reading what has to be read. Blocks.
     pub(crate) fn look_up(&self, name: &str, spec: &Spec) -> Found {
         let mut inventory = self.inventory();
         inventory.refresh_task(name);
         if let Some(hit) = Self::remembered(&inventory, name, spec) {
-            inventory.used(name, Timestamp::now().as_second());
+            self.used(&mut inventory, name, hit.key);
             return Found::Hit(Box::new(hit));
         }
         let fresh = match Self::fresh(&mut inventory, name, spec) {

@@ -121,10 +121,10 @@ fn read(root: &Path, path: &str) -> String {
     std::fs::read_to_string(root.join(path)).unwrap()
 }
 
-fn why(root: &Path, tasks: Vec<TaskSpec>, id: &str) -> String {
+async fn why(root: &Path, tasks: Vec<TaskSpec>, id: &str) -> String {
     let orchestrator = orchestrator(root);
     let plan = orchestrator.plan(&pipeline(tasks)).unwrap();
-    orchestrator.why(&plan, &TaskId::new(id).unwrap()).unwrap().to_string()
+    orchestrator.why(&plan, &TaskId::new(id).unwrap()).await.unwrap().to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +158,7 @@ async fn what_did_not_change_is_not_done_again() {
     assert_eq!(std::fs::read_to_string(shown).unwrap(), "printed\n");
 
     put(root, "src/deep/b.txt", "c");
-    assert_eq!(why(root, tasks(), "make"), "it would run again:\n  `src/deep/b.txt` changed");
+    assert_eq!(why(root, tasks(), "make").await, "it would run again:\n  `src/deep/b.txt` changed");
     assert_eq!(outcomes(&run(root, tasks()).await), ["passed", "passed", "passed"], "the size is the same");
     put(root, "src/deep/b.txt", "b");
     let back = run(root, tasks()).await;

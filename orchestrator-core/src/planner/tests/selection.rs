@@ -1,7 +1,7 @@
 //! What was chosen to run.
 
 use super::*;
-use crate::pipeline::When;
+use crate::pipeline::{Kind, When};
 
 /// Three phases; the first and the last with checkpoints.
 fn school() -> Pipeline {
@@ -133,4 +133,36 @@ fn what_passed_before_is_carried_and_checked_again() {
     let plan = select(&school(), &carry, &Before::of(&before)).unwrap();
     let Selection::Carried { run, output } = &find(&plan, "compile").selection else { panic!("carried") };
     assert_eq!((run.as_str(), &output.value()["text"]), ("20260101000000-00000000", &json!("x")));
+}
+
+#[test]
+fn what_a_fast_run_leaves_out_is_said() {
+    let kind = |name: &str, kind| TaskSpec { kind, ..task(name) };
+    let mut deployment = phase("deployment", vec![task("ship")]);
+    deployment.checkpoint = Some(Checkpoint { name: "up".into(), validations: vec![task("answers")] });
+    let pipeline = pipeline(vec![
+        phase("restart_backup", vec![task("backup")]),
+        phase("checks", vec![kind("lint", Kind::Static), kind("all", Kind::Gate), kind("unit", Kind::Test)]),
+        phase("more", vec![kind("audit", Kind::Gate), task("other")]),
+        deployment,
+    ]);
+    let made = |fast, skip_tests, phases: &str| {
+        let selector = Selector { fast, skip_tests, phases: words(phases), ..Selector::default() };
+        let plan = select(&pipeline, &selector, &Nothing).unwrap();
+        (marks(&plan), plan.parts().notes.join("; "))
+    };
+    assert_eq!(made(false, false, "").1, "");
+    let (marks, notes) = made(true, false, "");
+    assert_eq!(marks, "-backup +lint -all +unit -audit +other -ship -answers");
+    assert_eq!(notes, "fast: without the phases restart_backup, deployment and 2 gates");
+    let (marks, notes) = made(true, true, "");
+    assert_eq!(marks, "-backup +lint -all -unit -audit +other -ship -answers");
+    assert_eq!(
+        notes,
+        "fast: without the phases restart_backup, deployment and 2 gates; skip-tests: without 1 test"
+    );
+    let (marks, notes) = made(true, false, "restart_backup checks more deployment");
+    assert_eq!(marks, "+backup +lint -all +unit -audit +other +ship +answers", "they were named");
+    assert_eq!(notes, "fast: without 2 gates");
+    assert_eq!(made(false, true, "restart_backup").1, "", "nothing that was chosen is left out");
 }

@@ -88,7 +88,7 @@ async fn some_things_are_never_reused() {
             let record = run_as(root, tasks(), ReuseMode::On, Effect::Publishes).await;
             assert_ne!(outcomes(&record), ["cached"], "{expected}");
         }
-        let said = why(root, tasks(), "a");
+        let said = why(root, tasks(), "a").await;
         assert!(said.starts_with(expected), "{said}");
         let _ = std::fs::remove_dir_all(root.join(".orchestrate"));
         let _ = std::fs::remove_file(root.join("made.txt"));
