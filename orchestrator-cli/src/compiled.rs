@@ -20,6 +20,9 @@ use crate::here::Here;
 /// A pipeline file, and what is kept of it.
 pub(crate) struct Compiled {
     path: PathBuf,
+    /// The pipeline file as it was read.
+    file: PathBuf,
+    digest: Digest,
     kept: Option<(Kept, String)>,
 }
 
@@ -45,11 +48,11 @@ impl Compiled {
             program.mtime().cast_unsigned(),
             program.mtime_nsec().cast_unsigned(),
         ];
-        let file = here.file.as_ref()?.display().to_string();
-        let name = Digest::of(format!("{program:?} {file} {}", Digest::of(&bytes)).as_bytes());
+        let (file, digest) = (here.file.clone()?, Digest::of(&bytes));
+        let name = Digest::of(format!("{program:?} {} {digest}", file.display()).as_bytes());
         let path = here.layout.cache().join("plans").join(name.to_string());
         let kept = fs::read(&path).ok().and_then(read);
-        Some(Self { path, kept })
+        Some(Self { path, file, digest, kept })
     }
 
     /// The settings of the file, if they are kept.
@@ -78,6 +81,10 @@ impl Compiled {
         selector: &Selector,
         plan: &Plan,
     ) {
+        // The file may have been edited after it was looked at here, and before the pipeline was read.
+        if !fs::read(&self.file).is_ok_and(|bytes| Digest::of(&bytes) == self.digest) {
+            return;
+        }
         let drafts = pipeline.phases.iter().any(|phase| phase.uses.is_some());
         let Some(key) = key(orchestrator, drafts, settings, selector) else { return };
         let Ok(plan) = plan.json() else { return };
