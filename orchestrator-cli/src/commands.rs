@@ -14,6 +14,7 @@ mod resume;
 mod rollback;
 mod run;
 mod runs;
+mod share;
 mod signal;
 mod status;
 mod tree;

@@ -27,6 +27,7 @@ mod runs;
 #[cfg(test)]
 mod sample;
 mod secrets;
+mod shared;
 mod signals;
 
 pub use cli::Cli;

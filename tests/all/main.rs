@@ -6,4 +6,5 @@ mod demo;
 mod journals;
 mod kill;
 mod readme;
+mod shared;
 mod support;

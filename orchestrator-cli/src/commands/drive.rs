@@ -7,6 +7,7 @@ use orchestrator_core::plan::Selection;
 use orchestrator_core::report::RunRecord;
 use orchestrator_core::stop::Stop;
 
+use super::share::Sharing;
 use crate::args::{Format, Output};
 use crate::console::{Console, End, Paint, Volume};
 use crate::error::CliError;
@@ -26,18 +27,21 @@ pub(super) async fn drive<F>(
     orchestrator: Orchestrator,
     output: Output,
     options: RunOptions,
+    sharing: Option<&Sharing>,
     work: impl FnOnce(Orchestrator, RunOptions) -> F,
 ) -> Result<Exit, CliError>
 where
     F: Future<Output = Result<RunRecord, OrchestratorError>>,
 {
-    let stop = Stop::new();
-    let options = RunOptions { stop: stop.clone(), ..options };
+    let stop = options.stop.clone();
     let (orchestrator, drawn) = observed(orchestrator, output, &stop);
     let signals = Signals::listen(stop, !drawn)
         .map_err(|source| CliError::io("signals could not be listened to", source))?;
     let record = work(orchestrator, options).await?;
     let report = if renders(&record) { Some(super::report::write(&front.here, &record)?) } else { None };
+    if let Some(sharing) = sharing {
+        super::share::publish(front, sharing, &record).await;
+    }
     let exit = signals.exit(Exit::of(&record));
     finish(front, output, &record, report, exit);
     Ok(exit)

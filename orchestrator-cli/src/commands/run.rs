@@ -6,6 +6,7 @@ use orchestrator_core::plan::Plan;
 
 use super::ask::{Answer, ask};
 use super::drive::drive;
+use super::share::Sharing;
 use super::tree::tree;
 use crate::args::{Format, RunArgs};
 use crate::console::Paint;
@@ -15,6 +16,7 @@ use crate::front::{Front, settings};
 use crate::json::answer;
 use crate::out::{note, say};
 use crate::runs::{self, Latest};
+use crate::shared::Team;
 
 pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
     let RunArgs { select, how, output } = args;
@@ -27,6 +29,7 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
         return Ok(off(output.format));
     }
     let ceiling = settings.ceiling;
+    let sharing = Team::open(&settings.shared)?.map(|team| Sharing { team, lease: None });
     let orchestrator = front.with(settings)?;
     let mut options = RunOptions { wait: how.wait, reuse: how.reuse(), ..RunOptions::new(ceiling) };
     let plan = match &select.failed {
@@ -45,7 +48,7 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
     let work = |orchestrator: orchestrator_core::orchestrator::Orchestrator, options| async move {
         orchestrator.run_with(&plan, options).await
     };
-    drive(&front, orchestrator, output, options, work).await
+    drive(&front, orchestrator, output, options, sharing.as_ref(), work).await
 }
 
 fn off(format: Format) -> Exit {
