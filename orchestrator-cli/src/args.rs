@@ -157,6 +157,9 @@ pub(crate) struct ResumeArgs {
     /// Wait where another run holds the checkout
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Go on with a shared run though another machine holds its lease
+    #[arg(long)]
+    pub(crate) take_over: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

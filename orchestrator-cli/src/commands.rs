@@ -19,6 +19,7 @@ mod resume;
 mod rollback;
 mod run;
 mod runs;
+mod share;
 mod signal;
 mod status;
 mod tree;

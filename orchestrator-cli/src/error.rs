@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::out::note;
+use crate::shared::SharedError;
 
 /// What kept a command from its work.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub(crate) enum CliError {
     /// Reports could not be rendered or written.
     #[error("the reports could not be made")]
     Report(#[source] orchestrator_core::BoxError),
+    /// The place that a team shares cannot be used.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
     /// Anything else of the machine.
     #[error("{what}")]
     Io {
@@ -68,6 +72,7 @@ impl CliError {
             Self::Core(Core::Run(RunError::Unsure { .. })) => Exit::Unsure,
             Self::Core(Core::Run(RunError::Store { source, .. }) | Core::Store(source))
             | Self::Store(source) => of_store(source),
+            Self::Shared(error) => of_shared(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::Usage,
             Self::Core(_) | Self::Report(_) | Self::Io { .. } => Exit::Broken,
         }
@@ -95,6 +100,9 @@ impl CliError {
             Self::Core(Core::Run(_)) if self.exit() == Exit::Broken => {
                 Some("nothing that was recorded is lost: mend the cause, then `orchestrate resume`")
             }
+            Self::Shared(SharedError::Away { .. }) => Some(
+                "mend it; or, where no other machine has the run, go on with what is here: `resume --take-over`",
+            ),
             Self::Pipeline(PipelineError::NotFound(_)) => {
                 Some("write one with `orchestrate init`, or name another with `--config FILE`")
             }
@@ -116,6 +124,12 @@ impl CliError {
             next = cause.source();
         }
         causes
+    }
+
+    /// It and its causes in one line.
+    pub(crate) fn line(&self) -> String {
+        let causes = self.causes().into_iter().map(|cause| format!(": {cause}"));
+        std::iter::once(self.to_string()).chain(causes).collect()
     }
 
     /// Tells it on standard error.
@@ -158,6 +172,16 @@ fn located(problems: &Problems, problem: &Problem) -> Value {
         "file": problems.file, "line": place.map(|place| place.line), "column": place.map(|place| place.column),
         "way": way, "message": message,
     })
+}
+
+fn of_shared(error: &SharedError) -> Exit {
+    match error {
+        #[cfg(not(feature = "shared"))]
+        SharedError::Feature { .. } => Exit::Usage,
+        SharedError::Address { .. } | SharedError::ReadOnly { .. } => Exit::Usage,
+        SharedError::Held { .. } => Exit::Locked,
+        _ => Exit::Broken,
+    }
 }
 
 fn of_store(error: &StoreError) -> Exit {

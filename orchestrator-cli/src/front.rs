@@ -20,6 +20,7 @@ use crate::args::Global;
 use crate::error::CliError;
 use crate::here::{Here, shown};
 use crate::secrets::EnvSecrets;
+use crate::shared::Team;
 
 /// The order of the standard phases.
 const PHASES: [&str; 6] =
@@ -120,11 +121,16 @@ impl Front {
     pub(crate) fn with(&self, settings: Settings) -> Result<Orchestrator, CliError> {
         crate::log::start(&settings.log_level);
         let grace = Duration::try_from_secs_f64(settings.grace).unwrap_or(Duration::from_secs(5));
-        Ok(self.orchestrator(grace)?.settings(settings))
+        let team = Team::open(&settings.shared)?;
+        Ok(self.orchestrator(grace, team.as_ref())?.settings(settings))
     }
 
-    /// The library, with the local executor and the journals of the state folder.
-    pub(crate) fn orchestrator(&self, grace: Duration) -> Result<Orchestrator, CliError> {
+    /// The library, with the local executor, the journals of the state folder, and the place that a team shares.
+    pub(crate) fn orchestrator(
+        &self,
+        grace: Duration,
+        team: Option<&Team>,
+    ) -> Result<Orchestrator, CliError> {
         let state = self.here.layout.state();
         let command: Vec<String> = std::env::args().collect();
         let store = JsonlStore::open(state)?.command(command.join(" "));
@@ -133,14 +139,31 @@ impl Front {
             .environment_of(std::env::vars_os())
             .secrets(EnvSecrets)
             .grace(grace);
-        let cache = Cache::open(Layout::new(state));
+        let mut cache = Cache::open(Layout::new(state));
+        if let Some(team) = team {
+            cache = cache.shared(team.results());
+        }
         Ok(Orchestrator::new(local, store).agents(self.registry.clone()).cache(cache))
     }
 
     /// The library for commands that look at runs.
     pub(crate) fn look(&self) -> Result<Orchestrator, CliError> {
         crate::log::start("warn");
-        self.orchestrator(Duration::from_secs(5))
+        self.orchestrator(Duration::from_secs(5), None)
+    }
+
+    /// The place that a team shares, by the pipeline file and the environment. A file that cannot be read names none: whoever
+    /// looks at runs is not kept from it.
+    pub(crate) fn team(&self) -> Result<Option<Team>, CliError> {
+        let file = self.here.file.as_ref().and_then(|file| Pipeline::from_file(shown(file)).ok());
+        let layer = file.map_or(Value::Null, |pipeline| pipeline.settings);
+        match settings(&layer, &Value::Null).or_else(|_| settings(&Value::Null, &Value::Null)) {
+            Ok(settings) => Ok(Team::open(&settings.shared)?),
+            Err(error) => {
+                tracing::warn!(%error, "the settings cannot be used; nothing is shared");
+                Ok(None)
+            }
+        }
     }
 
     /// The JSON Schema of the pipeline file, with the agents that are known.

@@ -29,6 +29,7 @@ mod runs;
 #[cfg(test)]
 mod sample;
 mod secrets;
+mod shared;
 mod signals;
 mod watch;
 

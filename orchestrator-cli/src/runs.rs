@@ -13,7 +13,7 @@ use crate::error::CliError;
 const LOOK: usize = 50;
 
 /// The latest run by any name.
-const LATEST: &str = "latest";
+pub(crate) const LATEST: &str = "latest";
 
 /// The name of the pipeline of `doctor`; no other has a name like that.
 pub(crate) const DOCTOR: &str = "orchestrate doctor";
@@ -71,7 +71,7 @@ pub(crate) async fn find(
 }
 
 /// The one run with that beginning or end.
-fn named(runs: &[RunId], text: &str) -> Result<RunId, String> {
+pub(crate) fn named(runs: &[RunId], text: &str) -> Result<RunId, String> {
     if let Some(exact) = runs.iter().find(|run| run.as_str() == text) {
         return Ok(exact.clone());
     }

@@ -58,6 +58,8 @@ pub struct Settings {
     pub ttl: Lifetimes,
     /// What is kept of earlier runs.
     pub keep: Keep,
+    /// A place that a team shares.
+    pub shared: SharedPlace,
 }
 
 /// What happens when a check fails and knows a remedy that is safe and local.
@@ -155,6 +157,24 @@ impl Default for Keep {
     }
 }
 
+/// A place that a team shares for results and runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SharedPlace {
+    /// Its address, without credentials; empty for none.
+    pub url: String,
+    /// Seconds that it may take for an answer, and for each further MiB.
+    pub timeout: u64,
+    /// Whether results and runs are also put there.
+    pub write: bool,
+}
+
+impl Default for SharedPlace {
+    fn default() -> Self {
+        Self { url: String::new(), timeout: 10, write: true }
+    }
+}
+
 /// Which of the standard phases run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -208,6 +228,7 @@ impl Default for Settings {
             remedies: Remedies::default(),
             ttl: Lifetimes::default(),
             keep: Keep::default(),
+            shared: SharedPlace::default(),
         }
     }
 }

@@ -9,4 +9,5 @@ mod housekeeping;
 mod journals;
 mod kill;
 mod readme;
+mod shared;
 mod support;

@@ -1,10 +1,12 @@
 //! `cancel`: ends a run for good.
 
 use orchestrator_core::effect::Effect;
-use orchestrator_core::orchestrator::RunOptions;
+use orchestrator_core::id::RunId;
+use orchestrator_core::orchestrator::{Orchestrator, RunOptions};
 use orchestrator_core::run_log::RunLog;
 use serde_json::json;
 
+use super::share::{self, Sharing};
 use crate::args::{Format, OneArgs};
 use crate::console::{is_over, word};
 use crate::error::CliError;
@@ -15,7 +17,8 @@ use crate::out::say;
 use crate::runs::{self, Latest};
 
 pub(super) async fn cancel(front: Front, args: OneArgs) -> Result<Exit, CliError> {
-    let orchestrator = front.look()?;
+    let log = RunLog::new(front.here.layout.clone(), 0);
+    let orchestrator = front.look()?.observer(log);
     let run = runs::find(&orchestrator, args.run.as_deref(), Latest::Open).await?;
     let record = orchestrator.status(&run).await?;
     if is_over(&record.state) {
@@ -26,8 +29,7 @@ pub(super) async fn cancel(front: Front, args: OneArgs) -> Result<Exit, CliError
     let live = orchestrator.is_live(&run);
     if !live {
         // Nobody would see the signal: taking the run up for a moment ends it, and starts nothing.
-        let orchestrator = orchestrator.observer(RunLog::new(front.here.layout.clone(), 0));
-        orchestrator.resume(&run, RunOptions::new(Effect::Reads)).await?;
+        end(&front, &orchestrator, &run).await?;
     }
     match (args.show.format, live) {
         (Format::Human, true) => say(&format!("Run {run} is told to end; what runs is stopped.")),
@@ -37,4 +39,26 @@ pub(super) async fn cancel(front: Front, args: OneArgs) -> Result<Exit, CliError
         }
     }
     Ok(Exit::Passed)
+}
+
+/// Takes a run up for a moment; one that is shared is over for the others as well.
+async fn end(front: &Front, orchestrator: &Orchestrator, run: &RunId) -> Result<(), CliError> {
+    let options = RunOptions::new(Effect::Reads);
+    let Some(team) = front.team()? else {
+        orchestrator.resume(run, options).await?;
+        return Ok(());
+    };
+    let lease = share::lease(&team, run, false).await?;
+    let sharing = Sharing { team, lease };
+    let done = match share::bring(front, &sharing.team, run).await {
+        Ok(()) => orchestrator.resume(run, options).await.map_err(CliError::from),
+        Err(error) => Err(error),
+    };
+    if let Ok(record) = &done {
+        share::publish(front, &sharing, record).await;
+    }
+    if let Some(lease) = sharing.lease {
+        share::blocking(move || lease.release()).await;
+    }
+    done.map(|_| ())
 }

@@ -65,7 +65,13 @@ async fn go_on(
             return Ok(Exit::of(&record));
         }
         drop(orchestrator);
-        let args = ResumeArgs { run: Some(run.to_string()), assume: Vec::new(), wait: false, output };
+        let args = ResumeArgs {
+            run: Some(run.to_string()),
+            assume: Vec::new(),
+            wait: false,
+            take_over: false,
+            output,
+        };
         return super::resume::resume(front, args).await;
     }
     start(&demo, registry, dry_run, output).await

@@ -10,6 +10,7 @@ use orchestrator_core::stop::Stop;
 use serde_json::Value;
 
 use super::agree::{answered, asks};
+use super::share::Sharing;
 use crate::args::{Format, Output};
 use crate::console::{Console, End, Paint, Volume};
 use crate::error::CliError;
@@ -30,12 +31,16 @@ pub(super) async fn drive<F>(
     orchestrator: Orchestrator,
     output: Output,
     options: RunOptions,
+    sharing: Option<&Sharing>,
     work: impl FnOnce(Orchestrator, RunOptions) -> F,
 ) -> Result<Exit, CliError>
 where
     F: Future<Output = Result<RunRecord, OrchestratorError>>,
 {
     let done = driven(front, orchestrator, output, options, work).await?;
+    if let Some(sharing) = sharing {
+        super::share::publish(front, sharing, &done.record).await;
+    }
     done.tell(front, output, |_| {});
     done.tidy(front).await;
     Ok(done.exit)
@@ -60,15 +65,14 @@ pub(super) async fn driven<F>(
 where
     F: Future<Output = Result<RunRecord, OrchestratorError>>,
 {
-    let stop = Stop::new();
-    let options = RunOptions { stop: stop.clone(), ..options };
+    let stop = options.stop.clone();
     let again = RunOptions { wait: options.wait, stop: stop.clone(), ..RunOptions::new(options.ceiling) };
     let (orchestrator, drawn) = observed(front, orchestrator, output, &stop);
     let signals = Signals::listen(stop.clone(), !drawn)
         .map_err(|source| CliError::io("signals could not be listened to", source))?;
     let mut record = work(orchestrator, options).await?;
     while asks(&record) {
-        let next = front.orchestrator(record.plan().rules().grace)?;
+        let next = front.orchestrator(record.plan().rules().grace, None)?;
         if output.format == Format::Json || !answered(&next, &record).await? {
             break;
         }

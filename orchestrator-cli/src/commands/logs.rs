@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use orchestrator_core::plan::Plan;
 use orchestrator_core::problem::unknown;
 
+use super::share;
 use crate::args::LogsArgs;
 use crate::console::Paint;
 use crate::error::CliError;
@@ -17,7 +18,6 @@ use crate::exit::Exit;
 use crate::front::Front;
 use crate::here::shown;
 use crate::out::{Out, note};
-use crate::runs::{self, Latest};
 
 const PAUSE: Duration = Duration::from_millis(200);
 /// The most bytes that are read of a file at a time.
@@ -26,7 +26,7 @@ const CHUNK: u64 = 1 << 20;
 pub(super) async fn logs(front: Front, args: LogsArgs) -> Result<Exit, CliError> {
     let LogsArgs { run, task, follow } = args;
     let orchestrator = front.look()?;
-    let run = runs::find(&orchestrator, Some(&run), Latest::Any).await?;
+    let run = share::look(&front, &orchestrator, Some(&run)).await?;
     let record = orchestrator.status(&run).await?;
     if let Some(task) = &task {
         known(task, record.plan()).map_err(CliError::Usage)?;

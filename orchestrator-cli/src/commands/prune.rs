@@ -44,7 +44,7 @@ pub(super) async fn after(front: &Front, keep: &Keep, latest: &RunRecord) {
 }
 
 async fn tidy(front: &Front, keep: &Keep, latest: &RunRecord) -> Result<(), CliError> {
-    let orchestrator = front.orchestrator(Duration::ZERO)?;
+    let orchestrator = front.orchestrator(Duration::ZERO, None)?;
     let nobody = BTreeSet::new();
     let pruning = look(&orchestrator, keep, &nobody, latest).await?;
     if pruning.is_empty() {

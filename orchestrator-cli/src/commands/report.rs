@@ -6,6 +6,7 @@ use orchestrator_core::report::RunRecord;
 use orchestrator_reports::{generators, write_reports};
 use serde_json::json;
 
+use super::share;
 use crate::args::{Format, OneArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -13,11 +14,10 @@ use crate::front::Front;
 use crate::here::{Here, shown};
 use crate::json::answer;
 use crate::out::say;
-use crate::runs::{self, Latest};
 
 pub(super) async fn report(front: Front, args: OneArgs) -> Result<Exit, CliError> {
     let orchestrator = front.look()?;
-    let run = runs::find(&orchestrator, args.run.as_deref(), Latest::Any).await?;
+    let run = share::look(&front, &orchestrator, args.run.as_deref()).await?;
     let record = orchestrator.status(&run).await?;
     let page = write(&front.here, &record)?;
     match args.show.format {

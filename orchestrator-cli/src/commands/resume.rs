@@ -3,32 +3,69 @@
 use std::collections::BTreeMap;
 
 use orchestrator_core::effect::Effect;
-use orchestrator_core::id::TaskId;
+use orchestrator_core::id::{RunId, TaskId};
 use orchestrator_core::orchestrator::{Assume, Orchestrator, RunOptions};
 use orchestrator_core::plan::Plan;
 use orchestrator_core::problem::unknown;
 
 use super::drive::drive;
+use super::share::{self, Sharing};
 use crate::args::ResumeArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
-use crate::runs::{self, Latest};
+use crate::runs::Latest;
+use crate::shared::SharedError;
 
 pub(super) async fn resume(front: Front, args: ResumeArgs) -> Result<Exit, CliError> {
-    let ResumeArgs { run, assume, wait, output } = args;
     let look = front.look()?;
-    let run = runs::find(&look, run.as_deref(), Latest::Open).await?;
+    let team = front.team()?;
+    let run = share::find(&look, team.as_ref(), args.run.as_deref(), Latest::Open).await?;
+    let Some(team) = team else { return go_on(&front, &look, run, args, None).await };
+    // Leased before it is brought here, so that what is brought is where the last machine left it.
+    let lease = match share::lease(&team, &run, args.take_over).await {
+        Err(CliError::Shared(error @ SharedError::Away { .. })) if args.take_over => {
+            share::warn("the run goes on without a lease", &error.into());
+            return go_on(&front, &look, run, args, None).await;
+        }
+        lease => lease?,
+    };
+    let sharing = Sharing { team, lease };
+    let done = match share::bring(&front, &sharing.team, &run).await {
+        Ok(()) => go_on(&front, &look, run, args, Some(&sharing)).await,
+        Err(error) => Err(error),
+    };
+    if let Some(lease) = sharing.lease {
+        share::blocking(move || lease.release()).await;
+    }
+    done
+}
+
+async fn go_on(
+    front: &Front,
+    look: &Orchestrator,
+    run: RunId,
+    args: ResumeArgs,
+    sharing: Option<&Sharing>,
+) -> Result<Exit, CliError> {
+    let ResumeArgs { run: _, assume, wait, take_over: _, output } = args;
     let record = look.status(&run).await?;
     let assume = assumptions(&assume, record.plan())?;
-    let mut orchestrator = front.orchestrator(record.plan().rules().grace)?;
+    let mut orchestrator =
+        front.orchestrator(record.plan().rules().grace, sharing.map(|sharing| &sharing.team))?;
     // A pipeline file that is broken by now must not keep a run from going on.
     if let Ok(settings) = front.own_settings() {
         orchestrator = orchestrator.settings(settings);
     }
     let options = RunOptions { wait, assume, ..RunOptions::new(Effect::Reads) };
+    let lease = sharing.and_then(|sharing| sharing.lease.clone());
+    let held = lease.map(|lease| tokio::spawn(share::hold(lease, options.stop.clone())));
     let work = |orchestrator: Orchestrator, options| async move { orchestrator.resume(&run, options).await };
-    drive(&front, orchestrator, output, options, work).await
+    let done = drive(front, orchestrator, output, options, sharing, work).await;
+    if let Some(held) = held {
+        held.abort();
+    }
+    done
 }
 
 /// Pairs of `done|not-done` and a task of the plan.

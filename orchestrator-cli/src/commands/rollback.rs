@@ -58,7 +58,7 @@ pub(super) async fn rollback(front: Front, args: RollbackArgs) -> Result<Exit, C
     let options = RunOptions { wait, parent: Some(run), ..RunOptions::new(ceiling) };
     let work =
         |orchestrator: Orchestrator, options| async move { orchestrator.run_with(&plan, options).await };
-    drive(&front, orchestrator, output, options, work).await
+    drive(&front, orchestrator, output, options, None, work).await
 }
 
 fn text(plan: Option<&Plan>, reach: Effect, irreversible: &[Irreversible]) -> String {

@@ -4,9 +4,11 @@ use orchestrator_core::cache::Cache;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::orchestrator::{Orchestrator, ReuseMode, RunOptions};
 use orchestrator_core::plan::Plan;
+use orchestrator_core::settings::Settings;
 
 use super::ask::{Answer, ask};
 use super::drive::drive;
+use super::share::Sharing;
 use super::tree::tree;
 use crate::args::{Format, Output, RunArgs};
 use crate::compiled::Compiled;
@@ -17,6 +19,7 @@ use crate::front::{Front, settings};
 use crate::json::answer;
 use crate::out::{note, say};
 use crate::runs::{self, Latest};
+use crate::shared::Team;
 
 pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
     let RunArgs { select, how, output } = args;
@@ -37,7 +40,7 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
                 compiled.as_ref().and_then(|kept| kept.plan(&orchestrator, &settings, &select.selector()));
             if let Some(plan) = plan {
                 let options = how.options(settings.ceiling);
-                return start(&front, orchestrator, output, options, plan).await;
+                return start(&front, orchestrator, output, &settings, options, plan).await;
             }
         }
     }
@@ -70,19 +73,21 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
         note("nothing was started");
         return Ok(Exit::Passed);
     }
-    start(&front, orchestrator, output, options, plan).await
+    start(&front, orchestrator, output, &settings, options, plan).await
 }
 
 async fn start(
     front: &Front,
     orchestrator: Orchestrator,
     output: Output,
+    settings: &Settings,
     options: RunOptions,
     plan: Plan,
 ) -> Result<Exit, CliError> {
+    let sharing = Team::open(&settings.shared)?.map(|team| Sharing { team, lease: None });
     let work =
         |orchestrator: Orchestrator, options| async move { orchestrator.run_with(&plan, options).await };
-    drive(front, orchestrator, output, options, work).await
+    drive(front, orchestrator, output, options, sharing.as_ref(), work).await
 }
 
 fn off(format: Format) -> Exit {

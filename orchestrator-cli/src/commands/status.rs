@@ -8,6 +8,7 @@ use orchestrator_core::report::RunRecord;
 use orchestrator_core::state::{RunState, Stage};
 use serde_json::{Value, json};
 
+use super::share;
 use crate::args::{Format, OneArgs};
 use crate::console::{End, Paint, Shown, Volume, heading, phase, wait};
 use crate::error::CliError;
@@ -16,11 +17,10 @@ use crate::front::Front;
 use crate::here::shown;
 use crate::json;
 use crate::out::say;
-use crate::runs::{self, Latest};
 
 pub(super) async fn status(front: Front, args: OneArgs) -> Result<Exit, CliError> {
     let orchestrator = front.look()?;
-    let run = runs::find(&orchestrator, args.run.as_deref(), Latest::Any).await?;
+    let run = share::look(&front, &orchestrator, args.run.as_deref()).await?;
     let record = orchestrator.status(&run).await?;
     let live = orchestrator.is_live(&run);
     match args.show.format {

@@ -18,6 +18,8 @@ enum Shape {
     Bytes,
     /// Lower case; in the environment also upper case.
     Word(&'static [&'static str]),
+    /// Any text.
+    Text,
 }
 
 /// A setting: its name, the environment variable for it, its shape and its meaning.
@@ -28,7 +30,7 @@ const LEVELS: Shape = Shape::Word(&["off", "error", "warn", "info", "debug", "tr
 
 const REMEDIES: Shape = Shape::Word(&["auto", "ask", "off"]);
 
-static SETTINGS: [Setting; 35] = [
+static SETTINGS: [Setting; 38] = [
     Setting("enabled", Some("ORCHESTRATION_ENABLED"), Shape::Flag, "Off: say so and start nothing."),
     Setting(
         "jobs",
@@ -154,6 +156,19 @@ static SETTINGS: [Setting; 35] = [
     Setting("keep.run_size", None, Shape::Bytes, "How much disk kept runs may use; 0 for no limit."),
     Setting("keep.cache_age", None, Shape::Timeout, "How long a cached result may lie unused."),
     Setting("keep.cache_size", None, Shape::Bytes, "How much disk cached results may use."),
+    Setting(
+        "shared.url",
+        Some("ORCHESTRATE_SHARED"),
+        Shape::Text,
+        "Where a team shares results and runs: file:///PATH, s3://BUCKET/PREFIX?endpoint=..&region=.. or redis://HOST:PORT/DB; without credentials.",
+    ),
+    Setting("shared.timeout", None, Shape::Timeout, "How long the shared place may take for an answer."),
+    Setting(
+        "shared.write",
+        None,
+        Shape::Flag,
+        "Whether results and runs are also put into the shared place.",
+    ),
 ];
 
 /// What is wrong with a setting.
@@ -166,10 +181,11 @@ pub(crate) enum Wrong {
 }
 
 /// The groups of settings, each with what it is about.
-pub(crate) const SECTIONS: [(&str, &str); 3] = [
+pub(crate) const SECTIONS: [(&str, &str); 4] = [
     ("phases", "Which of the standard phases run."),
     ("ttl", "How long facts from outside the tree are believed; what lies in the tree is always looked at."),
     ("keep", "What is kept of earlier runs. What is live is never removed."),
+    ("shared", "A place that a team shares for results and runs."),
 ];
 
 /// Whether a key of the settings holds further settings.
@@ -231,6 +247,8 @@ impl Shape {
                 word.map(|word| Value::from(*word))
                     .ok_or_else(|| format!("`{written}` is not one of {}", words.join(", ")))
             }
+            Self::Text if value.is_string() => Ok(value.clone()),
+            Self::Text => Err(format!("`{written}` is no text")),
         }
     }
 
@@ -246,7 +264,7 @@ impl Shape {
                 self.read(&text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from))
             }
             Self::Word(_) => self.read(&Value::from(text.to_ascii_lowercase())),
-            Self::Timeout | Self::Delay | Self::Bytes => self.read(&Value::from(text)),
+            Self::Timeout | Self::Delay | Self::Bytes | Self::Text => self.read(&Value::from(text)),
         }
     }
 
@@ -267,6 +285,7 @@ impl Shape {
                 { "type": "string", "pattern": units::SIZE },
             ] }),
             Self::Word(words) => json!({ "enum": words }),
+            Self::Text => json!({ "type": "string" }),
         }
     }
 }

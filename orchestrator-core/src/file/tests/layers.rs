@@ -58,6 +58,7 @@ fn every_variable_is_read() {
     assert_eq!(read("LOG_LEVEL", "DEBUG"), Settings { log_level: "debug".into(), ..on.clone() });
     assert_eq!(read("DEPLOY_TO_STAGING", "0"), Settings { deploy_to_staging: false, ..on.clone() });
     assert_eq!(read("DEPLOY_TO_PRODUCTION", "Yes"), Settings { deploy_to_production: true, ..on.clone() });
+    assert_eq!(read("ORCHESTRATE_SHARED", "file:///srv/team").shared.url, "file:///srv/team");
     let all = EnabledPhases::default();
     for (name, phases) in [
         ("ENABLE_BACKUP_PHASE", EnabledPhases { restart_backup: false, ..all.clone() }),
