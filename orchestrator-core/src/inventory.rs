@@ -39,6 +39,8 @@ pub(crate) struct Inventory {
     files: Option<HashMap<Box<str>, u32>>,
     folders: Option<HashMap<Box<str>, u32>>,
     rules: HashMap<String, Rules>,
+    /// Files of rules that were looked at for the patterns that are looked at now.
+    rule_files: HashSet<u32>,
     changed: bool,
 }
 
@@ -59,8 +61,9 @@ impl Inventory {
     /// An inventory of what lies below `root`, with what is remembered of it.
     pub(crate) fn open(root: &Path, never: Vec<String>, tables: Tables) -> io::Result<Self> {
         let (eyes, root) = (Eyes::at(root)?, root.to_owned());
-        let (files, folders, rules, changed) = (None, None, HashMap::new(), false);
-        Ok(Self { root, eyes, never, tables, files, folders, rules, changed })
+        let (files, folders, changed) = (None, None, false);
+        let (rules, rule_files) = (HashMap::new(), HashSet::new());
+        Ok(Self { root, eyes, never, tables, files, folders, rules, rule_files, changed })
     }
 
     /// Looks at everything that is remembered of the tasks `names`, all at once.
@@ -343,6 +346,10 @@ fn holds(eyes: &Eyes, path: &str, seen: Seen) -> bool {
 /// What is to be known of a file now; none where what is known holds. A file that cannot be read has a digest that no
 /// content has, and is looked at each time.
 fn refreshed(eyes: &Eyes, root: &Path, record: &FileRecord) -> Option<(Seen, Option<Digest>)> {
+    if record.digest.is_none() && record.seen == Seen::Unsure {
+        let read = hash::first(eyes, root, &record.path);
+        return Some(read.unwrap_or_else(|_| (Seen::Unsure, Some(unreadable()))));
+    }
     let stamp = match (record.seen, eyes.stamp(&record.path)) {
         (Seen::There(before), Ok(Some(now))) if before == now => return None,
         (Seen::Absent, Ok(None)) => return None,

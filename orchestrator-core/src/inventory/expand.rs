@@ -15,8 +15,8 @@ const MOST: usize = 1_000_000;
 /// The files that patterns match, and all that had to be looked at to know.
 #[derive(Debug, Default)]
 pub(crate) struct Expanded {
-    /// The files, also paths that were named and are not there.
-    pub(crate) files: BTreeSet<String>,
+    /// The files, also paths that were named and are not there; in order, each once.
+    pub(crate) files: Vec<String>,
     /// Everything looked at; the files come first, in order.
     pub(crate) looked: Looked,
     /// Patterns that match nothing.
@@ -29,7 +29,7 @@ struct Walk<'a> {
     glob: Option<&'a globset::GlobMatcher>,
     /// Whether what git ignores counts.
     ignored_too: bool,
-    found: &'a mut BTreeSet<String>,
+    found: &'a mut Vec<String>,
     looked: &'a mut Looked,
 }
 
@@ -39,6 +39,7 @@ impl Inventory {
         let mut all = Expanded::default();
         // What the listing of a folder depends on is looked at afresh each time.
         self.rules.clear();
+        self.rule_files.clear();
         for pattern in patterns.wanted() {
             let before = all.files.len();
             let (start, glob) = match pattern {
@@ -51,7 +52,7 @@ impl Inventory {
             };
             match (glob, is_folder) {
                 (None, false) if patterns.leaves_out(start.as_str()) => {}
-                (None, false) => drop(all.files.insert(start.to_string())),
+                (None, false) => all.files.push(start.to_string()),
                 // A folder that is not there yet is looked at again.
                 (Some(_), false) => {
                     let at = self.folder(start.as_str());
@@ -69,11 +70,13 @@ impl Inventory {
                 all.nothing.extend(glob.map(|glob| glob.glob().to_string()));
             }
         }
+        all.files.sort_unstable();
+        all.files.dedup();
         let rule_files = std::mem::take(&mut all.looked.files);
         all.looked.files = all.files.iter().map(|path| self.file(path)).collect();
-        let own: BTreeSet<u32> = all.looked.files.iter().copied().collect();
-        let rule_files: BTreeSet<u32> = rule_files.into_iter().filter(|at| !own.contains(at)).collect();
-        all.looked.files.extend(rule_files);
+        let rules: BTreeSet<u32> = rule_files.into_iter().collect();
+        let own: BTreeSet<u32> = all.looked.files.iter().copied().filter(|at| rules.contains(at)).collect();
+        all.looked.files.extend(rules.difference(&own));
         all.looked.folders.sort_unstable();
         all.looked.folders.dedup();
         let files = all.looked.files.clone();
@@ -111,7 +114,7 @@ impl Inventory {
                         Kind::Folder => next.push(path),
                         Kind::File | Kind::Link | Kind::Other => {
                             if walk.glob.is_none_or(|glob| glob.is_match(&path)) {
-                                walk.found.insert(path);
+                                walk.found.push(path);
                             }
                         }
                     }
@@ -127,6 +130,16 @@ impl Inventory {
 
     /// Lists folders whose listing does not hold, or was made by other rules.
     fn up_to_date(&mut self, places: &[u32], looked: &mut Looked) {
+        // The files of rules of a whole level at once.
+        let own: Vec<u32> = places
+            .iter()
+            .map(|at| {
+                let file = rule_file(&self.tables.folders[*at as usize].path);
+                self.file(&file)
+            })
+            .collect();
+        self.refresh(&own, &[]);
+        self.rule_files.extend(own);
         let digests: Vec<Option<Digest>> = places
             .iter()
             .map(|at| {
@@ -149,12 +162,12 @@ impl Inventory {
 
     /// The rules that hold in a folder. The files that they come from, or might come from, are noted.
     pub(super) fn rules(&mut self, folder: &str, looked: &mut Looked) -> Rules {
-        let (above, file) = match folder {
-            "." => (None, ".gitignore".to_owned()),
-            path => {
-                (Some(path.rsplit_once('/').map_or(".", |(above, _)| above)), format!("{path}/.gitignore"))
-            }
-        };
+        // Whoever asked first noted them, for the same patterns.
+        if let Some(known) = self.rules.get(folder) {
+            return known.clone();
+        }
+        let file = rule_file(folder);
+        let above = (folder != ".").then(|| folder.rsplit_once('/').map_or(".", |(above, _)| above));
         let at = self.file(&file);
         looked.files.push(at);
         let rules = match above {
@@ -165,9 +178,6 @@ impl Inventory {
                 self.own_rules(&Rules::default(), ".", ".git/info/exclude")
             }
         };
-        if let Some(known) = self.rules.get(folder) {
-            return known.clone();
-        }
         let rules = self.own_rules(&rules, folder, &file);
         self.rules.insert(folder.to_owned(), rules.clone());
         rules
@@ -177,7 +187,9 @@ impl Inventory {
         if let Some(known) = self.rules.get(file) {
             return known.clone();
         }
-        let rules = match self.digest(file) {
+        let at = self.file(file);
+        let digest = if self.rule_files.contains(&at) { self.of(at).1 } else { self.digest(file) };
+        let rules = match digest {
             None => above.clone(),
             Some(digest) => above.with(rules::read(&self.root, folder, file), digest),
         };
@@ -201,4 +213,9 @@ impl Inventory {
         }
         false
     }
+}
+
+/// Where the rules of a folder are.
+fn rule_file(folder: &str) -> String {
+    below(folder, ".gitignore")
 }

@@ -44,6 +44,11 @@ fn link(root: &Path, path: &str, target: &[u8]) -> Digest {
     hasher.finalize().into()
 }
 
+/// What is at `path` now, of which nothing is known: mostly a file, so it is opened without a look before.
+pub(super) fn first(eyes: &Eyes, root: &Path, path: &str) -> io::Result<(Seen, Option<Digest>)> {
+    file(eyes, path).or_else(|_| digest(eyes, root, path, eyes.stamp(path)?))
+}
+
 /// What is at `path` now, which had the stamp `stamp` a moment ago: what to believe of it, and its digest.
 pub(super) fn digest(
     eyes: &Eyes,
@@ -68,7 +73,10 @@ fn file(eyes: &Eyes, path: &str) -> io::Result<(Seen, Option<Digest>)> {
             Err(error) => return Err(error),
         };
         let (now, before) = (SystemTime::now(), Eyes::behind(&file)?);
-        let content = content(&file)?;
+        if before.kind != Kind::File {
+            return Err(io::Error::other("it is no file any more"));
+        }
+        let content = content_of(&file, before.size)?;
         let after = Eyes::behind(&file)?;
         if before == after {
             return Ok((before.believed(now), Some(coded(content, before.executable))));
@@ -78,15 +86,22 @@ fn file(eyes: &Eyes, path: &str) -> io::Result<(Seen, Option<Digest>)> {
 }
 
 /// The digest of all that can be read from a file.
-pub(crate) fn content(mut file: &std::fs::File) -> io::Result<Digest> {
+pub(crate) fn content(file: &std::fs::File) -> io::Result<Digest> {
+    content_of(file, u64::MAX)
+}
+
+/// The same of a file that has this size, as far as is known: a read that gives all of it was the last one.
+fn content_of(mut file: &std::fs::File, size: u64) -> io::Result<Digest> {
     use std::io::Read as _;
     let mut buffer = [0; 16 << 10];
     let mut filled = 0;
-    // Most files are small: one read that fills the buffer in part, one that says that this was all.
     while filled < buffer.len() {
         match file.read(&mut buffer[filled..])? {
             0 => return Ok(Digest::of(&buffer[..filled])),
             more => filled += more,
+        }
+        if filled as u64 == size {
+            return Ok(Digest::of(&buffer[..filled]));
         }
     }
     let mut hasher = blake3::Hasher::new();

@@ -25,7 +25,7 @@ pub(super) enum Kind {
 pub(super) struct Stamp {
     pub(super) kind: Kind,
     pub(super) executable: bool,
-    size: u64,
+    pub(super) size: u64,
     inode: u64,
     modified: (i64, u32),
     changed: (i64, u32),
