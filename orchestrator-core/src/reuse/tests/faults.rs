@@ -165,3 +165,43 @@ async fn a_clock_that_goes_back_makes_nothing_young() {
     std::fs::remove_file(root.join(".orchestrate/cache/look")).unwrap();
     assert_eq!(outcomes(&run(root, old()).await), ["passed"]);
 }
+
+/// Unmounts a folder.
+struct Mounted(std::path::PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_leaves_the_run_without_reuse_and_no_worse() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let cache = root.join(".orchestrate/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=32k", "tmpfs"];
+    let mounted = std::process::Command::new("mount").args(mount).arg(&cache).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!(
+            "NOT RUN: a small disk cannot be mounted here; the test with a file for a folder stands in"
+        );
+        return;
+    }
+    let _mounted = Mounted(cache.clone());
+    put(root, "in", &"x".repeat(100_000));
+    for _ in 0..2 {
+        assert_eq!(outcomes(&run(root, tasks()).await), ["passed"]);
+        assert_eq!(read(root, "out").len(), 100_000);
+    }
+    let left = |folder: &str| {
+        std::fs::read_dir(cache.join(folder)).map_or(0, |entries| {
+            entries.flatten().filter(|entry| entry.file_name().to_string_lossy().ends_with(".new")).count()
+        })
+    };
+    assert_eq!((left("blobs"), left("entries"), left(".")), (0, 0, 0), "nothing half written is left");
+    put(root, "in", "small");
+    assert_eq!(outcomes(&run(root, tasks()).await), ["passed"]);
+    assert_eq!(outcomes(&run(root, tasks()).await), ["cached"], "what fits is stored");
+}
