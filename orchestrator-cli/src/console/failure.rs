@@ -13,6 +13,7 @@ use orchestrator_core::state::TaskState;
 use super::paint::Paint;
 use super::text::{clean, plural};
 use crate::here::shown;
+use crate::runs::DOCTOR;
 
 /// The most failed tasks that are told of in full.
 const TASKS: usize = 10;
@@ -65,7 +66,9 @@ fn one(text: &mut String, record: &RunRecord, ix: TaskIx, layout: &Layout, paint
         }
     }
     let _ = writeln!(text, "  all it printed: orchestrate logs {run} {}", planned.id);
-    let _ = writeln!(text, "  run it again: orchestrate run --failed {run}");
+    let again =
+        if record.plan().pipeline() == DOCTOR { "doctor".to_owned() } else { format!("run --failed {run}") };
+    let _ = writeln!(text, "  run it again: orchestrate {again}");
 }
 
 /// The receipt that made it fail, or else the last.
