@@ -266,6 +266,13 @@ impl Inventory {
         at
     }
 
+    /// Makes room for that many files.
+    fn expect(&mut self, files: usize) {
+        self.tables.files.reserve(files);
+        let known = self.files.get_or_insert_with(|| index(self.tables.files.iter().map(|file| &file.path)));
+        known.reserve(files);
+    }
+
     fn folder(&mut self, path: &str) -> u32 {
         let known =
             self.folders.get_or_insert_with(|| index(self.tables.folders.iter().map(|folder| &folder.path)));

@@ -72,6 +72,9 @@ impl Inventory {
         }
         all.files.sort_unstable();
         all.files.dedup();
+        if self.tables.files.len() < all.files.len() {
+            self.expect(all.files.len());
+        }
         let rule_files = std::mem::take(&mut all.looked.files);
         all.looked.files = all.files.iter().map(|path| self.file(path)).collect();
         let rules: BTreeSet<u32> = rule_files.into_iter().collect();

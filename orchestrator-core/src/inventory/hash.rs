@@ -10,8 +10,6 @@ use crate::path::Digest;
 
 /// What a link leads to is known by its stamp alone above this size.
 const LARGE: u64 = 1 << 20;
-/// How often a file that changes while it is read is read again.
-const TRIES: u32 = 3;
 
 /// The digest of a file, from that of its content.
 pub(crate) fn coded(content: Digest, executable: bool) -> Digest {
@@ -65,24 +63,20 @@ pub(super) fn digest(
     }
 }
 
+/// The stamp is taken before the content is read: a change meanwhile gives the file another one, so at the next look, and there
+/// is one before a result is recorded, it is read again.
 fn file(eyes: &Eyes, path: &str) -> io::Result<(Seen, Option<Digest>)> {
-    for _ in 0..TRIES {
-        let file = match eyes.open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Seen::Absent, None)),
-            Err(error) => return Err(error),
-        };
-        let (now, before) = (SystemTime::now(), Eyes::behind(&file)?);
-        if before.kind != Kind::File {
-            return Err(io::Error::other("it is no file any more"));
-        }
-        let content = content_of(&file, before.size)?;
-        let after = Eyes::behind(&file)?;
-        if before == after {
-            return Ok((before.believed(now), Some(coded(content, before.executable))));
-        }
+    let file = match eyes.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Seen::Absent, None)),
+        Err(error) => return Err(error),
+    };
+    let (now, stamp) = (SystemTime::now(), Eyes::behind(&file)?);
+    if stamp.kind != Kind::File {
+        return Err(io::Error::other("it is no file any more"));
     }
-    Err(io::Error::other("it changes while it is read"))
+    let content = content_of(&file, stamp.size)?;
+    Ok((stamp.believed(now), Some(coded(content, stamp.executable))))
 }
 
 /// The digest of all that can be read from a file.
