@@ -143,9 +143,10 @@ impl Reuse {
         let upstream = inventory.expand(&Patterns::parse(&spec.upstream)?, true)?;
         let outputs = Patterns::parse(&spec.base.outputs)?;
         if let Some(both) = inputs.files.iter().find(|path| outputs.matches(path)) {
+            let is_it = |text: &&String| Patterns::parse([*text]).is_ok_and(|pattern| pattern.matches(both));
+            let output = spec.base.outputs.iter().find(is_it).unwrap_or(both);
             return Err(format!(
-                "`{both}` is both an input and an output; leave it out of the inputs with `!{}`",
-                spec.base.outputs.first().map_or(both.as_str(), String::as_str)
+                "`{both}` is both an input and an output; leave it out of the inputs with `!{output}`"
             ));
         }
         for pattern in &inputs.nothing {

@@ -11,9 +11,10 @@ use crate::cache::{Entry, Made, Recorded};
 use crate::effect::Effect;
 use crate::id::{RunId, TaskId};
 use crate::json::Json;
+use crate::operation::Operation as _;
 use crate::order::{Artifact, Receipt, Status};
 use crate::path::RelPath;
-use crate::patterns::{Pattern, Patterns, is_glob};
+use crate::patterns::{Pattern, Patterns};
 use crate::state::Round;
 
 /// A task that passed, and what it did.
@@ -94,7 +95,7 @@ impl Reuse {
             Pattern::Path(path) => Some(path),
             Pattern::Glob { .. } => None,
         }) {
-            if !is_glob(path.as_str()) && path.under(root).symlink_metadata().is_err() {
+            if path.under(root).symlink_metadata().is_err() {
                 return Err(Refused::Note(format!("it did not make its declared output `{path}`")));
             }
         }
@@ -150,5 +151,3 @@ fn known_changes(rounds: &[Round]) -> Result<BTreeSet<RelPath>, Refused> {
     }
     Ok(written)
 }
-
-use crate::operation::Operation as _;
