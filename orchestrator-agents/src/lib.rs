@@ -5,6 +5,7 @@ pub mod backup;
 pub mod codegen;
 pub mod command;
 pub mod deployment;
+pub mod editing;
 mod ended;
 pub mod environment;
 pub mod merge;
