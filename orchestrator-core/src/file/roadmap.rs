@@ -51,17 +51,18 @@ fn about(at: &Cursor<'_>, pipeline: &mut Pipeline) -> Notifications {
     at.each_key(&ABOUT, |key, value| match key {
         "name" => pipeline.name = value.text().map(str::to_owned),
         "version" | "description" => drop(value.text()),
-        "project_root" => {
-            if value.text().is_some_and(|root| !matches!(root, "." | "./")) {
-                value.wrong(
-                    "the root of the project is the folder of this file: say `.`, and put the file there",
-                );
-            }
-        }
+        "project_root" => here(&value),
         "settings" => notifications = settings(&value, &mut pipeline.settings),
         _ => {}
     });
     notifications
+}
+
+/// The root of the project is the folder of the file.
+fn here(at: &Cursor<'_>) {
+    if at.text().is_some_and(|root| !matches!(root, "." | "./")) {
+        at.wrong("the root of the project is the folder of this file: say `.`, and put the file there");
+    }
 }
 
 /// Settings under the dialect's names become those of pipelines; any other is one of theirs.
@@ -153,7 +154,7 @@ fn checkpoints(at: &Cursor<'_>, phases: &mut [PhaseSpec]) {
         let before = &phases[..=of];
         let mut checkpoint = Checkpoint { name: "checkpoint".into(), validations: Vec::new() };
         value.each_key(&CHECKPOINT, |key, value| match key {
-            "name" => checkpoint.name = value.text().unwrap_or("checkpoint").to_owned(),
+            "name" => value.text().unwrap_or("checkpoint").clone_into(&mut checkpoint.name),
             "description" => drop(value.text()),
             "validations" => {
                 let phase = before[of].name.clone();
