@@ -43,6 +43,9 @@ fn ended(planned: &PlannedTask, task: &TaskState, outcome: Outcome, paint: Paint
             let goes_on = if planned.continue_on_error { " (goes on all the same)" } else { "" };
             format!("{} {id}: {text}{goes_on}", paint.bad("✗"))
         }
+        Outcome::Skipped if task.reason() == Some(Reason::ByHand) => {
+            paint.warn(&format!("– {id}: {}", summary(task).unwrap_or(reason)))
+        }
         Outcome::Skipped | Outcome::Cancelled => paint.dim(&format!("– {id}: {reason}")),
         Outcome::Withheld => {
             let what = plural(task.unperformed().len(), "change");

@@ -179,7 +179,11 @@ impl Naive<'_> {
         Some(match outcome {
             Outcome::Passed | Outcome::Cached => Before::Fine,
             Outcome::Failed if self.plan.task(ix).continue_on_error => Before::Fine,
-            Outcome::Skipped if matches!(reason, Some(Reason::Condition | Reason::Manual)) => Before::Fine,
+            Outcome::Skipped
+                if matches!(reason, Some(Reason::Condition | Reason::Manual | Reason::ByHand)) =>
+            {
+                Before::Fine
+            }
             Outcome::Withheld | Outcome::Deferred => Before::Withheld,
             _ => Before::Bad,
         })
