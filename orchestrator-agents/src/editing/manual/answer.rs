@@ -89,9 +89,11 @@ impl Answer {
         }
         Ok(())
     }
+}
 
-    /// "done by Ada: looks good", on one line.
-    pub(super) fn line(&self) -> String {
+/// On one line: "done by Ada: looks good".
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = if self.by.is_empty() { String::new() } else { format!(" by {}", self.by) };
         let first = self.note.lines().next().unwrap_or_default();
         let mut note: String = first.chars().take(200).collect();
@@ -99,7 +101,7 @@ impl Answer {
             note.push('…');
         }
         let note = if note.is_empty() { note } else { format!(": {note}") };
-        format!("{}{by}{note}", self.decision)
+        write!(f, "{}{by}{note}", self.decision)
     }
 }
 
