@@ -64,7 +64,7 @@ fn it_waits_while_the_rest_goes_on_and_is_done_by_name() {
         "done by Ada: see ticket 12",
         &format!("orchestrate resume {run}"),
     ]);
-    folder.orchestrate("resume").exits(0).says(&["done by Ada: see ticket 12", "3 passed"]);
+    folder.orchestrate("resume").exits(0).says(&["✓ gate done by Ada: see ticket 12", "3 passed"]);
     let gate = finished(&folder, "gate");
     assert_eq!((&gate["outcome"], &gate["conclusion"]["output"]["by"]), (&"passed".into(), &"Ada".into()));
     assert_eq!(gate["conclusion"]["output"]["note"], "see ticket 12");
@@ -80,7 +80,7 @@ fn a_skip_is_a_skip_and_no_success() {
     let folder = Folder::with(GATE);
     folder.orchestrate("run").exits(4);
     approve(&folder, "approve latest gate --skip", &[]).exits(0).says(&["skipped by shell-user"]);
-    folder.orchestrate("resume").exits(0).says(&["– gate: skipped by shell-user", "2 passed, 1 skipped"]);
+    folder.orchestrate("resume").exits(0).says(&["– gate skipped by shell-user", "2 passed, 1 skipped"]);
     let gate = finished(&folder, "gate");
     assert_eq!((&gate["outcome"], &gate["reason"]), (&"skipped".into(), &"by_hand".into()));
     assert!(gate["conclusion"]["output"].is_null(), "{gate}");

@@ -113,7 +113,7 @@ impl Agent for Manual {
         let Some(receipt) = receipts.last() else { return Ok(Verdict::failed("nobody was asked")) };
         match Answer::of(&receipt.output, &receipt.tail) {
             Ok(answer) => {
-                let summary = answer.to_string();
+                let summary = format!("{} {answer}", task.id);
                 Ok(match answer.decision {
                     Decision::Done => {
                         Verdict::passed(summary, Done { by: answer.by, note: answer.note, at: answer.at })

@@ -45,7 +45,7 @@ fn ended(planned: &PlannedTask, task: &TaskState, outcome: Outcome, paint: Paint
             format!("{} {id}: {text}{goes_on}", paint.bad("✗"))
         }
         Outcome::Skipped if task.reason() == Some(Reason::ByHand) => {
-            paint.warn(&format!("– {id}: {}", summary(task).unwrap_or(reason)))
+            paint.warn(&format!("– {}", summary(task).unwrap_or_else(|| format!("{id}: {reason}"))))
         }
         Outcome::Skipped | Outcome::Cancelled => paint.dim(&format!("– {id}: {reason}")),
         Outcome::Withheld => {

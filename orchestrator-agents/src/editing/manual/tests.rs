@@ -59,11 +59,11 @@ fn the_person_decides() {
     let done =
         answered(&task("x"), json!({ "decision": "done", "by": "Ada", "note": "looks\ngood", "at": at }));
     let output = Done { by: "Ada".into(), note: "looks\ngood".into(), at: Some(at.parse().unwrap()) };
-    assert_eq!(done, Verdict::passed("done by Ada: looks…", output));
+    assert_eq!(done, Verdict::passed("5.4 done by Ada: looks…", output));
     let skipped = answered(&task("x"), json!({ "decision": "skip" }));
-    assert_eq!(skipped, Verdict::skipped("skipped by shell-user"));
+    assert_eq!(skipped, Verdict::skipped("5.4 skipped by shell-user"));
     let aborted = answered(&task("x"), json!({ "decision": "abort", "by": "Ada", "note": "no" }));
-    assert_eq!(aborted, Verdict::failed("aborted by Ada: no"));
+    assert_eq!(aborted, Verdict::failed("5.4 aborted by Ada: no"));
 }
 
 #[test]
