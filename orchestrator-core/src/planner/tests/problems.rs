@@ -206,7 +206,7 @@ checkpoints:
         "r.yaml:7:11: phase_1.groups.group_a.tasks[0].type: unknown agent `manual`",
         "r.yaml:8:11: phase_1.groups.group_a.tasks[1].type: unknown agent `nobody`",
         "r.yaml:8:11: phase_1.groups.group_a.tasks[1].needs: unknown task `zzz`",
-        "r.yaml:9:38: phase_1.groups.group_a.tasks[2].list.1: invalid type: integer `7`",
+        "r.yaml:9:41: phase_1.groups.group_a.tasks[2].list.1: invalid type: integer `7`",
         "phase_2.depends_on: unknown phase `phase_9`",
         "checkpoints.after_phase_1.validations[0].type: unknown agent `nobody`",
     ] {
