@@ -2,6 +2,7 @@
 //! data; only operations, each in an `ops` module beside the agents that call them, touch the world.
 
 pub mod backup;
+pub mod checkpoint;
 pub mod codegen;
 pub mod command;
 pub mod deployment;
@@ -13,6 +14,7 @@ mod ops;
 #[cfg(test)]
 mod rig;
 mod said;
+pub mod secret;
 #[cfg(test)]
 mod testing;
 pub mod validation;
@@ -66,6 +68,12 @@ pub fn standard() -> Registry {
         .agent(deployment::Deploy)
         .agent(deployment::StopDeployment)
         .phase(deployment::DeploymentPhase)
+        .agent(checkpoint::CoverageThreshold)
+        .agent(checkpoint::PythonCoverage)
+        .agent(checkpoint::CiPassing)
+        .agent(checkpoint::AllCriticalTested)
+        .agent(checkpoint::DeploymentWorking)
+        .agent(checkpoint::E2ePassing)
 }
 
 #[cfg(test)]
