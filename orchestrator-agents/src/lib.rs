@@ -10,6 +10,7 @@ pub mod editing;
 mod ended;
 pub mod environment;
 pub mod merge;
+pub mod notify;
 mod ops;
 #[cfg(test)]
 mod rig;
@@ -74,6 +75,7 @@ pub fn standard() -> Registry {
         .agent(checkpoint::AllCriticalTested)
         .agent(checkpoint::DeploymentWorking)
         .agent(checkpoint::E2ePassing)
+        .agent(notify::SlackMessage)
 }
 
 #[cfg(test)]
