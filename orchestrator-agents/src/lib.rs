@@ -2,6 +2,7 @@
 //! data; only operations, each in an `ops` module beside the agents that call them, touch the world.
 
 pub mod backup;
+pub mod checkpoint;
 pub mod codegen;
 pub mod command;
 pub mod deployment;
@@ -9,10 +10,12 @@ pub mod editing;
 mod ended;
 pub mod environment;
 pub mod merge;
+pub mod notify;
 mod ops;
 #[cfg(test)]
 mod rig;
 mod said;
+pub mod secret;
 #[cfg(test)]
 mod testing;
 pub mod validation;
@@ -67,6 +70,13 @@ pub fn standard() -> Registry {
         .agent(deployment::Deploy)
         .agent(deployment::StopDeployment)
         .phase(deployment::DeploymentPhase)
+        .agent(checkpoint::CoverageThreshold)
+        .agent(checkpoint::PythonCoverage)
+        .agent(checkpoint::CiPassing)
+        .agent(checkpoint::AllCriticalTested)
+        .agent(checkpoint::DeploymentWorking)
+        .agent(checkpoint::E2ePassing)
+        .agent(notify::SlackMessage)
 }
 
 #[cfg(test)]

@@ -2,4 +2,5 @@
 
 pub(crate) mod git;
 pub(crate) mod here;
+pub(crate) mod http;
 pub(crate) mod process;

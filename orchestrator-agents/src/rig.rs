@@ -22,7 +22,7 @@ pub(crate) struct Rig {
     pub(crate) stop: Stop,
     pub(crate) progress: ProgressSink,
     pub(crate) env: Vec<(OsString, OsString)>,
-    secrets: BTreeMap<String, String>,
+    pub(crate) secrets: BTreeMap<String, String>,
 }
 
 impl Rig {

@@ -23,7 +23,7 @@ impl Answer {
     /// The most bytes of a body that are read.
     pub const LIMIT: usize = 1 << 20;
 
-    pub(super) fn check_status(&self, wanted: u16) -> Option<String> {
+    pub(crate) fn check_status(&self, wanted: u16) -> Option<String> {
         (self.status != wanted).then(|| format!("status {} instead of {wanted}", self.status))
     }
 
@@ -39,7 +39,7 @@ impl Answer {
         wrong.collect()
     }
 
-    pub(super) fn json(&self) -> Result<Value, String> {
+    pub(crate) fn json(&self) -> Result<Value, String> {
         if self.cut {
             return Err(format!("the body is longer than {} bytes", Self::LIMIT));
         }
@@ -64,7 +64,7 @@ fn same(found: &Value, wanted: &Value) -> bool {
 }
 
 /// A text of at most 200 characters.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let short: String = text.chars().take(200).collect();
     if short.len() < text.len() { short + "…" } else { short }
 }

@@ -112,7 +112,7 @@ impl Seconds {
         }
     }
 
-    pub(super) const fn known(seconds: u32) -> Self {
+    pub(crate) const fn known(seconds: u32) -> Self {
         Self(seconds as f64)
     }
 

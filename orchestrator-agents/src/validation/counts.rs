@@ -1,7 +1,7 @@
 //! Counts of tests, and what they say about a run: 0 tests are said as such, never as passed.
 
 use orchestrator_core::agent::{Conclusion, Verdict};
-use orchestrator_core::evidence::{Finding, Metric, Severity};
+use orchestrator_core::evidence::{Evidence, Finding, Metric, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,11 +93,15 @@ impl TestCounts {
     }
 
     fn metrics(&self, ran: &Ran<'_>, on_stderr: bool) -> Vec<Metric> {
+        self.metrics_of(&if on_stderr { ran.stderr_evidence() } else { ran.evidence() })
+    }
+
+    /// The counts as measured values, with where they come from.
+    pub(crate) fn metrics_of(&self, evidence: &Evidence) -> Vec<Metric> {
         let Self { passed, failed, ignored, errors, measured, filtered } = *self;
         let always = [("tests.passed", passed), ("tests.failed", failed), ("tests.ignored", ignored)];
         let some = [("tests.errors", errors), ("tests.measured", measured), ("tests.filtered", filtered)];
         let some = some.into_iter().filter(|(_, value)| *value > 0);
-        let evidence = if on_stderr { ran.stderr_evidence() } else { ran.evidence() };
         let metric = |(name, value): (&str, u64)| Metric::new(name, value as f64, "count", evidence.clone());
         always.into_iter().chain(some).map(metric).collect()
     }

@@ -6,6 +6,7 @@
 mod config;
 mod counts;
 pub(crate) mod ran;
+pub(crate) mod recognized;
 pub(crate) mod text;
 mod tool;
 
@@ -19,6 +20,7 @@ pub mod python;
 pub use config::Common;
 pub use counts::{TestCounts, Tests};
 pub use ran::Ran;
+pub(crate) use recognized::recognized;
 pub use tool::{Check, Tool, Wants};
 
 #[cfg(test)]

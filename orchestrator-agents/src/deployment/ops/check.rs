@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DeployError;
 use super::halt::{Halt, looking};
-use super::http::{Ask, ask};
 use super::launch::secrets_of;
 use super::place::Place;
 use super::process;
 use crate::deployment::{Environment, Health, Method, Process, Version};
+use crate::ops::http::{Ask, ask};
 
 /// What to ask.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -113,7 +113,14 @@ pub(super) fn check(
         probes += 1;
         let left = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
         let timeout = health.request_timeout.duration().min(left);
-        let last = match ask(&Ask { method: Method::Get, url: &url, headers: &[], body: None, timeout }) {
+        let last = match ask(&Ask {
+            method: Method::Get,
+            url: &url,
+            headers: &[],
+            body: None,
+            timeout,
+            redirects: 0,
+        }) {
             Ok(answer) => match health.problems(&answer, version.as_ref()).join("; ") {
                 problems if problems.is_empty() => {
                     let took_ms = begun.elapsed().as_secs_f64() * 1e3;

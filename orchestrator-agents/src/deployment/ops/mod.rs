@@ -3,7 +3,6 @@
 mod check;
 mod error;
 mod halt;
-mod http;
 mod in_use;
 mod launch;
 mod place;

@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use super::error::DeployError;
 use super::halt::{Halt, looking};
-use super::http::{Ask, ask};
 use super::launch::resolve;
 use crate::deployment::{Method, SmokeTest, UrlPath};
+use crate::ops::http::{Ask, ask};
 
 /// What to send where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -132,8 +132,14 @@ fn send(
         Value::String(plain) => plain.clone().into_bytes(),
         json => json.to_string().into_bytes(),
     });
-    let request =
-        Ask { method: *method, url: &url, headers, body: body.as_deref(), timeout: timeout.duration() };
+    let request = Ask {
+        method: *method,
+        url: &url,
+        headers,
+        body: body.as_deref(),
+        timeout: timeout.duration(),
+        redirects: 0,
+    };
     let (status, latency_ms, problems) = match ask(&request) {
         Ok(answer) => (Some(answer.status), Some(answer.latency_ms), expect.problems(&answer)),
         Err(error) => (None, None, vec![error]),

@@ -10,15 +10,15 @@ use crate::validation::text;
 
 /// The sections of all test binaries and doctests.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Sections {
+pub(in crate::validation) struct Sections {
     /// The sum of all results.
-    pub(super) counts: TestCounts,
+    pub(in crate::validation) counts: TestCounts,
     /// Sections that began.
-    pub(super) begun: u64,
+    pub(in crate::validation) begun: u64,
     /// Sections that ended with a result.
-    pub(super) ended: u64,
+    pub(in crate::validation) ended: u64,
     /// The tests that failed.
-    pub(super) failures: Vec<FailedTest>,
+    pub(in crate::validation) failures: Vec<FailedTest>,
 }
 
 #[derive(Default)]
@@ -33,7 +33,7 @@ struct Section {
 
 impl Sections {
     /// Reads standard output of `cargo test`.
-    pub(super) fn of(stdout: &str) -> Self {
+    pub(in crate::validation) fn of(stdout: &str) -> Self {
         let mut sections = Self::default();
         let mut open: Option<Section> = None;
         for line in stdout.lines() {

@@ -3,7 +3,7 @@
 mod build;
 mod clippy;
 mod fmt;
-mod libtest;
+pub(in crate::validation) mod libtest;
 mod messages;
 mod test;
 

@@ -1,7 +1,7 @@
 //! npm, pnpm and yarn: scripts of a `package.json`, and the packages that they need.
 
 mod install;
-mod runners;
+pub(in crate::validation) mod runners;
 mod script;
 
 pub use install::{Installed, NpmInstall, NpmInstallConfig};

@@ -5,19 +5,19 @@ use crate::validation::counts::{FailedTest, TestCounts};
 
 /// A summary that was found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(in crate::validation) struct Found {
     /// Whose it is.
-    pub(super) runner: &'static str,
+    pub(in crate::validation) runner: &'static str,
     /// What it counts.
-    pub(super) counts: TestCounts,
+    pub(in crate::validation) counts: TestCounts,
     /// The tests that failed, as far as they are named.
-    pub(super) failures: Vec<FailedTest>,
+    pub(in crate::validation) failures: Vec<FailedTest>,
     /// It stood on standard error.
-    pub(super) on_stderr: bool,
+    pub(in crate::validation) on_stderr: bool,
 }
 
 /// The summary in what a script printed; Jest's stands on standard error.
-pub(super) fn find(stdout: &str, stderr: &str) -> Option<Found> {
+pub(in crate::validation) fn find(stdout: &str, stderr: &str) -> Option<Found> {
     let read = |text: &str, on_stderr| {
         let summaries: [(&'static str, Option<TestCounts>); 5] = [
             ("node:test", node(text)),

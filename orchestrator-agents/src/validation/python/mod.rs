@@ -1,7 +1,7 @@
 //! Python: tests, syntax and lints.
 
 mod compile;
-mod pytest;
+pub(in crate::validation) mod pytest;
 mod ruff;
 
 pub use compile::{Compiled, PythonCompile, PythonCompileConfig};

@@ -69,7 +69,7 @@ impl Tool for Pytest {
 
 /// `=== 1 failed, 1 passed, 1 skipped, 1 xfailed, 1 error in 0.69s ===`, `=== no tests ran in 0.00s ===`; with `-q`
 /// without the rulers.
-fn counts(stdout: &str) -> Option<TestCounts> {
+pub(in crate::validation) fn counts(stdout: &str) -> Option<TestCounts> {
     let line = stdout.lines().rev().map(|line| line.trim_matches(['=', ' '])).find(|line| {
         line.rsplit_once(" in ").is_some_and(|(_, time)| {
             time.split(['s', ' ']).next().is_some_and(|seconds| seconds.parse::<f64>().is_ok())

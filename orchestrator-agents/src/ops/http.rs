@@ -1,7 +1,10 @@
-//! One bounded HTTP request. Whatever the other side sends, it ends in time and within [`Answer::LIMIT`] bytes.
+//! One bounded HTTP request, over TLS where the address says so. Whatever the other side sends, it ends in time and within [`Answer::LIMIT`] bytes.
 
 use std::io::Read;
 use std::time::{Duration, Instant};
+
+use ureq::http::HeaderMap;
+use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::deployment::answer::shortened;
 use crate::deployment::{Answer, Method};
@@ -10,21 +13,31 @@ use crate::deployment::{Answer, Method};
 const HEADERS: usize = 64 << 10;
 
 /// A request.
-pub(super) struct Ask<'a> {
-    pub(super) method: Method,
-    pub(super) url: &'a str,
-    pub(super) headers: &'a [(String, String)],
-    pub(super) body: Option<&'a [u8]>,
-    pub(super) timeout: Duration,
+pub(crate) struct Ask<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: &'a str,
+    pub(crate) headers: &'a [(String, String)],
+    pub(crate) body: Option<&'a [u8]>,
+    pub(crate) timeout: Duration,
+    /// How many redirects are followed; with none, the redirect itself is the answer.
+    pub(crate) redirects: u32,
 }
 
-/// Asks once. Each request has its own connection, redirects are not followed, proxies not used, errors one line.
-pub(super) fn ask(ask: &Ask<'_>) -> Result<Answer, String> {
+/// Asks once. Each request has its own connection, proxies are not used, errors are one line.
+pub(crate) fn ask(request: &Ask<'_>) -> Result<Answer, String> {
+    ask_whole(request).map(|(answer, _)| answer)
+}
+
+/// The same, with the headers of the answer.
+pub(crate) fn ask_whole(ask: &Ask<'_>) -> Result<(Answer, HeaderMap), String> {
+    // The machine's own certificates count, as they do for other programs.
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     let agent = ureq::Agent::config_builder()
         .timeout_global(Some(ask.timeout))
         .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
+        .max_redirects(ask.redirects)
+        .max_redirects_will_error(ask.redirects > 0)
+        .tls_config(tls)
         .max_response_header_size(HEADERS)
         .max_idle_connections(0)
         .proxy(None)
@@ -48,5 +61,6 @@ pub(super) fn ask(ask: &Ask<'_>) -> Result<Answer, String> {
     let latency_ms = start.elapsed().as_secs_f64() * 1e3;
     let cut = body.len() > Answer::LIMIT;
     body.truncate(Answer::LIMIT);
-    Ok(Answer { status: response.status().as_u16(), body, cut, latency_ms })
+    let headers = response.headers().clone();
+    Ok((Answer { status: response.status().as_u16(), body, cut, latency_ms }, headers))
 }
