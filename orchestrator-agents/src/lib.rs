@@ -10,6 +10,7 @@ mod ended;
 pub mod environment;
 pub mod merge;
 mod ops;
+mod rendering;
 #[cfg(test)]
 mod rig;
 mod said;
