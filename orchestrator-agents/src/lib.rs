@@ -37,6 +37,7 @@ pub fn standard() -> Registry {
         .phase(backup::RestartBackup)
         .agent(codegen::RenderTemplates)
         .phase(CodeGeneration)
+        .agent(editing::file_generation::FileGeneration)
         .agent(Check(validation::cargo::CargoFmt))
         .agent(Check(validation::cargo::CargoClippy))
         .agent(Check(validation::cargo::CargoBuild))
