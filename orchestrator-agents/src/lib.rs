@@ -12,6 +12,7 @@ pub mod environment;
 pub mod merge;
 pub mod notify;
 mod ops;
+mod rendering;
 #[cfg(test)]
 mod rig;
 mod said;
@@ -40,6 +41,7 @@ pub fn standard() -> Registry {
         .phase(backup::RestartBackup)
         .agent(codegen::RenderTemplates)
         .phase(CodeGeneration)
+        .agent(editing::file_generation::FileGeneration)
         .agent(Check(validation::cargo::CargoFmt))
         .agent(Check(validation::cargo::CargoClippy))
         .agent(Check(validation::cargo::CargoBuild))

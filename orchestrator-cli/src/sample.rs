@@ -24,6 +24,8 @@ pub(crate) enum Sample {
     Passed,
     Failed,
     Dry,
+    /// A dry run of a task that also remembers what it wrote.
+    Generated,
     Waiting,
     Interrupted,
 }
@@ -138,8 +140,8 @@ fn passed(task: &str, summary: &str) -> Vec<Event> {
     vec![started(task), planned(task, Vec::new()), end(finished(task, Outcome::Passed, summary))]
 }
 
-fn write() -> Action {
-    let (path, content) = (RelPath::new("notes.txt").unwrap(), Content::new("hello\n"));
+fn write(path: &str) -> Action {
+    let (path, content) = (RelPath::new(path).unwrap(), Content::new("hello\n"));
     Write { path, content, mode: None, expects: Expects::Absent }.into()
 }
 
@@ -179,7 +181,8 @@ fn waiting() -> Vec<Event> {
 /// The events of a sample, a second apart.
 pub(crate) fn records(sample: Sample) -> (Arc<Plan>, Vec<Record>) {
     let plan = Arc::new(plan());
-    let ceiling = if sample == Sample::Dry { Effect::Reads } else { Effect::Writes };
+    let dry = matches!(sample, Sample::Dry | Sample::Generated);
+    let ceiling = if dry { Effect::Reads } else { Effect::Writes };
     let mut events = vec![begun(&plan, ceiling)];
     events.extend(passed("backup", "Backup created (52.3 MB, verified)"));
     match sample {
@@ -189,12 +192,14 @@ pub(crate) fn records(sample: Sample) -> (Arc<Plan>, Vec<Record>) {
             events.push(Event::RunFinished { outcome: RunOutcome::Passed });
         }
         Sample::Failed => events.extend(failing()),
-        Sample::Dry => {
+        Sample::Dry | Sample::Generated => {
+            let mut writes = vec![write("notes.txt")];
+            writes.extend((sample == Sample::Generated).then(|| write(".orchestrate/generated/notes.txt")));
             let mut deferred = finished("release", Outcome::Deferred, "");
             deferred.reason = Some(Reason::Withheld);
             events.extend([
                 started("edit"),
-                planned("edit", vec![write()]),
+                planned("edit", writes),
                 end(finished("edit", Outcome::Withheld, "")),
                 end(deferred),
                 Event::RunFinished { outcome: RunOutcome::Passed },

@@ -133,7 +133,7 @@ impl Workspace {
     }
 
     /// Whether a file action may touch the path: no link itself, and none on the way that leads out of the checkout.
-    pub(crate) fn is_own(&self, path: &RelPath) -> bool {
+    pub fn is_own(&self, path: &RelPath) -> bool {
         let full = path.under(&self.root);
         let Ok(root) = self.root.canonicalize() else { return false };
         let near = full.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok());

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value as Shown, context};
+use minijinja::{Environment, Value as Shown, context};
 use orchestrator_core::BoxError;
 use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
@@ -12,6 +11,7 @@ use serde_json::Value;
 
 use super::config::{RenderConfig, TemplateConfig};
 use super::spec;
+use crate::rendering::{environment, said, split, within};
 
 /// A file to be, before it is formatted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) fn render(config: &RenderConfig, look: &Workspace) -> Result<Vec<Targ
     let mut from: BTreeMap<RelPath, &RelPath> = BTreeMap::new();
     for template in &config.templates {
         let filter = template.format.as_ref().or(config.format.as_ref());
-        let environment = environment(&template.template, look)?;
+        let environment = environment(within(split(&template.template).0, look))?;
         let items = match &template.for_each {
             None => vec![None],
             Some(way) => spec::items(&spec, way)?.into_iter().map(Some).collect(),
@@ -73,43 +73,4 @@ fn one(
         format!("`{template}` could not be rendered{of}: {}", said(&error))
     })?;
     Ok((path, text))
-}
-
-/// Templates come from the folder of the first one and from nowhere else: a `RelPath` cannot lead out of it.
-fn environment(template: &RelPath, look: &Workspace) -> Result<Environment<'static>, BoxError> {
-    let folder = split(template).0;
-    let mut environment = Environment::new();
-    environment.set_debug(true);
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    let syntax =
-        SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build()?;
-    environment.set_syntax(syntax);
-    let look = look.clone();
-    environment.set_loader(move |name: &str| -> Result<Option<String>, minijinja::Error> {
-        let wrong = |error: String| minijinja::Error::new(minijinja::ErrorKind::TemplateNotFound, error);
-        let path =
-            RelPath::new(name).and_then(|_| folder.join(name)).map_err(|error| wrong(error.to_string()))?;
-        look.read_text(&path).map_err(|error| wrong(error.to_string()))
-    });
-    Ok(environment)
-}
-
-/// Folder and name.
-fn split(path: &RelPath) -> (RelPath, &str) {
-    match path.as_str().rsplit_once('/') {
-        Some((folder, name)) => (RelPath::new(folder).unwrap_or_default(), name),
-        None => (RelPath::root(), path.as_str()),
-    }
-}
-
-/// An error with its causes: each names template and line.
-fn said(error: &minijinja::Error) -> String {
-    let mut said = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        said = format!("{said}: {cause}");
-        next = cause.source();
-    }
-    said
 }

@@ -26,6 +26,10 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
         }
         let _ = writeln!(text, "  {}", plan.task(ix).id);
         for action in actions {
+            if is_own(action) {
+                let _ = writeln!(text, "    {}", paint.dim(&format!("· {}", clean(&line(action)))));
+                continue;
+            }
             let _ = writeln!(text, "    {} {}", paint.warn("~"), clean(&line(action)));
             let diff = match action {
                 Action::Write(Write { path, content, .. }) => overlay.edit(path, Some(content), paint),
@@ -58,6 +62,16 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
             writeln!(text, "\n{}\n{}", paint.bold("Known only once the above is done"), deferred.join("\n"));
     }
     text
+}
+
+/// Whether it is about what orchestrate remembers for itself: one line is enough.
+fn is_own(action: &Action) -> bool {
+    match action {
+        Action::Write(Write { path, .. }) | Action::Remove(Remove { path, .. }) => {
+            path.as_str().starts_with(".orchestrate/")
+        }
+        Action::Run(_) | Action::Call(_) | Action::Await(_) => false,
+    }
 }
 
 fn is_long(action: &Action) -> bool {

@@ -90,6 +90,21 @@ Dry run 20261120234433-00ff00ff passed in 4.0s: 1 passed, 1 withheld, 1 deferred
 }
 
 #[test]
+fn what_is_remembered_of_generated_files_is_one_line() {
+    let text = screen(Sample::Generated, Volume::Normal);
+    let shown = "
+    ~ write notes.txt (6 bytes, replaces no file) [writes]
+      --- /dev/null
+      +++ b/notes.txt
+      @@ -0,0 +1 @@
+      +hello
+    · write .orchestrate/generated/notes.txt (6 bytes, replaces no file) [writes]
+
+Known only";
+    assert!(text.contains(shown), "{text}");
+}
+
+#[test]
 fn a_stopped_run_says_how_to_go_on() {
     let text = screen(Sample::Interrupted, Volume::Normal);
     assert!(text.contains("  … edit: not finished\n  · release\n  Status: STOPPED\n"), "{text}");
