@@ -10,6 +10,7 @@ mod ended;
 pub mod environment;
 pub mod merge;
 mod ops;
+pub mod plugin;
 #[cfg(test)]
 mod rig;
 mod said;

@@ -202,7 +202,8 @@ impl Planner<'_> {
         let agents = self.registry.agents();
         match agents.get(&spec.agent) {
             None => {
-                let message = unknown("agent", spec.agent.as_str(), agents.keys().map(AgentName::as_str));
+                let known = || unknown("agent", spec.agent.as_str(), agents.keys().map(AgentName::as_str));
+                let message = self.registry.why_absent(&spec.agent).map_or_else(known, str::to_owned);
                 parts.problems.push(Problem::new(format!("{way}.uses"), message).at(spec.place));
             }
             Some(agent) => {

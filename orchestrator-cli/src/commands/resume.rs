@@ -50,6 +50,9 @@ async fn go_on(
 ) -> Result<Exit, CliError> {
     let ResumeArgs { run: _, assume, wait, take_over: _, output } = args;
     let record = look.status(&run).await?;
+    let mut front = front.clone();
+    front.plug(record.plan().tasks().iter().map(|task| &task.agent));
+    let front = &front;
     let assume = assumptions(&assume, record.plan())?;
     let mut orchestrator =
         front.orchestrator(record.plan().rules().grace, sharing.map(|sharing| &sharing.team))?;

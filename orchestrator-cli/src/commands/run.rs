@@ -21,7 +21,7 @@ use crate::out::{note, say};
 use crate::runs::{self, Latest};
 use crate::shared::Team;
 
-pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
+pub(super) async fn run(mut front: Front, args: RunArgs) -> Result<Exit, CliError> {
     let RunArgs { select, how, output } = args;
     if !settings(&serde_json::Value::Null, &serde_json::Value::Null)?.enabled {
         return Ok(off(output.format));
@@ -62,7 +62,9 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
         None => {
             let selector = select.selector();
             let plan = orchestrator.plan_selected(&pipeline, &selector).await?;
-            if let Some(compiled) = compiled.filter(|_| settings.reuse && how.reuse() != ReuseMode::Off) {
+            if let Some(compiled) =
+                compiled.filter(|_| settings.reuse && !front.has_plugins() && how.reuse() != ReuseMode::Off)
+            {
                 compiled.keep(&orchestrator, &pipeline, &settings, &selector, &plan);
             }
             plan
