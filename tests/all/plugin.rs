@@ -218,3 +218,36 @@ fn a_run_with_it_waits_and_is_resumed() {
     run(&folder, "signal latest go").exits(0);
     run(&folder, "resume").exits(0).says(&["not now", "1 passed, 1 skipped"]);
 }
+
+#[test]
+fn ctrl_c_while_it_is_asked_stops_the_run_and_ends_it() {
+    let folder = Folder::with(&pipeline("hangs"));
+    program(&folder, "hangs", &describing("hangs", "touch asked; test -e go && exit 3; sleep 600"));
+    let mut command = folder.program("run");
+    command.env("PATH", path(&[folder.path().join("bin")])).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    until("it is asked", || folder.path().join("asked").exists());
+    until("the other task is done", || folder.path().join("beside.txt").exists());
+    kill(child.id(), Signal::INT);
+    ended(child).exits(130).says(&["orchestrate resume"]);
+    until("it is gone", || processes(&folder).is_empty());
+    folder.write("go", "");
+    run(&folder, "resume").exits(1).says(&["exit status: 3"]);
+    fs::remove_file(folder.path().join("bin/orchestrate-agent-hangs")).unwrap();
+    run(&folder, "run --failed").exits(2).says(&["no program `orchestrate-agent-hangs`"]);
+}
+
+#[test]
+fn a_resume_without_the_program_says_what_is_missing() {
+    let folder = Folder::with(
+        "version: 1\nphases:\n  - name: p\n    tasks: [{id: gate, uses: manual, with: {instructions: x}}, {id: own, uses: gone, needs: \
+         [gate]}]\n",
+    );
+    program(&folder, "gone", &describing("gone", "exit 1"));
+    run(&folder, "run").exits(4);
+    fs::remove_file(folder.path().join("bin/orchestrate-agent-gone")).unwrap();
+    run(&folder, "approve latest gate").exits(0);
+    run(&folder, "resume")
+        .exits(1)
+        .says(&["no program `orchestrate-agent-gone` on the `PATH`", "1 passed, 1 failed"]);
+}

@@ -219,7 +219,7 @@ impl Process {
             // Where nobody writes any more, the pipe is broken; the end of the output says so as well.
             let _ = requests.send(line);
         }
-        let start = Instant::now();
+        let (start, mut ended) = (Instant::now(), false);
         loop {
             match self.lines.recv_timeout(TICK) {
                 Ok(answer) => return answer,
@@ -228,7 +228,9 @@ impl Process {
                 Err(RecvTimeoutError::Timeout) if start.elapsed() > limit => {
                     return Err(Why::Late(limit.as_secs()));
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                // What it started may hold its output open: nobody is left who would answer.
+                Err(RecvTimeoutError::Timeout) if ended => return Err(Why::Ended(String::new())),
+                Err(RecvTimeoutError::Timeout) => ended = self.has_ended(),
             }
         }
     }

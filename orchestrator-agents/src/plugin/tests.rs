@@ -134,6 +134,7 @@ async fn answers_that_cannot_be_used_say_why_and_end_the_process() {
         ),
         (ok(json!({ "actions": [{ "remove": { "path": "x", "was": 3 } }] })), "`was` is 3"),
         ("exit 3".to_owned(), "ended before it answered (exit status: 3)"),
+        ("sleep 60 & kill -9 $$".to_owned(), "ended before it answered (signal: 9 (SIGKILL))"),
         ("kill -9 $$".to_owned(), "ended before it answered (signal: 9 (SIGKILL))"),
         ("printf '{\"id\": 2, \"ok'; exit 0".to_owned(), "ended before it answered (exit status: 0)"),
         ("sleep 60 & echo hello".to_owned(), "printed what is no JSON"),
