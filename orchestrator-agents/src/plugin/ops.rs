@@ -78,6 +78,9 @@ impl Session {
         gone: &AtomicBool,
     ) -> Result<Value, PluginError> {
         let mut held = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        if gone.load(Ordering::Relaxed) {
+            return Err(self.error(what, Why::Gone, None));
+        }
         let id = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         body.insert("id".into(), id.into());
         body.insert("ask".into(), what.into());
@@ -299,19 +302,27 @@ pub(super) fn never() -> AtomicBool {
     AtomicBool::new(false)
 }
 
-/// Does work that blocks, away from the runtime. It is told when nobody waits for it any more.
+/// Does work that blocks, away from the runtime. Where nobody waits for it any more it is told, and has a moment to clean up: the
+/// program may be about to end.
 pub(super) async fn apart<T: Send + 'static>(
     work: impl FnOnce(&AtomicBool) -> T + Send + 'static,
 ) -> Result<T, BoxError> {
-    struct Tells(Arc<AtomicBool>);
+    struct Tells(Arc<AtomicBool>, Receiver<()>);
     impl Drop for Tells {
         fn drop(&mut self) {
             self.0.store(true, Ordering::Relaxed);
+            // An error says that the work is over, which is what is waited for.
+            let _ = self.1.recv_timeout(GRACE);
         }
     }
-    let tells = Tells(Arc::default());
+    let (working, over) = channel::<()>();
+    let tells = Tells(Arc::default(), over);
     let gone = Arc::clone(&tells.0);
-    Ok(tokio::task::spawn_blocking(move || work(&gone)).await?)
+    let done = tokio::task::spawn_blocking(move || {
+        let _working = working;
+        work(&gone)
+    });
+    Ok(done.await?)
 }
 
 /// Does work that blocks on this thread; a runtime with more than one is told, so that its other tasks go on.
