@@ -12,6 +12,7 @@ pub mod environment;
 pub mod merge;
 pub mod notify;
 mod ops;
+pub mod plugin;
 mod rendering;
 #[cfg(test)]
 mod rig;

@@ -53,7 +53,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Run(args) => block_on(run::run(front()?, *args)),
         Command::Plan(args) => block_on(plan::plan(front()?, args)),
         Command::Doctor(args) => block_on(doctor::doctor(front()?, args)),
-        Command::Validate(args) => validate::validate(&front()?, args),
+        Command::Validate(args) => validate::validate(&mut front()?, args),
         Command::Status(args) => block_on(status::status(front()?, args)),
         Command::Runs(args) => block_on(runs::runs(front()?, args)),
         Command::Logs(args) => block_on(logs::logs(front()?, args)),

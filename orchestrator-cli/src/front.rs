@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use orchestrator_core::cache::Cache;
 use orchestrator_core::file::{self, PipelineError};
+use orchestrator_core::id::AgentName;
 use orchestrator_core::layout::Layout;
 use orchestrator_core::local::Local;
 use orchestrator_core::orchestrator::{Orchestrator, OrchestratorError};
@@ -19,6 +20,7 @@ use serde_json::Value;
 use crate::args::Global;
 use crate::error::CliError;
 use crate::here::{Here, shown};
+use crate::plugins;
 use crate::secrets::EnvSecrets;
 use crate::shared::Team;
 
@@ -33,16 +35,30 @@ pub(crate) struct Front {
     pub(crate) registry: Registry,
     /// What is kept of earlier runs, where that is known already.
     keep: Option<Keep>,
+    /// Whether the registry has agents that are programs.
+    has_plugins: bool,
 }
 
 impl Front {
     pub(crate) fn open(global: &Global, registry: Registry) -> Result<Self, CliError> {
-        Ok(Self { here: Here::find(global)?, registry, keep: None })
+        Ok(Self { here: Here::find(global)?, registry, keep: None, has_plugins: false })
     }
 
     /// The same, knowing what is kept of earlier runs.
     pub(crate) fn keeping(self, keep: Keep) -> Self {
         Self { keep: Some(keep), ..self }
+    }
+
+    /// Adds the agents of these names that are programs.
+    pub(crate) fn plug<'n>(&mut self, names: impl Iterator<Item = &'n AgentName>) {
+        let registry = plugins::added(self.registry.clone(), names, &self.here.root);
+        self.has_plugins |= registry.agents().len() > self.registry.agents().len();
+        self.registry = registry;
+    }
+
+    /// Whether some agents are programs.
+    pub(crate) fn has_plugins(&self) -> bool {
+        self.has_plugins
     }
 
     /// What is kept of earlier runs; none where the pipeline file, which may say it, cannot be read.
@@ -58,22 +74,28 @@ impl Front {
         }
     }
 
-    /// The pipeline of the file, or else a default for the project.
-    pub(crate) fn pipeline(&self) -> Result<Pipeline, CliError> {
-        match &self.here.file {
-            Some(file) => match Pipeline::from_file(shown(file)) {
-                Err(PipelineError::Problems(problems)) => {
-                    Err(PipelineError::Problems(self.all_problems(&shown(file), problems)).into())
-                }
-                pipeline => Ok(pipeline?),
-            },
-            None => self.default_pipeline(),
+    /// The pipeline of the file, or else a default for the project. Agents that it names and that are programs are known from
+    /// then on.
+    pub(crate) fn pipeline(&mut self) -> Result<Pipeline, CliError> {
+        let Some(file) = self.here.file.as_ref().map(|file| shown(file)) else {
+            return self.default_pipeline();
+        };
+        match Pipeline::from_file(&file) {
+            Ok(pipeline) => {
+                self.plug(plugins::named(&pipeline));
+                Ok(pipeline)
+            }
+            Err(PipelineError::Problems(problems)) => {
+                Err(PipelineError::Problems(self.all_problems(&file, problems)).into())
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
     /// The problems of reading a pipeline, and those that planning finds in its other tasks.
-    fn all_problems(&self, file: &str, problems: Problems) -> Problems {
+    fn all_problems(&mut self, file: &str, problems: Problems) -> Problems {
         let Some(pipeline) = Pipeline::readable_part(file, &problems) else { return problems };
+        self.plug(plugins::named(&pipeline));
         let planned = match settings(&pipeline.settings, &Value::Null) {
             Ok(settings) => self.with(settings).map(|orchestrator| orchestrator.plan(&pipeline)),
             Err(_) => return problems,

@@ -188,14 +188,20 @@ impl Job {
             Ok::<_, BoxError>((self.agent.plan(&task, &self.look).await?, surveyed))
         };
         let planning = AssertUnwindSafe(asking).catch_unwind();
-        let planned = match deadline {
-            None => planning.await,
-            Some(at) => match tokio::time::timeout_at(at, planning).await {
-                Ok(planned) => planned,
-                Err(_) => {
-                    return Err(self.failed(None, Some(Failure::new("its time was up while it was planned"))));
-                }
-            },
+        let time_up = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let planned = tokio::select! {
+            biased;
+            planned = planning => planned,
+            // Nothing was done yet: a run that goes on plans anew.
+            () = self.stop.at_least(StopLevel::Graceful) => return Err(Fate::Stopped),
+            () = time_up => {
+                return Err(self.failed(None, Some(Failure::new("its time was up while it was planned"))));
+            }
         };
         let (actions, surveyed) = match planned {
             Ok(Ok(planned)) => planned,

@@ -212,8 +212,9 @@ impl Planner<'_> {
         match agents.get(&spec.agent) {
             None => {
                 // What is known is said once, not for each of eighty tasks.
+                let known = || unknown("agent", spec.agent.as_str(), agents.keys().map(AgentName::as_str));
                 let message = if parts.unknown.insert(spec.agent.clone()) {
-                    unknown("agent", spec.agent.as_str(), agents.keys().map(AgentName::as_str))
+                    self.registry.why_absent(&spec.agent).map_or_else(known, str::to_owned)
                 } else {
                     format!("unknown agent `{}`", spec.agent)
                 };

@@ -1,9 +1,10 @@
 //! What a front door registers: agents and phases, by name. No link-time magic.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::agent::{Agent, Agents, DynAgent, dyn_agent};
-use crate::id::NameError;
+use crate::id::{AgentName, NameError};
 use crate::operation::{DynOperation, Operation};
 use crate::perform::Perform;
 use crate::phase::{Phase, Phases};
@@ -13,6 +14,7 @@ use crate::phase::{Phase, Phases};
 pub struct Registry {
     agents: Agents,
     phases: Phases,
+    absent: BTreeMap<AgentName, String>,
     wrong: Vec<NameError>,
 }
 
@@ -47,6 +49,18 @@ impl Registry {
         self.agent(Perform::new(operation))
     }
 
+    /// Says why there is no agent of that name, for messages: where a front door looked for it, or why it cannot be used.
+    #[must_use]
+    pub fn absent(mut self, name: AgentName, why: impl Into<String>) -> Self {
+        self.absent.insert(name, why.into());
+        self
+    }
+
+    /// Why there is no agent of that name, where a front door said so.
+    pub fn why_absent(&self, name: &AgentName) -> Option<&str> {
+        self.absent.get(name).map(String::as_str)
+    }
+
     /// Adds a phase.
     #[must_use]
     pub fn phase(mut self, phase: impl Phase) -> Self {
@@ -59,6 +73,7 @@ impl Registry {
     pub fn with(mut self, other: Self) -> Self {
         self.agents.extend(other.agents);
         self.phases.extend(other.phases);
+        self.absent.extend(other.absent);
         self.wrong.extend(other.wrong);
         self
     }

@@ -100,6 +100,11 @@ impl Workspace {
         self.overlay.lock().unwrap_or_else(PoisonError::into_inner).insert(path, content);
     }
 
+    /// The files that differ from those on disk, since edits of them were withheld; in order.
+    pub fn laid_over(&self) -> Vec<RelPath> {
+        self.overlay.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// The bytes of a file as they will be; none where there is none. A folder is an error.
     pub fn read(&self, path: &RelPath) -> io::Result<Option<Vec<u8>>> {
         if let Some(content) = self.overlay.lock().unwrap_or_else(PoisonError::into_inner).get(path) {

@@ -9,6 +9,7 @@ mod fast;
 mod housekeeping;
 mod journals;
 mod kill;
+mod plugin;
 mod readme;
 mod shared;
 mod support;

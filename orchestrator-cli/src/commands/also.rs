@@ -7,7 +7,7 @@ use orchestrator_core::plan::Plan;
 use orchestrator_core::planner::Selector;
 
 use super::ask::{Answer, ask};
-use crate::args::Format;
+use crate::args::{Format, Output};
 use crate::error::CliError;
 use crate::out::note;
 
@@ -16,14 +16,16 @@ pub(super) async fn plan_or_ask(
     orchestrator: &Orchestrator,
     pipeline: &Pipeline,
     selector: &mut Selector,
-    format: Format,
+    output: Output,
 ) -> Result<Plan, CliError> {
     loop {
         let error = match orchestrator.plan_selected(pipeline, selector).await {
             Ok(plan) => return Ok(plan),
             Err(error) => error,
         };
-        let Some(also) = also(&error).filter(|_| format == Format::Human) else { return Err(error.into()) };
+        let Some(also) = also(&error).filter(|_| output.format == Format::Human && !output.no_input) else {
+            return Err(error.into());
+        };
         let names: Vec<&str> = also.iter().map(PhaseName::as_str).collect();
         let shown = || note(&format!("{error}"));
         match ask(shown, &format!("Run {} too?", names.join(", ")))? {

@@ -39,14 +39,14 @@ struct Asked {
 }
 
 impl Answers {
-    /// Answers what a run waits for, where it has stopped for that. False where there is nobody to ask, or nothing was answered.
+    /// Answers what a run waits for. False where there is nobody to ask, or nothing was answered.
     pub(super) async fn given(
         &mut self,
         orchestrator: &Orchestrator,
         record: &RunRecord,
         stop: &Stop,
     ) -> Result<bool, CliError> {
-        if !questions::is_waiting(&record.state) || !is_anybody_there() {
+        if !is_anybody_there() {
             return Ok(false);
         }
         let mut any = false;

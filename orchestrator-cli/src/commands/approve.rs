@@ -176,15 +176,13 @@ impl<'a> Asked<'a> {
     /// What was answered, and what comes of it.
     fn told(&self, answer: &Answer, live: bool, run: &str) -> String {
         let id = &self.task.id;
-        let mut text = format!("Task {id} of run {run} is answered: {}.\n", clean(&answer.to_string()));
-        if !self.waits {
-            text.push_str("It does not wait yet; the answer is used when it does.\n");
-        }
-        if live {
-            text.push_str("The run is under way and goes on with it.");
+        let given = clean(&answer.to_string());
+        let later = if self.waits { "" } else { "It does not wait yet; the answer is used when it does.\n" };
+        let next = if live {
+            "The run is under way and goes on with it.".to_owned()
         } else {
-            text.push_str(&format!("No process runs it now. Go on with: orchestrate resume {run}"));
-        }
-        text
+            format!("No process runs it now. Go on with: orchestrate resume {run}")
+        };
+        format!("Task {id} of run {run} is answered: {given}.\n{later}{next}")
     }
 }

@@ -15,12 +15,12 @@ use crate::front::{Front, settings};
 use crate::json::answer;
 use crate::out::say;
 
-pub(super) async fn cache(front: Front, command: CacheCommand) -> Result<Exit, CliError> {
+pub(super) async fn cache(mut front: Front, command: CacheCommand) -> Result<Exit, CliError> {
     let format = command.show().format;
     let cache = Cache::open(front.here.layout.clone());
     let (text, value) = match command {
         CacheCommand::Stats(_) => stats(&cache)?,
-        CacheCommand::Prune(args) => prune(&front, &cache, &args)?,
+        CacheCommand::Prune(args) => prune(&mut front, &cache, &args)?,
         CacheCommand::Clear(_) => {
             let swept =
                 cache.clear().map_err(|source| CliError::io("the cache could not be removed", source))?;
@@ -31,7 +31,7 @@ pub(super) async fn cache(front: Front, command: CacheCommand) -> Result<Exit, C
             );
             (text, json!(swept))
         }
-        CacheCommand::Why(args) => why(&front, &args).await?,
+        CacheCommand::Why(args) => why(&mut front, &args).await?,
     };
     say(&match format {
         Format::Human => text,
@@ -61,7 +61,7 @@ fn stats(cache: &Cache) -> Result<(String, Value), CliError> {
     Ok((text, json!({ "folder": folder, "stats": stats })))
 }
 
-fn prune(front: &Front, cache: &Cache, args: &SweepArgs) -> Result<(String, Value), CliError> {
+fn prune(front: &mut Front, cache: &Cache, args: &SweepArgs) -> Result<(String, Value), CliError> {
     let keep = match (args.age, args.size) {
         (Some(_), Some(_)) => orchestrator_core::settings::Keep::default(),
         _ => settings(&front.pipeline()?.settings, &Value::Null)?.keep,
@@ -75,7 +75,7 @@ fn prune(front: &Front, cache: &Cache, args: &SweepArgs) -> Result<(String, Valu
     Ok((text, json!(swept)))
 }
 
-async fn why(front: &Front, args: &WhyArgs) -> Result<(String, Value), CliError> {
+async fn why(front: &mut Front, args: &WhyArgs) -> Result<(String, Value), CliError> {
     let pipeline = front.pipeline()?;
     let settings = settings(&pipeline.settings, &Value::Null)?;
     let orchestrator = front.with(settings)?;

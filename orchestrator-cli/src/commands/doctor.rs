@@ -18,7 +18,7 @@ use crate::runs::DOCTOR;
 /// The phase that checks the machine.
 const ENVIRONMENT: &str = "environment";
 
-pub(super) async fn doctor(front: Front, args: DoctorArgs) -> Result<Exit, CliError> {
+pub(super) async fn doctor(mut front: Front, args: DoctorArgs) -> Result<Exit, CliError> {
     let pipeline = front.pipeline()?;
     let settings = settings(&pipeline.settings, &args.settings())?;
     let ceiling = settings.ceiling;

@@ -19,6 +19,7 @@ use crate::front::Front;
 use crate::json::{self, JsonLines};
 use crate::mended::Mended;
 use crate::out::say;
+use crate::questions::is_waiting;
 use crate::signals::Signals;
 use crate::{ci, console};
 
@@ -71,8 +72,9 @@ where
     let signals = Signals::listen(stop.clone(), !drawn)
         .map_err(|source| CliError::io("signals could not be listened to", source))?;
     let mut record = work(orchestrator, options).await?;
-    let (mut answers, asks) = (Answers::default(), output.format == Format::Human && !output.no_input);
-    while asks {
+    let mut answers = Answers::default();
+    let asks = output.format == Format::Human && !output.no_input;
+    while asks && is_waiting(&record.state) {
         let next = front.orchestrator(record.plan().rules().grace, None)?;
         if !answers.given(&next, &record, &stop).await? {
             break;

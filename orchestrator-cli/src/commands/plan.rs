@@ -9,7 +9,7 @@ use crate::front::{Front, settings};
 use crate::out::say;
 use crate::runs::{self, Latest};
 
-pub(super) async fn plan(front: Front, args: PlanArgs) -> Result<Exit, CliError> {
+pub(super) async fn plan(mut front: Front, args: PlanArgs) -> Result<Exit, CliError> {
     let PlanArgs { select, format } = args;
     let pipeline = front.pipeline()?;
     let settings = settings(&pipeline.settings, &serde_json::Value::Null)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use orchestrator_core::effect::Effect;
-use orchestrator_core::id::{RunId, TaskId};
+use orchestrator_core::id::{AgentName, RunId, TaskId};
 use orchestrator_core::orchestrator::{Assume, Orchestrator, RunOptions};
 use orchestrator_core::plan::Plan;
 use orchestrator_core::problem::unknown;
@@ -11,9 +11,11 @@ use orchestrator_core::problem::unknown;
 use super::drive::drive;
 use super::share::{self, Sharing};
 use crate::args::ResumeArgs;
+use crate::console::clean;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
+use crate::out::note;
 use crate::runs::Latest;
 use crate::shared::SharedError;
 
@@ -50,6 +52,12 @@ async fn go_on(
 ) -> Result<Exit, CliError> {
     let ResumeArgs { run: _, assume, wait, take_over: _, output } = args;
     let record = look.status(&run).await?;
+    let mut front = front.clone();
+    front.plug(record.plan().tasks().iter().map(|task| &task.agent));
+    for (agent, why) in absent(&front, record.plan()) {
+        note(&format!("`{agent}`: {why}"));
+    }
+    let front = &front;
     let assume = assumptions(&assume, record.plan())?;
     let mut orchestrator =
         front.orchestrator(record.plan().rules().grace, sharing.map(|sharing| &sharing.team))?;
@@ -66,6 +74,12 @@ async fn go_on(
         held.abort();
     }
     done
+}
+
+/// Agents of a plan that are not there any more, and why: their tasks will fail.
+fn absent<'a>(front: &'a Front, plan: &'a Plan) -> BTreeMap<&'a AgentName, String> {
+    let agents = plan.tasks().iter().map(|task| &task.agent);
+    agents.filter_map(|agent| Some((agent, clean(front.registry.why_absent(agent)?)))).collect()
 }
 
 /// Pairs of `done|not-done` and a task of the plan.

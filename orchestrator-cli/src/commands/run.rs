@@ -22,7 +22,7 @@ use crate::out::{note, say};
 use crate::runs::{self, Latest};
 use crate::shared::Team;
 
-pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
+pub(super) async fn run(mut front: Front, args: RunArgs) -> Result<Exit, CliError> {
     let RunArgs { select, how, output } = args;
     if !settings(&serde_json::Value::Null, &serde_json::Value::Null)?.enabled {
         return Ok(off(output.format));
@@ -62,8 +62,10 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
         }
         None => {
             let mut selector = select.selector();
-            let plan = plan_or_ask(&orchestrator, &pipeline, &mut selector, output.format).await?;
-            if let Some(compiled) = compiled.filter(|_| settings.reuse && how.reuse() != ReuseMode::Off) {
+            let plan = plan_or_ask(&orchestrator, &pipeline, &mut selector, output).await?;
+            if let Some(compiled) =
+                compiled.filter(|_| settings.reuse && !front.has_plugins() && how.reuse() != ReuseMode::Off)
+            {
                 compiled.keep(&orchestrator, &pipeline, &settings, &selector, &plan);
             }
             plan

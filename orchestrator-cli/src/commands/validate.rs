@@ -11,8 +11,8 @@ use crate::here::shown;
 use crate::json::answer;
 use crate::out::say;
 
-pub(super) fn validate(front: &Front, args: ShowArgs) -> Result<Exit, CliError> {
-    let Some(file) = &front.here.file else {
+pub(super) fn validate(front: &mut Front, args: ShowArgs) -> Result<Exit, CliError> {
+    let Some(file) = front.here.file.clone() else {
         let root = front.here.root.display();
         return Err(CliError::usage(format!(
             "there is no pipeline file in `{root}`; write one with `orchestrate init`, or name one with `--config FILE`"
@@ -25,7 +25,7 @@ pub(super) fn validate(front: &Front, args: ShowArgs) -> Result<Exit, CliError> 
     match args.format {
         Format::Human => {
             let (phases, tasks) = (plural(phases, "phase"), plural(tasks, "task"));
-            say(&format!("{} is valid: {phases}, {tasks}", shown(file)));
+            say(&format!("{} is valid: {phases}, {tasks}", shown(&file)));
         }
         Format::Json => {
             let digest = plan.digest();

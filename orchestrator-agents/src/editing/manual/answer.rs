@@ -75,9 +75,9 @@ impl Answer {
             answer.by = from.chars().take(MAX_BY / 4).collect();
         }
         answer.check()?;
-        answer.by = plain(answer.by).replace(['\n', '\t'], " ").trim().to_owned();
-        answer.note = plain(answer.note).trim().to_owned();
-        Ok(answer)
+        let by = plain(answer.by).replace(['\n', '\t'], " ").trim().to_owned();
+        let note = plain(answer.note).trim().to_owned();
+        Ok(Self { by, note, ..answer })
     }
 
     /// Whether its texts are short enough.
