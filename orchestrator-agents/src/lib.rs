@@ -26,7 +26,7 @@ use validation::phase::BuildValidation;
 
 /// Everything in this crate, under the names that pipelines use.
 pub fn standard() -> Registry {
-    Registry::new()
+    let registry = Registry::new()
         .agent(command::Command)
         .agent(backup::CheckDisk)
         .agent(backup::Backup)
@@ -65,7 +65,10 @@ pub fn standard() -> Registry {
         .phase(merge::MergeIntegration)
         .agent(deployment::Deploy)
         .agent(deployment::StopDeployment)
-        .phase(deployment::DeploymentPhase)
+        .phase(deployment::DeploymentPhase);
+    #[cfg(feature = "editing")]
+    let registry = registry.agent(editing::config_edit::ConfigEdit);
+    registry
 }
 
 #[cfg(test)]
