@@ -13,8 +13,7 @@ pub(crate) struct Named {
 }
 
 /// All of them, in order of name.
-pub(crate) const ACTIONS: &[Named] = &[
-];
+pub(crate) const ACTIONS: &[Named] = &[];
 
 /// The action of a name.
 pub(super) fn action(name: &str) -> Option<&'static Named> {

@@ -73,7 +73,9 @@ fn edit(config: &EditConfig, look: &Workspace) -> Result<(String, Done), BoxErro
     let path = &config.target;
     own(path, look)?;
     let bytes = look.read(path)?;
-    let bytes = bytes.ok_or_else(|| format!("`{path}` is missing; `file_generation` makes files, this edits those that are there"))?;
+    let bytes = bytes.ok_or_else(|| {
+        format!("`{path}` is missing; `file_generation` makes files, this edits those that are there")
+    })?;
     if bytes.len() > LARGEST {
         return Err(format!("`{path}` has {} bytes; up to {LARGEST} are edited", bytes.len()).into());
     }

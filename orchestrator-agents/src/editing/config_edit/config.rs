@@ -131,7 +131,9 @@ impl JsonSchema for ActionName {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let each = actions::ACTIONS.iter();
-        let each: Vec<_> = each.map(|action| serde_json::json!({ "const": action.name, "description": action.about })).collect();
+        let each: Vec<_> = each
+            .map(|action| serde_json::json!({ "const": action.name, "description": action.about }))
+            .collect();
         json_schema!({ "description": "a named action", "oneOf": each })
     }
 }

@@ -12,8 +12,28 @@ use super::edited::Facts;
 const MOST_FILES: usize = 50_000;
 /// Folders whose sources are not the project's own code, or are not there to be covered.
 const NOT_SOURCES: [&str; 22] = [
-    "test", "tests", "__tests__", "__mocks__", "e2e", "spec", "fixtures", "node_modules", "dist", "build", "coverage",
-    "out", "public", "scripts", "docs", "examples", "migrations", "prisma", "alembic", "venv", "types", "mocks",
+    "test",
+    "tests",
+    "__tests__",
+    "__mocks__",
+    "e2e",
+    "spec",
+    "fixtures",
+    "node_modules",
+    "dist",
+    "build",
+    "coverage",
+    "out",
+    "public",
+    "scripts",
+    "docs",
+    "examples",
+    "migrations",
+    "prisma",
+    "alembic",
+    "venv",
+    "types",
+    "mocks",
 ];
 
 /// Looks at the project.
@@ -39,10 +59,13 @@ pub(super) fn see(look: &Workspace) -> Facts {
     facts.compose_files = named(|name| {
         (name.starts_with("docker-compose") || name.starts_with("compose.")) && ends(name, &["yml", "yaml"])
     });
-    let workflow = |path: &&RelPath| split(path).0.as_str() == ".github/workflows" && ends(path.as_str(), &["yml", "yaml"]);
+    let workflow = |path: &&RelPath| {
+        split(path).0.as_str() == ".github/workflows" && ends(path.as_str(), &["yml", "yaml"])
+    };
     facts.workflows = files.iter().filter(workflow).cloned().collect();
     facts.migration_folders = migrations(&files);
-    facts.script_sources = sources(&files, &facts.node_folders, &["ts", "tsx", "js", "jsx", "mts", "mjs", "cts", "cjs"]);
+    facts.script_sources =
+        sources(&files, &facts.node_folders, &["ts", "tsx", "js", "jsx", "mts", "mjs", "cts", "cjs"]);
     facts.python_sources = python_sources(&files, &facts.python_folders);
     facts
 }
@@ -76,7 +99,8 @@ fn migrations(files: &[RelPath]) -> Vec<RelPath> {
     for path in files {
         let parts: Vec<_> = path.as_str().split('/').collect();
         let folders = &parts[..parts.len() - 1];
-        if let Some(at) = folders.iter().position(|part| matches!(*part, "prisma" | "migrations" | "alembic")) {
+        if let Some(at) = folders.iter().position(|part| matches!(*part, "prisma" | "migrations" | "alembic"))
+        {
             found.extend(RelPath::new(folders[..=at].join("/")));
         }
     }

@@ -7,12 +7,23 @@
 
 pub(crate) mod actions;
 mod agent;
+mod braces;
 mod config;
 pub(crate) mod edited;
 mod facts;
+mod format;
+mod frame;
+mod json;
+mod script;
+mod structural;
+mod toml;
 mod value;
 mod way;
 mod work;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
 
 pub use agent::ConfigEdit;
 pub use config::{ActionName, Edit, EditConfig, EditOutput, Language, Remove, Replace, Set};

@@ -40,7 +40,8 @@ pub(super) fn same(one: &Value, other: &Value) -> bool {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
         }
         (Value::Object(one), Value::Object(other)) => {
-            let has = |(key, value): (&String, &Value)| other.get(key).is_some_and(|other| same(value, other));
+            let has =
+                |(key, value): (&String, &Value)| other.get(key).is_some_and(|other| same(value, other));
             one.len() == other.len() && one.iter().all(has)
         }
         _ => one == other,
@@ -151,7 +152,10 @@ fn set(root: &Value, way: &Way, value: &Value) -> Result<Option<Value>, BoxError
             }
             (Value::Null, Part::Index(index)) => {
                 let list = written(&way.parts()[..depth]);
-                return Err(format!("there is no list `{list}`, so there is no `[{index}]`; `append` makes one").into());
+                return Err(format!(
+                    "there is no list `{list}`, so there is no `[{index}]`; `append` makes one"
+                )
+                .into());
             }
             (here, part) => return Err(no_way(&way.parts()[..depth], here, part)),
         };

@@ -26,7 +26,9 @@ pub enum Part {
 
 /// A way that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the way `{way}` {why}; ways look like `jobs.test.steps[0].name`, keys with dots are quoted: `[\"a.b\"]`")]
+#[error(
+    "the way `{way}` {why}; ways look like `jobs.test.steps[0].name`, keys with dots are quoted: `[\"a.b\"]`"
+)]
 pub struct WayError {
     way: String,
     why: String,
@@ -91,7 +93,9 @@ fn next(text: &str, first: bool) -> Result<(Part, &str), String> {
         return Err("has an empty key between dots".into());
     }
     match key.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, ']' | '"' | '\'')) {
-        Some(other) => Err(format!("has `{}` in the key `{}`, which must be quoted", other.escape_debug(), head(key))),
+        Some(other) => {
+            Err(format!("has `{}` in the key `{}`, which must be quoted", other.escape_debug(), head(key)))
+        }
         None => Ok((Part::Key(key.to_owned()), rest)),
     }
 }
@@ -100,7 +104,8 @@ fn bracket(inner: &str) -> Result<(Part, &str), String> {
     let Some(quote @ ('"' | '\'')) = inner.chars().next() else {
         let (digits, rest) = inner.split_once(']').ok_or("has a `[` that is not closed")?;
         let index = digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
-        let index = index.ok_or_else(|| format!("has `[{}]`, which is neither an index nor a quoted key", head(digits)))?;
+        let index = index
+            .ok_or_else(|| format!("has `[{}]`, which is neither an index nor a quoted key", head(digits)))?;
         return Ok((Part::Index(index), rest));
     };
     let mut key = String::new();
@@ -113,7 +118,8 @@ fn bracket(inner: &str) -> Result<(Part, &str), String> {
             }
             '\\' => escaped = true,
             c if c == quote => {
-                let rest = inner[at + 1..].strip_prefix(']').ok_or("has a quoted key without `]` behind it")?;
+                let rest =
+                    inner[at + 1..].strip_prefix(']').ok_or("has a quoted key without `]` behind it")?;
                 return Ok((Part::Key(key), rest));
             }
             c => key.push(c),
@@ -138,7 +144,9 @@ impl fmt::Display for Part {
 
 fn plain(key: &str) -> bool {
     !key.is_empty()
-        && !key.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '.' | '[' | ']' | '"' | '\''))
+        && !key.contains(|c: char| {
+            c.is_whitespace() || c.is_control() || matches!(c, '.' | '[' | ']' | '"' | '\'')
+        })
 }
 
 /// Writes parts as a way.
@@ -192,7 +200,14 @@ mod tests {
 
     #[test]
     fn ways_are_read_and_written_again() {
-        for way in ["a", "jobs.test.steps[0].name", r#"["a.b"].c"#, r#"a["x y"][12]"#, "on-push.@scope/x", r#"["q\"\\"]"#] {
+        for way in [
+            "a",
+            "jobs.test.steps[0].name",
+            r#"["a.b"].c"#,
+            r#"a["x y"][12]"#,
+            "on-push.@scope/x",
+            r#"["q\"\\"]"#,
+        ] {
             assert_eq!(Way::parse(way).unwrap().to_string(), way);
         }
         assert_eq!(Way::parse("['a.b']").unwrap(), Way::keys(["a.b"]));
@@ -218,6 +233,8 @@ mod tests {
             assert_eq!(Way::parse(way).unwrap_err().why, why, "{way}");
         }
         assert!(Way::parse(&"a.".repeat(600)).unwrap_err().why.contains("longer"));
-        assert!(Way::parse(&format!("a{}", "[0]".repeat(80))).unwrap_err().why.contains("more than 64 parts"));
+        assert!(
+            Way::parse(&format!("a{}", "[0]".repeat(80))).unwrap_err().why.contains("more than 64 parts")
+        );
     }
 }
