@@ -15,6 +15,7 @@ mod format;
 mod frame;
 mod json;
 mod script;
+mod several;
 mod structural;
 mod toml;
 mod value;

@@ -1,7 +1,12 @@
 //! Texts before and after.
 
+mod actions;
+mod agent;
+mod hostile;
 mod json;
+mod properties;
 mod script;
+mod structural;
 mod toml;
 mod yaml;
 
