@@ -65,8 +65,13 @@ pub struct Remove {
     /// Where: `jobs.test.continue-on-error`.
     pub at: Way,
     /// The item of the list there that is to go; without it, all that is there goes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
+}
+
+/// An empty value that is given is a value.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// A structural search and replace.

@@ -180,6 +180,7 @@ fn is_plain(text: &str) -> bool {
         && !text.contains(odd)
         && !text.contains(": ")
         && !text.ends_with([':', ' '])
+        && text != "<<"
         && !text.starts_with("---")
         && !text.starts_with("...")
         && !WORDS.contains(&text.to_ascii_lowercase().as_str())
