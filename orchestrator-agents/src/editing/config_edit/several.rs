@@ -4,7 +4,7 @@ use orchestrator_core::BoxError;
 use orchestrator_core::path::RelPath;
 use serde_json::Value;
 
-use super::edited::{EditResult, Edited};
+use super::edited::Edited;
 use super::format::{Format, change};
 use super::value::{Op, find};
 use super::way::Way;
@@ -51,10 +51,10 @@ impl Several {
     }
 
     /// What became of the text.
-    pub(super) fn done(self) -> EditResult {
+    pub(super) fn done(self) -> Edited {
         if self.changed.is_empty() {
-            return Ok(Edited::AlreadySo { said: self.so.join("; ") });
+            return Edited::AlreadySo { said: self.so.join("; ") };
         }
-        Ok(Edited::Changed { text: self.text, said: self.changed })
+        Edited::Changed { text: self.text, said: self.changed }
     }
 }

@@ -83,13 +83,12 @@ pub(super) fn write(text: &str, op: Op<'_>) -> Result<String, BoxError> {
     let before = table(document.as_table());
     match op {
         Op::Set(way, new) => set(&mut document, &before, way, new)?,
-        Op::Append(way, new) => match item(document.as_item_mut(), way.parts()) {
-            Some(Place::Item(Item::Value(Written::Array(list))))
-            | Some(Place::Value(Written::Array(list))) => {
+        Op::Append(way, new) => match place(&mut document, way.parts()) {
+            Some(Place::List(list)) => {
                 let at = list.len();
                 insert(list, at, written(new)?);
             }
-            Some(Place::Item(Item::ArrayOfTables(tables))) => push(tables, new)?,
+            Some(Place::Tables(tables)) => push(tables, new)?,
             _ => set(&mut document, &before, way, &Value::Array(vec![new.clone()]))?,
         },
         Op::Remove(way) => remove(&mut document, way.parts())?,
@@ -106,27 +105,40 @@ pub(super) fn write(text: &str, op: Op<'_>) -> Result<String, BoxError> {
 
 /// Where something stands.
 enum Place<'d> {
-    Item(&'d mut Item),
-    Value(&'d mut Written),
     Table(&'d mut Table),
+    Tables(&'d mut ArrayOfTables),
+    Inline(&'d mut InlineTable),
+    List(&'d mut Array),
 }
 
-fn item<'d>(root: &'d mut Item, way: &[Part]) -> Option<Place<'d>> {
-    let mut here = Place::Item(root);
+impl<'d> Place<'d> {
+    fn of(item: &'d mut Item) -> Option<Self> {
+        match item {
+            Item::Table(inner) => Some(Self::Table(inner)),
+            Item::ArrayOfTables(tables) => Some(Self::Tables(tables)),
+            Item::Value(value) => Self::of_value(value),
+            Item::None => None,
+        }
+    }
+
+    fn of_value(value: &'d mut Written) -> Option<Self> {
+        match value {
+            Written::InlineTable(inner) => Some(Self::Inline(inner)),
+            Written::Array(list) => Some(Self::List(list)),
+            _ => None,
+        }
+    }
+}
+
+/// The table or list at a way.
+fn place<'d>(document: &'d mut DocumentMut, way: &[Part]) -> Option<Place<'d>> {
+    let mut here = Place::Table(document.as_table_mut());
     for part in way {
         here = match (here, part) {
-            (Place::Item(Item::Table(inner)), Part::Key(key)) | (Place::Table(inner), Part::Key(key)) => {
-                Place::Item(inner.get_mut(key)?)
-            }
-            (Place::Item(Item::Value(Written::InlineTable(inner))), Part::Key(key))
-            | (Place::Value(Written::InlineTable(inner)), Part::Key(key)) => {
-                Place::Value(inner.get_mut(key)?)
-            }
-            (Place::Item(Item::Value(Written::Array(list))), Part::Index(index))
-            | (Place::Value(Written::Array(list)), Part::Index(index)) => Place::Value(list.get_mut(*index)?),
-            (Place::Item(Item::ArrayOfTables(tables)), Part::Index(index)) => {
-                Place::Table(tables.get_mut(*index)?)
-            }
+            (Place::Table(inner), Part::Key(key)) => Place::of(inner.get_mut(key)?)?,
+            (Place::Inline(inner), Part::Key(key)) => Place::of_value(inner.get_mut(key)?)?,
+            (Place::List(list), Part::Index(index)) => Place::of_value(list.get_mut(*index)?)?,
+            (Place::Tables(tables), Part::Index(index)) => Place::Table(tables.get_mut(*index)?),
             _ => return None,
         };
     }
@@ -136,10 +148,10 @@ fn item<'d>(root: &'d mut Item, way: &[Part]) -> Option<Place<'d>> {
 fn set(document: &mut DocumentMut, before: &Value, way: &Way, new: &Value) -> Result<(), BoxError> {
     let (depth, nested) = deepest(before, way, new);
     let (parents, part) = (&way.parts()[..depth], &way.parts()[depth]);
-    let parent = item(document.as_item_mut(), parents)
-        .ok_or_else(|| format!("`{way}` leads through what is not written here"))?;
+    let parent =
+        place(document, parents).ok_or_else(|| format!("`{way}` leads through what is not written here"))?;
     match (parent, part) {
-        (Place::Item(Item::Table(inner)) | Place::Table(inner), Part::Key(key)) => {
+        (Place::Table(inner), Part::Key(key)) => {
             let dotted = inner.is_dotted();
             match inner.get_mut(key) {
                 Some(Item::Value(there)) => replace(there, written(&nested)?),
@@ -149,17 +161,11 @@ fn set(document: &mut DocumentMut, before: &Value, way: &Way, new: &Value) -> Re
                 None => drop(inner.insert(key, under_header(&nested)?)),
             }
         }
-        (
-            Place::Item(Item::Value(Written::InlineTable(inner))) | Place::Value(Written::InlineTable(inner)),
-            Part::Key(key),
-        ) => match inner.get_mut(key) {
+        (Place::Inline(inner), Part::Key(key)) => match inner.get_mut(key) {
             Some(there) => replace(there, written(&nested)?),
             None => insert_inline(inner, key, written(&nested)?),
         },
-        (
-            Place::Item(Item::Value(Written::Array(list))) | Place::Value(Written::Array(list)),
-            Part::Index(index),
-        ) => {
+        (Place::List(list), Part::Index(index)) => {
             replace(list.get_mut(*index).ok_or("the item is missing")?, written(&nested)?);
         }
         _ => return Err(format!("`{way}` cannot be set here; edit it by hand").into()),
@@ -249,26 +255,20 @@ fn push(tables: &mut ArrayOfTables, new: &Value) -> Result<(), BoxError> {
 
 fn remove(document: &mut DocumentMut, way: &[Part]) -> Result<(), BoxError> {
     let (last, parents) = way.split_last().ok_or("a way has a part")?;
-    let parent = item(document.as_item_mut(), parents).ok_or("the parent is missing")?;
+    let parent = place(document, parents).ok_or("the parent is missing")?;
     match (parent, last) {
-        (Place::Item(Item::Table(inner)) | Place::Table(inner), Part::Key(key)) => {
+        (Place::Table(inner), Part::Key(key)) => {
             inner.remove(key);
             // An implicit table with nothing in it says nothing; with a header it is an empty map.
             if inner.is_empty() && inner.is_implicit() {
                 inner.set_implicit(false);
             }
         }
-        (
-            Place::Item(Item::Value(Written::InlineTable(inner))) | Place::Value(Written::InlineTable(inner)),
-            Part::Key(key),
-        ) => drop(inner.remove(key)),
-        (
-            Place::Item(Item::Value(Written::Array(list))) | Place::Value(Written::Array(list)),
-            Part::Index(index),
-        ) => {
+        (Place::Inline(inner), Part::Key(key)) => drop(inner.remove(key)),
+        (Place::List(list), Part::Index(index)) => {
             take(list, *index);
         }
-        (Place::Item(Item::ArrayOfTables(tables)), Part::Index(index)) => drop(tables.remove(*index)),
+        (Place::Tables(tables), Part::Index(index)) => drop(tables.remove(*index)),
         _ => return Err("it cannot be removed here; edit it by hand".into()),
     }
     Ok(())

@@ -1,6 +1,5 @@
 //! `upgrade_audit_level`: from which severity on an audit of dependencies fails.
 
-use orchestrator_core::BoxError;
 use serde_json::Value;
 
 use super::super::edited::{ActionInput, EditResult, Edited};
@@ -32,7 +31,7 @@ pub(crate) fn apply(text: &str, with: &ActionInput<'_>) -> EditResult {
         }
     };
     match with.path.as_str().rsplit('/').next().unwrap_or_default() {
-        ".npmrc" => npmrc(text, level),
+        ".npmrc" => Ok(npmrc(text, level)),
         "package.json" => commands(
             text,
             with,
@@ -50,7 +49,7 @@ pub(crate) fn apply(text: &str, with: &ActionInput<'_>) -> EditResult {
     }
 }
 
-fn npmrc(text: &str, level: &str) -> EditResult {
+fn npmrc(text: &str, level: &str) -> Edited {
     let frame = Frame::of(text);
     let mut lines: Vec<_> = frame.text.lines().map(str::to_owned).collect();
     let said = |line: &str| {
@@ -60,7 +59,7 @@ fn npmrc(text: &str, level: &str) -> EditResult {
     let found = lines.iter().enumerate().rev().find_map(|(at, line)| Some((at, said(line)?)));
     let (change, was) = match found {
         Some((_, was)) if rank(&was) >= rank(level) => {
-            return Ok(Edited::AlreadySo { said: format!("`audit-level` is `{was}`") });
+            return Edited::AlreadySo { said: format!("`audit-level` is `{was}`") };
         }
         Some((at, was)) => {
             lines[at] = format!("audit-level={level}");
@@ -72,7 +71,7 @@ fn npmrc(text: &str, level: &str) -> EditResult {
         }
     };
     let new = frame.around(&(lines.join("\n") + "\n"));
-    Ok(Edited::Changed { text: new, said: vec![format!("{change}{was}")] })
+    Edited::Changed { text: new, said: vec![format!("{change}{was}")] }
 }
 
 /// The commands of a file and where they stand.
@@ -96,7 +95,7 @@ fn commands(text: &str, with: &ActionInput<'_>, level: &str, list: Commands, non
         let looked: Vec<_> = AUDITS.iter().map(|(words, _)| format!("`{}`", words.join(" "))).collect();
         return Err(format!("{} was looked for: {none}", looked.join(", ")).into());
     }
-    edit.done()
+    Ok(edit.done())
 }
 
 fn scripts(value: &Value) -> Vec<(Way, String)> {

@@ -27,7 +27,7 @@ pub(crate) fn apply(text: &str, with: &ActionInput<'_>) -> EditResult {
     for glob in wanted {
         edit.change(Op::Append(&way, &Value::String(glob)))?;
     }
-    edit.done()
+    Ok(edit.done())
 }
 
 fn given(include: &Value) -> Result<Vec<String>, BoxError> {

@@ -33,7 +33,7 @@ pub(crate) fn apply(text: &str, with: &ActionInput<'_>) -> EditResult {
             _ => edit.change(Op::Set(&way, &Value::Number(least)))?,
         }
     }
-    edit.done()
+    Ok(edit.done())
 }
 
 fn wanted(thresholds: &serde_json::Map<String, Value>) -> Result<Vec<Threshold>, BoxError> {

@@ -117,7 +117,7 @@ impl Style {
                 '\t' => quoted.push_str("\\t"),
                 c if c == quote => quoted.extend(['\\', c]),
                 c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
-                    quoted.push_str(&format!("\\u{:04x}", c as u32));
+                    quoted.push_str(&escaped(c));
                 }
                 c => quoted.push(c),
             }
@@ -125,4 +125,9 @@ impl Style {
         quoted.push(quote);
         quoted
     }
+}
+
+/// A character by its number.
+fn escaped(c: char) -> String {
+    format!("\\u{:04x}", c as u32)
 }

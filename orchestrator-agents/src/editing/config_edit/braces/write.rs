@@ -231,7 +231,7 @@ impl Writer<'_> {
         {
             let mut text = self.put(line..line_end + 1, "");
             if let Some(comma) = comma {
-                text.replace_range(comma..comma + 1, "");
+                text.replace_range(comma..=comma, "");
             }
             return text;
         }

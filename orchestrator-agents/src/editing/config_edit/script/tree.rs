@@ -145,7 +145,7 @@ fn entry(property: &ObjectPropertyKind<'_>, text: &str) -> Entry {
     let ObjectPropertyKind::ObjectProperty(property) = property else {
         return Entry { key: None, node: computed(span.clone(), text), span };
     };
-    let key = property.key.static_name().filter(|_| !property.computed).map(|key| key.into_owned());
+    let key = property.key.static_name().filter(|_| !property.computed).map(std::borrow::Cow::into_owned);
     let plain =
         !property.method && !property.shorthand && property.kind == PropertyKind::Init && key.is_some();
     let node = if plain { node(&property.value, text) } else { computed(span.clone(), text) };

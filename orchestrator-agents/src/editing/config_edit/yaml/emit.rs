@@ -150,7 +150,7 @@ fn double(text: &str) -> String {
             c if c.is_control()
                 || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') =>
             {
-                quoted.push_str(&format!("\\u{:04x}", c as u32));
+                quoted.push_str(&escaped(c));
             }
             c => quoted.push(c),
         }
@@ -192,4 +192,9 @@ fn is_plain(text: &str) -> bool {
 fn version(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_alphabetic() && !matches!(c, 'e' | 'E' | 'x' | 'o' | 'b'))
         && !text.contains('_')
+}
+
+/// A character by its number.
+fn escaped(c: char) -> String {
+    format!("\\u{:04x}", c as u32)
 }

@@ -16,7 +16,7 @@ pub(crate) fn write(text: &str, op: Op<'_>) -> Result<String, BoxError> {
     let writer = Writer { text, style: style(&root, text) };
     match op {
         Op::Set(way, new) => writer.set(&root, &value, way, new),
-        Op::Append(way, new) => match writer.node(&root, way.parts())? {
+        Op::Append(way, new) => match node(&root, way.parts())? {
             Some(Found { node: Node { kind: Kind::List { items, flow }, marked: _, span }, .. })
                 if !items.is_empty() =>
             {
@@ -50,40 +50,37 @@ struct Found<'n> {
     parent: Option<&'n Node>,
 }
 
-impl Writer<'_> {
-    /// The node at a way; none where nothing is written there. What is said by an alias or a merge key cannot be edited.
-    fn node<'n>(&self, root: &'n Node, way: &[Part]) -> Result<Option<Found<'n>>, BoxError> {
-        let mut here = Found { node: root, entry: None, parent: None };
-        for (depth, part) in way.iter().enumerate() {
-            let next = match (&here.node.kind, part) {
-                (Kind::Alias, _) => return Err(shared(&way[..depth], "is an alias")),
-                (Kind::Map { entries, .. }, Part::Key(key)) => {
-                    let found = entries.iter().find(|entry| entry.key == *key);
-                    if found.is_none() && entries.iter().any(|entry| entry.key == "<<") {
-                        return Err(shared(&way[..depth], "takes keys from elsewhere with `<<`"));
-                    }
-                    found.map(|entry| (&entry.node, Some(entry)))
+/// The node at a way; none where nothing is written there. What is said by an alias or a merge key cannot be edited.
+fn node<'n>(root: &'n Node, way: &[Part]) -> Result<Option<Found<'n>>, BoxError> {
+    let mut here = Found { node: root, entry: None, parent: None };
+    for (depth, part) in way.iter().enumerate() {
+        let next = match (&here.node.kind, part) {
+            (Kind::Alias, _) => return Err(shared(&way[..depth], "is an alias")),
+            (Kind::Map { entries, .. }, Part::Key(key)) => {
+                let found = entries.iter().find(|entry| entry.key == *key);
+                if found.is_none() && entries.iter().any(|entry| entry.key == "<<") {
+                    return Err(shared(&way[..depth], "takes keys from elsewhere with `<<`"));
                 }
-                (Kind::List { items, .. }, Part::Index(index)) => items.get(*index).map(|item| (item, None)),
-                _ => None,
-            };
-            let Some((node, entry)) = next else { return Ok(None) };
-            here = Found { node, entry, parent: Some(here.node) };
-        }
-        match here.node.marked {
-            true => Err(shared(way, "has an anchor or a tag")),
-            false => Ok(Some(here)),
-        }
+                found.map(|entry| (&entry.node, Some(entry)))
+            }
+            (Kind::List { items, .. }, Part::Index(index)) => items.get(*index).map(|item| (item, None)),
+            _ => None,
+        };
+        let Some((node, entry)) = next else { return Ok(None) };
+        here = Found { node, entry, parent: Some(here.node) };
     }
+    if here.node.marked { Err(shared(way, "has an anchor or a tag")) } else { Ok(Some(here)) }
+}
 
+impl Writer<'_> {
     fn set(&self, root: &Node, value: &Value, way: &Way, new: &Value) -> Result<String, BoxError> {
         let (depth, nested) = deepest(value, way, new);
         let parts = way.parts();
         // A parent that is written and empty is replaced.
-        if let Some(found) = self.node(root, &parts[..=depth])? {
-            return self.replace(&found, &nested);
+        if let Some(found) = node(root, &parts[..=depth])? {
+            return Ok(self.replace(&found, &nested));
         }
-        let Some(parent) = self.node(root, &parts[..depth])? else {
+        let Some(parent) = node(root, &parts[..depth])? else {
             return Err(shared(&parts[..depth], "is not written here"));
         };
         match (&parent.node.kind, &parts[depth]) {
@@ -91,7 +88,7 @@ impl Writer<'_> {
                 Ok(self.add(entries, *flow, key, &nested))
             }
             (_, Part::Key(key)) => {
-                self.replace(&parent, &Value::Object(Map::from_iter([(key.clone(), nested)])))
+                Ok(self.replace(&parent, &Value::Object(Map::from_iter([(key.clone(), nested)]))))
             }
             (_, part) => Err(format!("there is no `{part}` in `{}`", written(&parts[..depth])).into()),
         }
@@ -128,7 +125,7 @@ impl Writer<'_> {
         if line > 0 && pad.chars().all(|c| c == ' ' || c == '\t') { format!(",\n{pad}") } else { ", ".into() }
     }
 
-    fn replace(&self, found: &Found<'_>, new: &Value) -> Result<String, BoxError> {
+    fn replace(&self, found: &Found<'_>, new: &Value) -> String {
         let Found { node, entry, parent } = found;
         let flow = parent.is_some_and(|parent| {
             matches!(parent.kind, Kind::Map { flow: true, .. } | Kind::List { flow: true, .. })
@@ -147,14 +144,14 @@ impl Writer<'_> {
             _ if flow || keeps_flow && had_items => Written { head: emit::flow(new), body: None },
             _ => match (entry, parent) {
                 (Some(entry), _) => emit::below(new, self.column(entry.at.start), self.style),
-                (None, Some(_)) => return Ok(self.replace_item(node, new)),
+                (None, Some(_)) => return self.replace_item(node, new),
                 (None, None) => Written { head: emit::block(new, 0, self.style), body: None },
             },
         };
-        Ok(match entry {
+        match entry {
             Some(entry) => self.behind(entry, node, &written),
             None => self.put(node.span.clone(), &written.head),
-        })
+        }
     }
 
     /// Puts a value behind its key. A comment on the line of the key stays.
@@ -198,7 +195,7 @@ impl Writer<'_> {
 
     fn remove(&self, root: &Node, way: &[Part]) -> Result<String, BoxError> {
         let (last, parents) = way.split_last().expect("a way has a part");
-        let parent = self.node(root, parents)?.ok_or_else(|| shared(parents, "is not written here"))?;
+        let parent = node(root, parents)?.ok_or_else(|| shared(parents, "is not written here"))?;
         match (&parent.node.kind, last) {
             (Kind::Map { entries, flow }, Part::Key(key)) => {
                 let at = entries
@@ -209,7 +206,7 @@ impl Writer<'_> {
                     return Err(shared(way, "has an anchor or a tag"));
                 }
                 if entries.len() == 1 {
-                    return self.replace(&parent, &Value::Object(Map::new()));
+                    return Ok(self.replace(&parent, &Value::Object(Map::new())));
                 }
                 let places =
                     entries.iter().map(|entry| entry.at.start..entry.end(self.text)).collect::<Vec<_>>();
@@ -227,7 +224,7 @@ impl Writer<'_> {
             return Err("the item has an anchor or a tag; edit it by hand".into());
         }
         if items.len() == 1 {
-            return self.replace(list, &Value::Array(Vec::new()));
+            return Ok(self.replace(list, &Value::Array(Vec::new())));
         }
         let flow = matches!(list.node.kind, Kind::List { flow: true, .. });
         let places: Vec<_> = items.iter().map(|item| item.span.clone()).collect();
