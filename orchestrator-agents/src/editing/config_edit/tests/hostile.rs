@@ -56,7 +56,7 @@ fn aliases_that_expand_without_end_are_refused() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let above = vec![format!("*a{}", level - 1); 9].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{above}]\n"));
+        bomb.extend([format!("a{level}: &a{level} [{above}]\n")]);
     }
     assert!(refused("a.yml", &bomb, set("b", json!(1))).contains("it says more than 1000000 values"));
     assert!(!refused("a.yml", "a: &a [*a]\n", set("b", json!(1))).is_empty());

@@ -316,13 +316,10 @@ fn style(root: &Node, text: &str) -> Style {
             Kind::Map { entries, flow: false } => {
                 for entry in entries.iter().rev() {
                     let (key, below) = (column(entry.at.start), &entry.node);
+                    let deeper = column(below.span.start).checked_sub(key);
                     match &below.kind {
-                        Kind::Map { flow: false, .. } => {
-                            step = column(below.span.start).checked_sub(key).filter(|step| *step > 0).or(step)
-                        }
-                        Kind::List { flow: false, .. } => {
-                            dash = column(below.span.start).checked_sub(key).or(dash)
-                        }
+                        Kind::Map { flow: false, .. } => step = deeper.filter(|step| *step > 0).or(step),
+                        Kind::List { flow: false, .. } => dash = deeper.or(dash),
                         _ => {}
                     }
                     left.push(below);
