@@ -31,7 +31,7 @@ use validation::phase::BuildValidation;
 
 /// Everything in this crate, under the names that pipelines use.
 pub fn standard() -> Registry {
-    Registry::new()
+    let registry = Registry::new()
         .agent(command::Command)
         .agent(editing::manual::Manual)
         .agent(backup::CheckDisk)
@@ -80,6 +80,10 @@ pub fn standard() -> Registry {
         .agent(checkpoint::DeploymentWorking)
         .agent(checkpoint::E2ePassing)
         .agent(notify::SlackMessage)
+        .phase(deployment::DeploymentPhase);
+    #[cfg(feature = "editing")]
+    let registry = registry.agent(editing::config_edit::ConfigEdit);
+    registry
 }
 
 #[cfg(test)]

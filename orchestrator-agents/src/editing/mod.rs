@@ -2,6 +2,8 @@
 //! Everything here decides from the text of files what they are to be; the writing is actions like any other.
 
 pub mod file_generation;
+#[cfg(feature = "editing")]
+pub mod config_edit;
 pub mod formatter;
 pub mod generated;
 pub mod manual;
