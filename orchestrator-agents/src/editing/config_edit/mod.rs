@@ -1,0 +1,3 @@
+//! Edits of one file of a project.
+
+pub(crate) mod edited;
