@@ -9,6 +9,7 @@ use orchestrator_core::BoxError;
 use serde_json::{Map, Value};
 
 use super::edited::Apply;
+use crate::editing::workflow;
 
 /// A named action.
 pub(crate) struct Named {
@@ -20,8 +21,8 @@ pub(crate) struct Named {
     pub apply: Apply,
 }
 
-/// All of them, in order of name.
-pub(crate) const ACTIONS: &[Named] = &[
+/// Those that are not about workflows.
+const ACTIONS: &[Named] = &[
     Named {
         name: "add_directory_thresholds",
         about: "coverage thresholds for all files, or for each folder or glob of `thresholds`; none is lowered",
@@ -39,14 +40,20 @@ pub(crate) const ACTIONS: &[Named] = &[
     },
 ];
 
+/// All of them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Named> {
+    ACTIONS.iter().chain(workflow::ACTIONS)
+}
+
 /// The action of a name.
 pub(super) fn action(name: &str) -> Option<&'static Named> {
-    ACTIONS.iter().find(|action| action.name == name)
+    all().find(|action| action.name == name)
 }
 
 /// Their names, for messages.
 pub(super) fn names() -> String {
-    let names: Vec<_> = ACTIONS.iter().map(|action| action.name).collect();
+    let mut names: Vec<_> = all().map(|action| action.name).collect();
+    names.sort_unstable();
     names.join(", ")
 }
 

@@ -135,7 +135,7 @@ impl JsonSchema for ActionName {
         "ActionName".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let each = actions::ACTIONS.iter();
+        let each = actions::all();
         let each: Vec<_> = each
             .map(|action| serde_json::json!({ "const": action.name, "description": action.about }))
             .collect();

@@ -68,4 +68,8 @@ pub(crate) struct Facts {
     pub script_sources: Vec<RelPath>,
     /// Folders that hold Python packages or modules, tests left out; in order.
     pub python_sources: Vec<RelPath>,
+    /// Tools that apply migrations of a database (`prisma`, `knex`, `drizzle`, `alembic`), by the folder that they run in.
+    pub migration_tools: BTreeMap<RelPath, String>,
+    /// Scripts that deploy: `scripts/deploy*.sh`, `deploy.sh` and their like; in order.
+    pub deploy_scripts: Vec<RelPath>,
 }

@@ -1,6 +1,6 @@
 //! What is seen of the project before a named action edits a file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
@@ -67,7 +67,40 @@ pub(super) fn see(look: &Workspace) -> Facts {
     facts.script_sources =
         sources(&files, &facts.node_folders, &["ts", "tsx", "js", "jsx", "mts", "mjs", "cts", "cjs"]);
     facts.python_sources = python_sources(&files, &facts.python_folders);
+    facts.migration_tools = migration_tools(&files);
+    facts.deploy_scripts = files.iter().filter(|path| deploys(path)).cloned().collect();
     facts
+}
+
+/// The tools that apply migrations, by the folder that they run in: the one that holds their configuration.
+fn migration_tools(files: &[RelPath]) -> BTreeMap<RelPath, String> {
+    let mut tools = BTreeMap::new();
+    for path in files {
+        let (folder, name) = split(path);
+        let tool = match name.split_once('.') {
+            Some(("schema", "prisma")) => "prisma",
+            Some(("knexfile", _)) => "knex",
+            Some(("drizzle", rest)) if rest.starts_with("config.") => "drizzle",
+            Some(("alembic", "ini")) => "alembic",
+            _ => continue,
+        };
+        // Prisma runs where its folder lies.
+        let folder =
+            if folder.as_str().rsplit('/').next() == Some("prisma") { parent(&folder) } else { folder };
+        tools.entry(folder).or_insert_with(|| tool.to_owned());
+    }
+    tools
+}
+
+/// `deploy.sh`, or `deploy*.sh` among scripts.
+fn deploys(path: &RelPath) -> bool {
+    let (folder, name) = split(path);
+    let among = folder.is_root() || matches!(folder.as_str().rsplit('/').next(), Some("scripts" | "bin"));
+    among && name.starts_with("deploy") && ends(name, &["sh"])
+}
+
+fn parent(folder: &RelPath) -> RelPath {
+    split(folder).0
 }
 
 fn package_manager(files: &[RelPath]) -> Option<String> {
