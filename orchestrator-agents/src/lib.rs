@@ -26,7 +26,10 @@ use validation::phase::BuildValidation;
 
 /// Everything in this crate, under the names that pipelines use.
 pub fn standard() -> Registry {
-    Registry::new()
+    let registry = Registry::new();
+    #[cfg(feature = "editing")]
+    let registry = registry.agent(editing::test_generation::TestGeneration);
+    registry
         .agent(command::Command)
         .agent(backup::CheckDisk)
         .agent(backup::Backup)

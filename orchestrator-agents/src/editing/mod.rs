@@ -3,3 +3,5 @@
 
 pub mod formatter;
 pub mod generated;
+#[cfg(feature = "editing")]
+pub mod test_generation;
