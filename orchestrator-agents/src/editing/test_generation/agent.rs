@@ -1,5 +1,7 @@
 //! `test_generation`: surveys, and says what came of it.
 
+use std::fmt::Write as _;
+
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
 use orchestrator_core::agent::{Agent, Conclusion, Task, Verdict};
@@ -230,7 +232,8 @@ fn at_rest(config: &TestGenerationConfig, trial: &Trial) -> Verdict<GeneratedTes
         _ => {
             let what = match trial.generated.person.len() + trial.left_out.len() {
                 0 => format!("`{}` has nothing that tests are generated for", config.target),
-                n => format!("no case could be made for `{}`; {n} in it need a person", config.target),
+                1 => format!("no case could be made for `{}`; 1 thing in it needs a person", config.target),
+                n => format!("no case could be made for `{}`; {n} things in it need a person", config.target),
             };
             failed(config, trial, format!("{what}; nothing was written"))
         }
@@ -255,10 +258,11 @@ fn passed(
 ) -> Verdict<GeneratedTests> {
     let needs_person = people(trial);
     if let Some(estimated) = config.estimated_cases {
-        summary += &format!("; {estimated} were estimated");
+        write!(summary, "; {estimated} were estimated").expect("a string takes everything");
     }
     if !needs_person.is_empty() {
-        summary += &format!("; {} need a person", needs_person.len());
+        let (n, need) = (needs_person.len(), if needs_person.len() == 1 { "needs" } else { "need" });
+        write!(summary, "; {n} {need} a person").expect("a string takes everything");
     }
     let (cases, people) = (trial.generated.cases.clone(), needs_person.len());
     let metric =

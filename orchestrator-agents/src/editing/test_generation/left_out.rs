@@ -56,10 +56,29 @@ pub(super) fn without(
         at = range.end;
     }
     rest.push_str(&text[at..]);
+    let mut rest = if found.is_empty() { rest } else { without_empty_blocks(&rest) };
     if !comments.is_empty() {
         rest = format!("{}\n\n{comments}", rest.trim_end());
     }
     (rest, found.into_iter().map(|(case, _)| case).collect())
+}
+
+/// The text without blocks of cases that hold none any more: runners take an empty one for a mistake.
+fn without_empty_blocks(text: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        let last = lines.iter().rposition(|line| !line.trim().is_empty());
+        match last {
+            Some(at) if line.trim() == "});" && lines[at].trim_start().starts_with("describe(") => {
+                lines.truncate(at);
+                while lines.last().is_some_and(|line| line.trim().is_empty()) {
+                    lines.pop();
+                }
+            }
+            _ => lines.push(line),
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 fn digest(text: &str) -> String {

@@ -1,4 +1,22 @@
-//! TypeScript and JavaScript.
+//! TypeScript and JavaScript: a module is parsed, the functions that it exports are run by a small interpreter for chosen
+//! inputs, and each way through them that is known for certain becomes a case.
+
+mod case;
+mod config;
+mod eval;
+mod explore;
+mod file;
+mod maker;
+mod module;
+mod parse;
+mod place;
+mod render;
+mod report;
+mod route;
+mod schema;
+mod scope;
+mod value;
+mod world;
 
 use std::ops::Range;
 
@@ -14,27 +32,32 @@ pub(super) struct TypeScript;
 
 impl Language for TypeScript {
     fn read_and_write(source: &Source<'_>) -> Result<Generated, BoxError> {
-        Err(format!("`{}` cannot be read yet", source.path).into())
+        // The parser and the interpreter are recursive; within the bounds of the parser this stack is enough.
+        std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().stack_size(parse::STACK);
+            let made = builder.spawn_scoped(scope, || file::generate(source))?;
+            made.join().map_err(|_| format!("reading `{}` failed in a way that is a bug", source.path))?
+        })
     }
 
-    fn test_file(path: &RelPath, _look: &Workspace) -> RelPath {
-        path.clone()
+    fn test_file(path: &RelPath, look: &Workspace) -> RelPath {
+        place::test_file(path, look)
     }
 
-    fn runner(_test_file: &RelPath, _look: &Workspace) -> Option<Runner> {
-        None
+    fn runner(test_file: &RelPath, look: &Workspace) -> Option<Runner> {
+        place::runner(test_file, look)
     }
 
-    fn missing(_test_file: &RelPath, _look: &Workspace) -> String {
-        "vitest or jest is not installed in the project".into()
+    fn missing(test_file: &RelPath, look: &Workspace) -> String {
+        place::missing(test_file, look)
     }
 
-    fn ran(_tool: &str, _printed: &Printed<'_>) -> Ran {
-        Ran::default()
+    fn ran(_tool: &str, printed: &Printed<'_>) -> Ran {
+        report::read(printed)
     }
 
-    fn find(_path: &RelPath, _text: &str, _cases: &[String]) -> Vec<(String, Range<usize>)> {
-        Vec::new()
+    fn find(path: &RelPath, text: &str, cases: &[String]) -> Vec<(String, Range<usize>)> {
+        report::find(path, text, cases)
     }
 
     const COMMENT: &'static str = "//";
