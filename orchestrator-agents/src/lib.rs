@@ -82,7 +82,8 @@ pub fn standard() -> Registry {
         .agent(notify::SlackMessage)
         .phase(deployment::DeploymentPhase);
     #[cfg(feature = "editing")]
-    let registry = registry.agent(editing::config_edit::ConfigEdit);
+    let registry =
+        registry.agent(editing::config_edit::ConfigEdit).agent(editing::test_generation::TestGeneration);
     registry
 }
 

@@ -27,9 +27,9 @@ pub enum Merged {
     Conflict(String),
 }
 
-/// Where the text that was written last for a file is kept.
+/// Where the text that was written last for a file is kept. Its ending is one that no runner of tests and no compiler looks for.
 pub fn base(path: &RelPath) -> Result<RelPath, BoxError> {
-    Ok(RelPath::new(format!("{FOLDER}/{path}"))?)
+    Ok(RelPath::new(format!("{FOLDER}/{path}.base"))?)
 }
 
 /// Merges what was written last (`base`), what stands, and what would be written `now`.
@@ -125,7 +125,7 @@ mod tests {
             shown,
             [
                 "write a/b.md (1 bytes, replaces no file) [writes]",
-                "write .orchestrate/generated/a/b.md (1 bytes, replaces no file) [writes]"
+                "write .orchestrate/generated/a/b.md.base (1 bytes, replaces no file) [writes]"
             ]
         );
     }

@@ -8,4 +8,6 @@ pub mod formatter;
 pub mod generated;
 pub mod manual;
 #[cfg(feature = "editing")]
+pub mod test_generation;
+#[cfg(feature = "editing")]
 mod workflow;

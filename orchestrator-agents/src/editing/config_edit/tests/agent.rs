@@ -39,7 +39,7 @@ fn run(rig: &Rig, config: Value) -> (String, Result<EditOutput, String>) {
             Ok(output)
         }
         Verdict::Failed(conclusion) => Err(conclusion.summary),
-        Verdict::More { .. } => panic!("one round is enough"),
+        Verdict::More { .. } | Verdict::Skipped(_) => panic!("one round is enough, and nobody is asked"),
     };
     (if actions.is_empty() { String::new() } else { shown(&actions) }, ended)
 }

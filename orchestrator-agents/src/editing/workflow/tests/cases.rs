@@ -177,7 +177,7 @@ pub(super) fn cases() -> Vec<Case> {
 #[test]
 fn every_action_has_cases() {
     let cases = cases();
-    for Named { name, .. } in super::ACTIONS {
+    for super::Named { name, .. } in super::ACTIONS {
         assert!(cases.iter().filter(|case| case.action == *name).count() >= 2, "{name}");
     }
 }

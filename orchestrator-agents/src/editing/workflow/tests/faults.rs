@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ACTIONS, already, edit, fixture, refused};
+use super::{ACTIONS, Named, already, edit, fixture, refused};
 use crate::editing::config_edit::edited::Facts;
 
 #[test]

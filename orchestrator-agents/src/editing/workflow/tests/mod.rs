@@ -10,8 +10,7 @@ mod shown;
 use orchestrator_core::path::RelPath;
 use serde_json::{Map, Value};
 
-use super::ACTIONS;
-use crate::editing::config_edit::actions::Named;
+use super::{ACTIONS, Named};
 use crate::editing::config_edit::edited::{ActionInput, EditResult, Edited, Facts};
 
 /// A workflow of the fixtures, by its name.

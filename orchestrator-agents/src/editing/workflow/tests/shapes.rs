@@ -6,7 +6,7 @@ use orchestrator_core::path::RelPath;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{ACTIONS, FIXTURES, edit, fixture};
+use super::{ACTIONS, FIXTURES, Named, edit, fixture};
 use crate::editing::config_edit::edited::{Edited, Facts};
 
 fn facts() -> Facts {

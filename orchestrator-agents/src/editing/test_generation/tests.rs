@@ -1,0 +1,6 @@
+//! Tests of `test_generation`.
+
+mod bounds;
+mod node;
+mod rounds;
+mod texts;
