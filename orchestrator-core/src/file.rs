@@ -5,6 +5,7 @@ mod cursor;
 mod decode;
 mod json;
 mod keys;
+mod roadmap;
 mod schema;
 mod task;
 mod toml;

@@ -101,6 +101,11 @@ pub(crate) fn build(
             let from = index.get(id).ok_or_else(|| PlanError::Damaged(format!("there is no task `{id}`")))?;
             graph.add_edge(task_nodes[from.at()], *node, edge);
         }
+        if let Some(name) = task.when.phase() {
+            let of = parts.phases.iter().position(|phase| phase.name == *name);
+            let of = of.ok_or_else(|| PlanError::Damaged(format!("there is no phase `{name}`")))?;
+            graph.add_edge(phase_nodes[of][2], *node, Edge::Condition);
+        }
     }
     match cycle(&graph) {
         Some(nodes) => {

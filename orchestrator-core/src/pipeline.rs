@@ -111,6 +111,10 @@ pub enum When {
     Passed(TaskId),
     /// When that task failed.
     Failed(TaskId),
+    /// When that phase passed, its checkpoint included.
+    PhasePassed(PhaseName),
+    /// When a task of that phase failed, once all of it has ended.
+    PhaseFailed(PhaseName),
 }
 
 /// What starts first when not all can.
@@ -383,7 +387,7 @@ impl TaskSpec {
 }
 
 impl When {
-    /// Reads `always`, `passed(x)`, `failed(x)`.
+    /// Reads `always`, `passed(TASK)`, `failed(TASK)`, `passed(phase NAME)`, `failed(phase NAME)`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text == "always" {
@@ -392,21 +396,45 @@ impl When {
         let of =
             |name: &str| text.strip_prefix(name)?.trim().strip_prefix('(')?.strip_suffix(')').map(str::trim);
         let id = |name: &str| TaskId::new(name).map_err(|error| error.to_string());
-        if let Some(task) = of("passed") {
-            Ok(Self::Passed(id(task)?))
-        } else if let Some(task) = of("failed") {
-            Ok(Self::Failed(id(task)?))
-        } else {
-            Err(format!("`{text}` is not a condition; known: `always`, `passed(TASK)`, `failed(TASK)`"))
+        let phase = |what: &str| {
+            let name = what.strip_prefix("phase")?.strip_prefix(char::is_whitespace)?.trim();
+            Some(PhaseName::new(name).map_err(|error| error.to_string()))
+        };
+        match (of("passed"), of("failed")) {
+            (Some(what), _) => match phase(what) {
+                Some(name) => Ok(Self::PhasePassed(name?)),
+                None => Ok(Self::Passed(id(what)?)),
+            },
+            (None, Some(what)) => match phase(what) {
+                Some(name) => Ok(Self::PhaseFailed(name?)),
+                None => Ok(Self::Failed(id(what)?)),
+            },
+            (None, None) => Err(format!(
+                "`{text}` is not a condition; known: `always`, `passed(TASK)`, `failed(TASK)`, `passed(phase NAME)`, \
+                 `failed(phase NAME)`"
+            )),
         }
     }
 
     /// The task whose outcome decides.
     pub fn task(&self) -> Option<&TaskId> {
         match self {
-            Self::Needed | Self::Always => None,
+            Self::Needed | Self::Always | Self::PhasePassed(_) | Self::PhaseFailed(_) => None,
             Self::Passed(task) | Self::Failed(task) => Some(task),
         }
+    }
+
+    /// The phase whose end decides.
+    pub fn phase(&self) -> Option<&PhaseName> {
+        match self {
+            Self::Needed | Self::Always | Self::Passed(_) | Self::Failed(_) => None,
+            Self::PhasePassed(phase) | Self::PhaseFailed(phase) => Some(phase),
+        }
+    }
+
+    /// Whether it also holds where something before it did not pass.
+    pub fn insists(&self) -> bool {
+        matches!(self, Self::Always | Self::Failed(_) | Self::PhaseFailed(_))
     }
 }
 
@@ -417,6 +445,8 @@ impl fmt::Display for When {
             Self::Always => f.write_str("always"),
             Self::Passed(task) => write!(f, "passed({task})"),
             Self::Failed(task) => write!(f, "failed({task})"),
+            Self::PhasePassed(phase) => write!(f, "passed(phase {phase})"),
+            Self::PhaseFailed(phase) => write!(f, "failed(phase {phase})"),
         }
     }
 }
@@ -442,7 +472,23 @@ mod tests {
     fn conditions_are_read() {
         assert_eq!(When::parse("always"), Ok(When::Always));
         assert_eq!(When::parse("failed( a.b )"), Ok(When::Failed(TaskId::new("a.b").unwrap())));
-        for bad in ["", "never", "passed", "passed()", "passed(a", "failed(a b)"] {
+        let phase = PhaseName::new("phase_1").unwrap();
+        assert_eq!(When::parse("passed( phase  phase_1 )"), Ok(When::PhasePassed(phase.clone())));
+        assert_eq!(When::parse("failed(phase phase_1)"), Ok(When::PhaseFailed(phase)));
+        assert_eq!(When::parse("failed(phase)"), Ok(When::Failed(TaskId::new("phase").unwrap())));
+        for text in ["always", "passed(a)", "failed(a)", "passed(phase a)", "failed(phase a)"] {
+            assert_eq!(When::parse(text).unwrap().to_string(), text);
+        }
+        for bad in [
+            "",
+            "never",
+            "passed",
+            "passed()",
+            "passed(a",
+            "failed(a b)",
+            "passed(phase A)",
+            "failed(phase a b)",
+        ] {
             assert!(When::parse(bad).is_err(), "{bad}");
         }
     }

@@ -309,6 +309,12 @@ impl Plan {
         self.group_of(ix).phase as usize
     }
 
+    /// The node that opens when a phase and its checkpoint have passed.
+    pub(crate) fn phase_end(&self, phase: u32) -> petgraph::graph::NodeIndex {
+        let before = self.parts.tasks.len() + 2 * self.parts.groups.len();
+        petgraph::graph::NodeIndex::new(before + 3 * phase as usize + 2)
+    }
+
     /// The place of a task by its id.
     pub fn find(&self, id: &TaskId) -> Option<TaskIx> {
         self.index.get(id).copied()

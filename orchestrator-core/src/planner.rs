@@ -73,6 +73,7 @@ impl Planner<'_> {
         order::phases(&pipeline.phases, &mut parts.phases, &mut parts.problems);
         wiring::groups(&mut parts);
         let index = wiring::index(&parts.entries, &mut parts.problems);
+        wiring::told_phases(&parts.entries, &parts.phases, &mut parts.problems);
         let takes = wiring::references(&parts.entries, &index, self.registry, &mut parts.problems);
         let follows = wiring::declared_files(&parts);
         let mut tasks = self.tasks(&parts, takes, follows);
@@ -81,7 +82,7 @@ impl Planner<'_> {
         parts.notes.extend(without.notes());
         // Names that lead nowhere are problems already; without them, cycles are found all the same.
         for task in &mut tasks {
-            keep_known(task, &index);
+            keep_known(task, &index, &parts.phases);
         }
         let name = pipeline.name.clone().unwrap_or_else(|| self.project.name.clone());
         let made = PlanParts {
@@ -311,11 +312,14 @@ fn mends(agent: &dyn DynAgent) -> bool {
 }
 
 /// Leaves out what leads nowhere.
-fn keep_known(task: &mut PlannedTask, index: &Index) {
+fn keep_known(task: &mut PlannedTask, index: &Index, phases: &[PlannedPhase]) {
     for names in [&mut task.needs, &mut task.takes, &mut task.follows] {
         names.retain(|id| index.contains_key(id));
     }
-    if task.when.task().is_some_and(|id| !index.contains_key(id)) {
+    let is_known = |name: &PhaseName| phases.iter().any(|phase| phase.name == *name);
+    if task.when.task().is_some_and(|id| !index.contains_key(id))
+        || task.when.phase().is_some_and(|name| !is_known(name))
+    {
         task.when = When::Needed;
     }
 }

@@ -208,7 +208,7 @@ impl Scheduler {
         let under_way = matches!(self.stages[ix.at()], Stage::Running);
         let task = self.plan.task(ix);
         let (group, when) = (task.group as usize, &task.when);
-        let insists = matches!(when, When::Always | When::Failed(_));
+        let insists = when.insists();
         let untouched = self.stages[ix.at()] == Stage::Pending;
         let late = untouched && !insists && (self.failed || self.failed_groups[group]);
         if self.cancelled || late {
@@ -343,24 +343,16 @@ impl Scheduler {
         let skipped = |reason| Some((Outcome::Skipped, Some(reason)));
         let deferred = Some((Outcome::Deferred, Some(Reason::Withheld)));
         let gate = match (self.gates[ix.at()], self.takes[ix.at()]) {
-            _ if matches!(task.when, When::Always | When::Failed(_)) => None,
+            _ if task.when.insists() => None,
             (Gate::Closed, _) => return skipped(Reason::Upstream),
             (Gate::Follows | Gate::Missing, _) if !self.dry => deferred,
             _ => None,
         };
-        let outcome =
-            task.when.task().and_then(|id| self.plan.find(id)).and_then(|of| match self.stages[of.at()] {
-                Stage::Ended(outcome) => Some(outcome),
-                _ => None,
-            });
-        let condition = match (&task.when, outcome) {
-            (When::Needed | When::Always, _) | (When::Passed(_), Some(Outcome::Passed | Outcome::Cached)) => {
-                None
-            }
-            (When::Failed(_), Some(Outcome::Failed)) => None,
-            (When::Passed(_), Some(Outcome::Withheld | Outcome::Deferred)) if self.dry => None,
-            (_, Some(Outcome::Withheld | Outcome::Deferred)) => deferred,
-            (When::Passed(_) | When::Failed(_), _) => skipped(Reason::Condition),
+        let condition = match self.condition(&task.when) {
+            Condition::Holds => None,
+            Condition::Withheld if self.dry && !task.when.insists() => None,
+            Condition::Withheld => deferred,
+            Condition::Not => skipped(Reason::Condition),
         };
         let take = match self.takes[ix.at()] {
             Gate::Open => None,
@@ -369,6 +361,53 @@ impl Scheduler {
         };
         gate.or(condition).or(take)
     }
+
+    /// Whether a condition holds; all that it looks at has ended.
+    fn condition(&self, when: &When) -> Condition {
+        let outcome = |id| match self.plan.find(id).map(|ix| self.stages[ix.at()]) {
+            Some(Stage::Ended(outcome)) => Some(outcome),
+            _ => None,
+        };
+        match when {
+            When::Needed | When::Always => Condition::Holds,
+            When::Passed(id) | When::Failed(id) => match (when, outcome(id)) {
+                (_, Some(Outcome::Withheld | Outcome::Deferred)) => Condition::Withheld,
+                (When::Passed(_), Some(Outcome::Passed | Outcome::Cached)) => Condition::Holds,
+                (When::Failed(_), Some(Outcome::Failed)) => Condition::Holds,
+                _ => Condition::Not,
+            },
+            When::PhasePassed(name) | When::PhaseFailed(name) => {
+                let Some(at) = self.plan.phases().iter().position(|phase| phase.name == *name) else {
+                    return Condition::Not;
+                };
+                let failed = || self.phase_failed(at as u32);
+                match (when, self.gates[self.plan.phase_end(at as u32).index()]) {
+                    (When::PhasePassed(_), Gate::Open) => Condition::Holds,
+                    (When::PhaseFailed(_), _) if failed() => Condition::Holds,
+                    (_, Gate::Follows | Gate::Missing) => Condition::Withheld,
+                    _ => Condition::Not,
+                }
+            }
+        }
+    }
+
+    /// Whether a task of the phase failed that may not.
+    fn phase_failed(&self, phase: u32) -> bool {
+        let groups = self.plan.groups();
+        self.plan.tasks().iter().zip(&self.stages).any(|(task, stage)| {
+            groups[task.group as usize].phase == phase
+                && !task.continue_on_error
+                && *stage == Stage::Ended(Outcome::Failed)
+        })
+    }
+}
+
+/// What is known of a condition when all that it looks at has ended.
+enum Condition {
+    Holds,
+    /// It depends on something that was withheld.
+    Withheld,
+    Not,
 }
 
 /// The number of tasks on the longest way from each node to the end.

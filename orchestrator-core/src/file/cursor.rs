@@ -51,6 +51,11 @@ impl<'a> Cursor<'a> {
         self.node.place
     }
 
+    /// A part of this node.
+    pub(super) fn below(&'a self, key: &'a str, node: &'a Node<'a>) -> Self {
+        Self { node, way: Way::Key(&self.way, key), wrong: self.wrong }
+    }
+
     /// Notes a problem with this node.
     pub(super) fn wrong(&self, message: impl Into<String>) {
         self.wrong_at(self.place(), &self.way, message);

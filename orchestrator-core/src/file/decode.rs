@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::file::cursor::Cursor;
 use crate::file::keys::{CHECKPOINT, EXECUTION, GROUP, MANY, PHASE, PIPELINE};
-use crate::file::task;
 use crate::file::tree::{Data, Node};
+use crate::file::{roadmap, task};
 use crate::id::{GroupName, PhaseName};
 use crate::pipeline::{Checkpoint, GroupSpec, PhaseSpec, Pipeline};
 use crate::problem::Problem;
@@ -15,7 +15,11 @@ use crate::settings;
 
 /// Reads a pipeline from the tree of its file.
 pub(super) fn pipeline(root: &Node<'_>, wrong: &RefCell<Vec<Problem>>) -> Pipeline {
+    let is_roadmap = roadmap::is_roadmap(root);
     let root = Cursor::new(root, wrong);
+    if is_roadmap {
+        return roadmap::pipeline(&root);
+    }
     let mut pipeline = Pipeline::default();
     root.each_key(&PIPELINE, |key, at| match key {
         "version" => version(&at),
@@ -36,8 +40,16 @@ fn version(at: &Cursor<'_>) {
 }
 
 fn settings_layer(at: &Cursor<'_>) -> Value {
+    settings_layer_of(at, |_| true)
+}
+
+/// The settings among the keys that are taken.
+pub(super) fn settings_layer_of(at: &Cursor<'_>, takes: impl Fn(&str) -> bool) -> Value {
     let mut layer = Map::new();
     at.each_entry(|key, place, value| {
+        if !takes(key) {
+            return;
+        }
         if matches!(value.node.data, Data::Map(_)) && settings::is_section(key) {
             let mut section = Map::new();
             value.each_entry(|inner, place, at| {
@@ -134,7 +146,7 @@ fn group(at: &Cursor<'_>) -> Option<GroupSpec> {
 }
 
 /// `group`, or `phase/group`.
-fn group_ref(at: &Cursor<'_>) -> Option<String> {
+pub(super) fn group_ref(at: &Cursor<'_>) -> Option<String> {
     let text = at.text()?;
     let (phase, group) = text.split_once('/').map_or((None, text), |(phase, group)| (Some(phase), group));
     let checked = phase.map_or(Ok(()), |phase| PhaseName::new(phase).map(drop));

@@ -1,5 +1,7 @@
 //! The keys of a pipeline file, with the shape and the meaning of each: the one table that decoding and the schema share.
 
+pub(super) mod roadmap;
+
 /// What a value looks like.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
@@ -209,7 +211,8 @@ const COMMON: &[Key] = &[
     key(
         "when",
         Shape::When,
-        "When it runs: `always`, `passed(TASK)` or `failed(TASK)`; by default when all it needs has passed.",
+        "When it runs: `always`, `passed(TASK)`, `failed(TASK)`, `passed(phase NAME)` or `failed(phase NAME)`; by default \
+         when all it needs has passed.",
     ),
     key("timeout", Shape::Duration, "How long an attempt may take; the settings' by default."),
     key("retry", Shape::Retry, "How often it is tried; the settings' by default."),

@@ -1,7 +1,10 @@
 //! The JSON Schema of the pipeline file, from the same table that decoding uses.
 
+mod roadmap;
+
 use serde_json::{Map, Value, json};
 
+use crate::file::keys::roadmap::PHASE_REF;
 use crate::file::keys::{
     CACHE, CHECKPOINT, COMMAND, GROUP, Key, NAME, Others, PHASE, PIPELINE, RESOURCES, RETRY, Shape, TASK,
     TASK_ID, Table, UNDO, VALIDATION, VALIDATION_COMMAND,
@@ -10,13 +13,19 @@ use crate::id::{AgentName, MAX_NAME};
 use crate::registry::Registry;
 use crate::{settings, units};
 
-/// The JSON Schema (2020-12) of the pipeline file. With a registry, `uses` and `with` are checked by agent.
+/// The JSON Schema (2020-12) of the pipeline file, roadmaps included. With a registry, `uses` and `with` are checked by agent.
 pub fn schema(registry: Option<&Registry>) -> Value {
-    let mut root = table(&PIPELINE);
+    let mut root = json!({
+        "if": { "required": ["orchestrator"], "not": { "anyOf": [{ "required": ["version"] }, { "required": ["phases"] }] } },
+        "then": { "$ref": "#/$defs/roadmap" },
+        "else": { "$ref": "#/$defs/pipeline" },
+    });
     let mut defs = Map::new();
     for each in [&PHASE, &GROUP, &CHECKPOINT, &VALIDATION, &UNDO, &RETRY, &RESOURCES, &CACHE] {
         defs.insert(each.what.to_owned(), table(each));
     }
+    roadmap::add(&mut defs);
+    defs.insert(PIPELINE.what.to_owned(), table(&PIPELINE));
     defs.insert(PHASE.what.to_owned(), phase());
     defs.insert(VALIDATION.what.to_owned(), validation());
     defs.insert("var".into(), json!({ "type": "string", "pattern": r"^\$\{vars\.[a-z][a-z0-9_-]*\}$" }));
@@ -103,7 +112,7 @@ fn one_or_list(item: Value) -> Value {
 /// A name as decoding takes it: what YAML reads as a number or a truth value counts as it was written.
 fn name(pattern: &str) -> Value {
     let text = json!({ "type": ["string", "boolean"], "pattern": pattern, "maxLength": MAX_NAME });
-    if pattern == TASK_ID {
+    if pattern == TASK_ID || pattern == PHASE_REF {
         return or_var(json!({ "anyOf": [text, { "type": "number", "minimum": 0 }] }));
     }
     or_var(text)
@@ -114,8 +123,13 @@ fn or_var(schema: Value) -> Value {
     json!({ "anyOf": [schema, { "$ref": "#/$defs/var" }] })
 }
 
+/// What the definition of a map is called.
+fn def(table: &Table) -> String {
+    table.what.replace(' ', "-")
+}
+
 fn reference(table: &Table) -> Value {
-    json!({ "$ref": format!("#/$defs/{}", table.what) })
+    json!({ "$ref": format!("#/$defs/{}", def(table)) })
 }
 
 fn shape(shape: &Shape) -> Value {
@@ -132,7 +146,8 @@ fn shape(shape: &Shape) -> Value {
         Shape::Size => measured(units::SIZE),
         Shape::When => {
             let task = TASK_ID.trim_start_matches('^').trim_end_matches('$');
-            let pattern = format!(r"^\s*(always|(passed|failed)\s*\(\s*{task}\s*\))\s*$");
+            let phase = NAME.trim_start_matches('^').trim_end_matches('$');
+            let pattern = format!(r"^\s*(always|(passed|failed)\s*\(\s*({task}|phase\s+{phase})\s*\))\s*$");
             or_var(json!({ "type": "string", "pattern": pattern }))
         }
         Shape::Word(words) => or_var(json!({ "enum": words })),

@@ -15,20 +15,21 @@ use crate::id::{AgentName, PhaseName, TaskId};
 use crate::input::Reference;
 use crate::path::RelPath;
 use crate::pipeline::{Place, Resources, Retry, Reuse, TaskSpec, When};
+use crate::problem;
 
 /// The agent that runs commands.
-const COMMAND_AGENT: &str = "command";
+pub(super) const COMMAND_AGENT: &str = "command";
 
 /// An agent's config while it is read, and where its parts stand.
 #[derive(Default)]
-struct Config {
-    fields: Map<String, Value>,
-    places: BTreeMap<String, Place>,
+pub(super) struct Config {
+    pub(super) fields: Map<String, Value>,
+    pub(super) places: BTreeMap<String, Place>,
 }
 
 impl Config {
     /// Keeps a field and the places of its parts. `value` is what was read of `at`.
-    fn keep(&mut self, key: &str, at: &Cursor<'_>, value: Option<Value>) {
+    pub(super) fn keep(&mut self, key: &str, at: &Cursor<'_>, value: Option<Value>) {
         if let Some(value) = value {
             self.fields.insert(key.to_owned(), value);
             places(at.node, &mut key.to_owned(), &mut self.places);
@@ -60,7 +61,7 @@ fn places(node: &Node<'_>, way: &mut String, all: &mut BTreeMap<String, Place>) 
     }
 }
 
-fn blank() -> TaskSpec {
+pub(super) fn blank() -> TaskSpec {
     let id = TaskId::new("unnamed").expect("the id fits its pattern");
     let agent = AgentName::new(COMMAND_AGENT).expect("the name fits its pattern");
     TaskSpec::new(id, agent, Value::Null)
@@ -133,8 +134,30 @@ pub(super) fn validation(at: &Cursor<'_>, phase: &PhaseName, number: usize) -> O
     Some(task)
 }
 
+/// A validation whose `target` is a command, as roadmaps say it.
+pub(super) fn target_command(at: &Cursor<'_>, phase: &PhaseName, number: usize) -> Option<TaskSpec> {
+    let mut task = blank();
+    let mut config = Config::default();
+    let mut id = TaskId::new(format!("{phase}.checkpoint.{number}")).ok();
+    at.each_key(&VALIDATION, |key, value| match key {
+        "id" => id = value.name(),
+        "type" => {}
+        "target" => config.keep("run", &value, command(&value)),
+        _ if common(&mut task, key, &value) => {}
+        _ if COMMAND.iter().any(|known| known.name == key) => {
+            config.keep(key, &value, command_field(key, &value));
+        }
+        _ => value.wrong(problem::unknown("key of a validation of type `command`", key, ["target", "run"])),
+    });
+    task.id = id?;
+    task.with = Value::Object(config.fields);
+    task.places = config.places;
+    task.place = Some(at.place());
+    Some(task)
+}
+
 /// Reads a key that every task takes; false for any other.
-fn common(task: &mut TaskSpec, key: &str, at: &Cursor<'_>) -> bool {
+pub(super) fn common(task: &mut TaskSpec, key: &str, at: &Cursor<'_>) -> bool {
     match key {
         "description" => task.description = at.text().map(str::to_owned),
         "needs" => task.needs = at.names(),

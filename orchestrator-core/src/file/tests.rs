@@ -3,6 +3,7 @@
 mod bad;
 mod formats;
 mod layers;
+mod roadmap;
 mod schemas;
 mod variables;
 

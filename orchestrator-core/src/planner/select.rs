@@ -167,6 +167,7 @@ impl Selector {
                 task.selection = Selection::Carried { run, output };
             }
         }
+        tell_of_phases(&skipped, tasks, &scope);
         check_phases(&chosen, &skipped, tasks, &mut scope);
         check_outputs(tasks, scope.problems);
         without
@@ -227,6 +228,27 @@ impl Selector {
     }
 }
 
+/// A task that tells how a phase ended goes with that phase: it is chosen where all of the phase runs, or is carried.
+fn tell_of_phases(skipped: &BTreeSet<usize>, tasks: &mut [PlannedTask], scope: &Scope<'_>) {
+    let phase_of = |task: &PlannedTask| scope.groups[task.group as usize].phase as usize;
+    for at in 0..tasks.len() {
+        let Some(name) = tasks[at].when.phase() else { continue };
+        let of = scope.phases.iter().position(|phase| phase.name == *name);
+        let own = tasks.iter().filter(|task| {
+            Some(phase_of(task)) == of
+                && !scope.groups[task.group as usize].checkpoint
+                && task.when.phase().is_none()
+        });
+        let (mut runs, mut whole) = (false, true);
+        for task in own {
+            runs |= task.selection == Selection::Selected;
+            whole &= task.selection != Selection::LeftOut;
+        }
+        let told = runs && whole && !skipped.contains(&phase_of(&tasks[at]));
+        tasks[at].selection = if told { Selection::Selected } else { Selection::LeftOut };
+    }
+}
+
 /// A phase chosen without those that it depends on needs them to have passed before.
 fn check_phases(
     chosen: &BTreeSet<usize>,
@@ -244,7 +266,9 @@ fn check_phases(
                 || tasks.iter().filter(|task| scope.groups[task.group as usize].phase as usize == before);
             let left_out = |task: &PlannedTask| task.selection == Selection::LeftOut;
             // A phase passes without what its condition skipped and what may fail; but not without having run at all.
-            let must = |task: &&PlannedTask| !task.continue_on_error && task.when.task().is_none();
+            let must = |task: &&PlannedTask| {
+                !task.continue_on_error && task.when.task().is_none() && task.when.phase().is_none()
+            };
             let never_ran = of_it().next().is_some() && of_it().all(left_out);
             if never_ran || of_it().filter(must).any(left_out) {
                 let (name, before) = (&scope.phases[*at].name, &scope.phases[before].name);

@@ -8,6 +8,7 @@ use super::{Entry, Index, Parts, Schemas};
 use crate::id::TaskId;
 use crate::input::{Reference, references as find_references};
 use crate::patterns::{Patterns, is_glob};
+use crate::plan::PlannedPhase;
 use crate::problem::{Problem, unknown};
 use crate::registry::Registry;
 
@@ -67,6 +68,17 @@ pub(super) fn groups(parts: &mut Parts) {
             }
         }
         parts.groups[at as usize].depends_on = depends_on;
+    }
+}
+
+/// Names of phases in `when` that lead nowhere are problems.
+pub(super) fn told_phases(entries: &[Entry], phases: &[PlannedPhase], problems: &mut Vec<Problem>) {
+    for Entry { spec, way, .. } in entries {
+        let Some(name) = spec.when.phase() else { continue };
+        if !phases.iter().any(|phase| phase.name == *name) {
+            let message = unknown("phase", name.as_str(), phases.iter().map(|phase| phase.name.as_str()));
+            problems.push(Problem::new(format!("{way}.when"), message).at(spec.place));
+        }
     }
 }
 

@@ -129,6 +129,12 @@ fn plan(seed: &Seed) -> Plan {
                 _ => When::Needed,
             };
         }
+        // Only a phase that comes earlier: one that waits for the task's own would be a cycle.
+        let own = groups[task.group as usize].phase;
+        if own > 0 && when % 8 > 5 {
+            let name = phases[usize::from(*when / 8) % own as usize].name.clone();
+            task.when = if when % 8 == 6 { When::PhasePassed(name) } else { When::PhaseFailed(name) };
+        }
         task.priority =
             [Priority::Low, Priority::Medium, Priority::High, Priority::Critical][usize::from(priority % 4)];
         task.continue_on_error = *forgiven;
@@ -245,7 +251,20 @@ impl Naive<'_> {
         }
         let deferred = Some(Some((Outcome::Deferred, Some(Reason::Withheld))));
         let skipped = |reason| Some(Some((Outcome::Skipped, Some(reason))));
-        if !matches!(task.when, When::Always | When::Failed(_)) {
+        let of_phase = match task.when.phase() {
+            Some(name) => {
+                let at = self.plan.phases().iter().position(|phase| phase.name == *name).unwrap() as u32;
+                let failed = self.ends.iter().any(|(ix, (outcome, _))| {
+                    let task = self.plan.task(*ix);
+                    self.plan.group_of(*ix).phase == at
+                        && *outcome == Outcome::Failed
+                        && !task.continue_on_error
+                });
+                Some((self.phase_end(at)?, failed))
+            }
+            None => None,
+        };
+        if !matches!(task.when, When::Always | When::Failed(_) | When::PhaseFailed(_)) {
             match worst {
                 Before::Bad => return skipped(Reason::Upstream),
                 Before::Withheld if !self.dry => return deferred,
@@ -260,6 +279,17 @@ impl Naive<'_> {
             When::Passed(_) if !held_back && !condition.is_some_and(Outcome::is_success) => {
                 return skipped(Reason::Condition);
             }
+            When::PhasePassed(_) => match of_phase.unwrap() {
+                (Before::Fine, _) => {}
+                (Before::Withheld, _) if self.dry => {}
+                (Before::Withheld, _) => return deferred,
+                (Before::Bad, _) => return skipped(Reason::Condition),
+            },
+            When::PhaseFailed(_) => match of_phase.unwrap() {
+                (_, true) => {}
+                (Before::Withheld, false) => return deferred,
+                (_, false) => return skipped(Reason::Condition),
+            },
             _ => {}
         }
         if takes.iter().any(|(outcome, _)| {

@@ -106,7 +106,7 @@ p:5:10: phases[0].tasks[0].id: `a b` is not a valid task id: it must match [A-Za
 p:5:23: phases[0].tasks[0].timout: unknown key of a task `timout`; did you mean `timeout`?
 p:6:18: phases[0].tasks[1].run: a command needs at least the name of a program
 p:6:31: phases[0].tasks[1].timeout: must be more than nothing
-p:6:40: phases[0].tasks[1].when: `never` is not a condition; known: `always`, `passed(TASK)`, `failed(TASK)`
+p:6:40: phases[0].tasks[1].when: `never` is not a condition; known: `always`, `passed(TASK)`, `failed(TASK)`, `passed(phase NAME)`, `failed(phase NAME)`
 p:6:54: phases[0].tasks[1].retry: expected a whole number from 1 to 100, found `0`
 p:7:21: phases[0].tasks[2].uses: give `run` or `uses`, not both
 p:8:5: phases[0].tasks[3]: a task needs `run` or `uses`

@@ -107,6 +107,32 @@ fn a_phase_that_is_left_out_is_checked_all_the_same() {
     assert_eq!(chosen(&skip("1 2"), &[]), "-lint -compile -test +built -pack +ship +tell +up");
 }
 
+/// Messages are chosen with the phase that they tell of, and only where it runs whole.
+#[test]
+fn what_tells_of_a_phase_goes_with_it() {
+    let mut all = school();
+    let tell = |name: &str, when: &str| task(name).when(When::parse(when).unwrap());
+    let mut told =
+        phase("told", vec![tell("good", "passed(phase build)"), tell("bad", "failed(phase phase_2)")]);
+    told.depends_on = Some(Vec::new());
+    all.phases.push(told);
+    let ends = |selector: &Selector| {
+        let said = marks(&select(&all, selector, &Before::of(&BUILD)).unwrap());
+        said.split(' ').rev().take(2).map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(ends(&Selector::default()), "+bad +good");
+    assert_eq!(ends(&by_phase("build")), "-bad +good");
+    assert_eq!(ends(&by_phase("2")), "+bad -good");
+    let part = Selector { groups: words("build/a"), ..Selector::default() };
+    assert_eq!(ends(&part), "-bad +good", "the rest of it passed before");
+    let alone = marks(&select(&all, &part, &Nothing).unwrap());
+    assert!(alone.ends_with("-good -bad"), "{alone}");
+    assert_eq!(ends(&Selector { skip: words("told"), ..Selector::default() }), "-bad -good");
+    all.phases[3].groups[0].tasks.push(tell("nobody", "passed(phase bild)"));
+    let problems = select(&all, &Selector::default(), &Nothing).unwrap_err().to_string();
+    assert!(problems.contains("unknown phase `bild`; did you mean `build`?"), "{problems}");
+}
+
 #[test]
 fn groups_tasks_and_tags_choose_within() {
     let groups = |names: &str| Selector { groups: words(names), ..Selector::default() };
