@@ -2,6 +2,7 @@
 
 mod agents;
 mod agree;
+mod also;
 mod ask;
 mod cache;
 mod cancel;

@@ -167,10 +167,10 @@ impl CliError {
 }
 
 fn located(problems: &Problems, problem: &Problem) -> Value {
-    let Problem { place, way, message } = problem;
+    let Problem { place, way, message, also } = problem;
     json!({
         "file": problems.file, "line": place.map(|place| place.line), "column": place.map(|place| place.column),
-        "way": way, "message": message,
+        "way": way, "message": message, "also": also,
     })
 }
 

@@ -78,6 +78,7 @@ pub(crate) fn plan() -> Plan {
     };
     let group = |phase| PlannedGroup {
         name: GroupName::new("main").unwrap(),
+        title: None,
         phase,
         execution: Execution::Parallel,
         fail_fast: false,

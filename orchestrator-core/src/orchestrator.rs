@@ -232,10 +232,16 @@ impl Orchestrator {
         }
     }
 
-    /// The plan of what failed in a run, and of what waited for it.
-    pub async fn plan_failed(&self, pipeline: &Pipeline, run: &RunId) -> Result<Plan, OrchestratorError> {
+    /// The plan of what failed in a run, and of what waited for it; of the selector, how many at once counts.
+    pub async fn plan_failed(
+        &self,
+        pipeline: &Pipeline,
+        run: &RunId,
+        selector: &Selector,
+    ) -> Result<Plan, OrchestratorError> {
         let earlier = earlier::Passed::in_run(self, run).await?;
-        self.make(pipeline, &Selector { carry: true, ..Selector::default() }, &earlier)
+        let selector = Selector { carry: true, sequential: selector.sequential, ..Selector::default() };
+        self.make(pipeline, &selector, &earlier)
     }
 
     fn name(&self, pipeline: &Pipeline) -> Result<String, OrchestratorError> {

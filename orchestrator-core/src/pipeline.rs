@@ -85,6 +85,8 @@ pub enum Execution {
 pub struct GroupSpec {
     /// Its name.
     pub name: GroupName,
+    /// What people read.
+    pub title: Option<String>,
     /// How its tasks follow each other.
     pub execution: Execution,
     /// Whether a failed task keeps the others of the group from starting; the settings' by default.
@@ -278,6 +280,7 @@ impl GroupSpec {
     pub fn new(name: GroupName) -> Self {
         Self {
             name,
+            title: None,
             execution: Execution::Parallel,
             fail_fast: None,
             max_parallel: None,

@@ -94,6 +94,9 @@ pub struct PlannedPhase {
 pub struct PlannedGroup {
     /// Its name.
     pub name: GroupName,
+    /// What people read, where it says more than the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Place of its phase.
     pub phase: u32,
     /// How its tasks follow each other.

@@ -167,6 +167,7 @@ impl Planner<'_> {
         }
         parts.groups.push(PlannedGroup {
             name: spec.name.clone(),
+            title: spec.title.clone(),
             phase,
             execution: spec.execution,
             fail_fast: spec.fail_fast.unwrap_or(self.settings.fail_fast),
@@ -186,6 +187,7 @@ impl Planner<'_> {
         let at = parts.groups.len() as u32;
         parts.groups.push(PlannedGroup {
             name: crate::id::GroupName::new("checkpoint").expect("a valid name"),
+            title: None,
             phase,
             execution: Execution::Parallel,
             fail_fast: false,

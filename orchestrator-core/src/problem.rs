@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::id::PhaseName;
 use crate::pipeline::Place;
 
 /// One thing that is wrong with a pipeline.
@@ -13,12 +14,21 @@ pub struct Problem {
     pub way: String,
     /// What is wrong: lower case, no full stop, names in backticks, what is known instead.
     pub message: String,
+    /// A phase that would have to run as well, where that is all that is missing.
+    pub also: Option<PhaseName>,
 }
 
 impl Problem {
     /// A problem at a way, its line not known.
     pub fn new(way: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { place: None, way: way.into(), message: message.into() }
+        Self { place: None, way: way.into(), message: message.into(), also: None }
+    }
+
+    /// Says which phase would have to run as well.
+    #[must_use]
+    pub fn also(mut self, phase: PhaseName) -> Self {
+        self.also = Some(phase);
+        self
     }
 
     /// Adds the place.
@@ -45,11 +55,18 @@ impl Problems {
         list.dedup();
         Self { file, list }
     }
+
+    /// The phases that would have to run as well, where that is all that is missing; in order.
+    pub fn also(&self) -> Option<Vec<PhaseName>> {
+        let phases: Option<std::collections::BTreeSet<_>> =
+            self.list.iter().map(|problem| problem.also.clone()).collect();
+        Some(phases?.into_iter().collect())
+    }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, Problem { place, way, message }) in self.list.iter().enumerate() {
+        for (at, Problem { place, way, message, also: _ }) in self.list.iter().enumerate() {
             if at > 0 {
                 writeln!(f)?;
             }

@@ -39,6 +39,9 @@ pub(crate) struct Select {
     /// Only these phases, by number or name
     #[arg(long, value_name = "N|NAME", value_delimiter = ',')]
     pub(crate) phase: Vec<String>,
+    /// All phases, or with --phase all of its groups: the default, said aloud
+    #[arg(long, conflicts_with_all = ["group", "task", "tag", "failed"])]
+    pub(crate) all: bool,
     /// All but these phases
     #[arg(long, value_name = "N|NAME", value_delimiter = ',')]
     pub(crate) skip: Vec<String>,
@@ -58,6 +61,9 @@ pub(crate) struct Select {
     /// One task at a time
     #[arg(long)]
     pub(crate) sequential: bool,
+    /// As many tasks at once as their needs and limits allow: the default, said aloud
+    #[arg(long, conflicts_with = "sequential")]
+    pub(crate) parallel: bool,
     /// Static checks and what changed instead of full gates; neither backup, merge nor deployment
     #[arg(long)]
     pub(crate) fast: bool,
@@ -128,8 +134,20 @@ impl From<Ceiling> for Effect {
 impl Select {
     /// The same for the library.
     pub(crate) fn selector(&self) -> Selector {
-        let Self { phase, skip, group, task, tag, failed, sequential, fast, skip_tests, affected } =
-            self.clone();
+        let Self {
+            phase,
+            all: _,
+            skip,
+            group,
+            task,
+            tag,
+            failed,
+            sequential,
+            parallel: _,
+            fast,
+            skip_tests,
+            affected,
+        } = self.clone();
         Selector {
             phases: phase,
             skip,

@@ -17,7 +17,7 @@ pub(super) async fn plan(front: Front, args: PlanArgs) -> Result<Exit, CliError>
     let plan = match &select.failed {
         Some(text) => {
             let run = runs::find(&orchestrator, Some(text), Latest::Real).await?;
-            orchestrator.plan_failed(&pipeline, &run).await?
+            orchestrator.plan_failed(&pipeline, &run, &select.selector()).await?
         }
         None => orchestrator.plan_selected(&pipeline, &select.selector()).await?,
     };

@@ -6,6 +6,7 @@ use orchestrator_core::orchestrator::{Orchestrator, ReuseMode, RunOptions};
 use orchestrator_core::plan::Plan;
 use orchestrator_core::settings::Settings;
 
+use super::also::plan_or_ask;
 use super::ask::{Answer, ask};
 use super::drive::drive;
 use super::share::Sharing;
@@ -57,11 +58,11 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
         Some(text) => {
             let failed = runs::find(&orchestrator, Some(text), Latest::Real).await?;
             options.parent = Some(failed.clone());
-            orchestrator.plan_failed(&pipeline, &failed).await?
+            orchestrator.plan_failed(&pipeline, &failed, &select.selector()).await?
         }
         None => {
-            let selector = select.selector();
-            let plan = orchestrator.plan_selected(&pipeline, &selector).await?;
+            let mut selector = select.selector();
+            let plan = plan_or_ask(&orchestrator, &pipeline, &mut selector, output.format).await?;
             if let Some(compiled) = compiled.filter(|_| settings.reuse && how.reuse() != ReuseMode::Off) {
                 compiled.keep(&orchestrator, &pipeline, &settings, &selector, &plan);
             }

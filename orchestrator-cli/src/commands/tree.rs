@@ -55,7 +55,8 @@ fn branch(text: &mut String, plan: &Plan, group: &PlannedGroup, tasks: &[&Planne
         how.push("fail fast".to_owned());
     }
     how.extend(group.depends_on.iter().map(|at| format!("after {}", plan.groups()[*at as usize].name)));
-    let _ = writeln!(text, "  {} {}", group.name, paint.dim(&format!("({})", how.join(", "))));
+    let title = group.title.as_deref().map_or_else(String::new, |title| format!(" {}", clean(title)));
+    let _ = writeln!(text, "  {}{title} {}", group.name, paint.dim(&format!("({})", how.join(", "))));
     for (at, task) in tasks.iter().enumerate() {
         let line = if at + 1 == tasks.len() { "└─" } else { "├─" };
         let _ = writeln!(text, "  {line} {}", leaf(task, paint));

@@ -133,6 +133,7 @@ fn group(at: &Cursor<'_>) -> Option<GroupSpec> {
     let mut name = None;
     at.each_key(&GROUP, |key, value| match key {
         "name" => name = value.name(),
+        "title" => group.title = value.text().map(str::to_owned),
         "execution" => group.execution = value.word(&EXECUTION).unwrap_or_default(),
         "fail_fast" => group.fail_fast = value.flag(),
         "max_parallel" => group.max_parallel = value.count(&MANY),

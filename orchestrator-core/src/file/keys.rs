@@ -186,6 +186,7 @@ pub(super) static GROUP: Table = Table {
     what: "group",
     parts: &[&[
         key("name", Shape::Name(NAME), "Its name, unique in its phase."),
+        key("title", Shape::Text, "What people read."),
         key("execution", EXECUTION, "How its tasks follow each other; parallel by default."),
         key(
             "fail_fast",

@@ -133,7 +133,8 @@ fn group(at: &Cursor<'_>, name: GroupName) -> GroupSpec {
     let mut group = GroupSpec::new(name);
     group.place = Some(at.place());
     at.each_key(&GROUP, |key, value| match key {
-        "name" | "description" => drop(value.text()),
+        "name" => group.title = value.text().map(str::to_owned),
+        "description" => drop(value.text()),
         "execution" => group.execution = value.word(&EXECUTION).unwrap_or_default(),
         "fail_fast" => group.fail_fast = value.flag(),
         "max_parallel" => group.max_parallel = value.count(&MANY),

@@ -272,13 +272,12 @@ fn check_phases(
             let never_ran = of_it().next().is_some() && of_it().all(left_out);
             if never_ran || of_it().filter(must).any(left_out) {
                 let (name, before) = (&scope.phases[*at].name, &scope.phases[before].name);
-                scope.problems.push(Problem::new(
-                    "--phase",
-                    format!(
-                        "phase `{name}` depends on `{before}`, which has not passed in an earlier run; run it too with \
-                         `--phase {before},{name}`, or leave it out on purpose with `--skip {before}`"
-                    ),
-                ));
+                let message = format!(
+                    "phase `{name}` depends on `{before}`, which has not passed in an earlier run; run it too with \
+                     `--phase {before},{name}`, or leave it out on purpose with `--skip {before}`"
+                );
+                let also = before.clone();
+                scope.problems.push(Problem::new("--phase", message).also(also));
             }
         }
     }

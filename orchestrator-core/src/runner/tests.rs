@@ -17,6 +17,7 @@ use crate::orchestrator::{Orchestrator, OrchestratorError, RunOptions};
 use crate::order::Signal;
 use crate::outcome::Outcome;
 use crate::pipeline::{GroupSpec, PhaseSpec, Pipeline, TaskSpec, When};
+use crate::planner::Selector;
 use crate::report::RunRecord;
 use crate::runner::RunError;
 use crate::state::{RunState, RunStatus};
@@ -352,7 +353,7 @@ async fn what_failed_runs_again_alone() {
     let first = bench.run(&mixed(), Effect::Publishes).await;
     let before = bench.executor.finished().len();
     let orchestrator = bench.orchestrator();
-    let plan = orchestrator.plan_failed(&mixed(), &first.run).await.unwrap();
+    let plan = orchestrator.plan_failed(&mixed(), &first.run, &Selector::default()).await.unwrap();
     let second = orchestrator.run(&plan, Effect::Publishes).await.unwrap();
     let again: Vec<_> = bench.executor.finished()[before..].iter().map(|key| key.task.to_string()).collect();
     assert_eq!(again, ["bad", "bad"]);

@@ -95,6 +95,7 @@ fn plan(seed: &Seed) -> Plan {
         .enumerate()
         .map(|(at, (phase, sequential, max_parallel, _))| PlannedGroup {
             name: GroupName::new(format!("g{at}")).unwrap(),
+            title: None,
             phase: u32::from(*phase) % count as u32,
             execution: if *sequential { Execution::Sequential } else { Execution::Parallel },
             fail_fast: false,
@@ -369,6 +370,7 @@ fn flat(tasks: Vec<PlannedTask>, jobs: u32) -> Scheduler {
     }];
     let groups = vec![PlannedGroup {
         name: GroupName::new("g").unwrap(),
+        title: None,
         phase: 0,
         execution: Execution::Parallel,
         fail_fast: tasks.iter().any(|task| task.tags == ["fail-fast"]),
