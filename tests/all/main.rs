@@ -9,5 +9,6 @@ mod housekeeping;
 mod journals;
 mod kill;
 mod readme;
+mod roadmap;
 mod shared;
 mod support;
