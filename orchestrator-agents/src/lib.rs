@@ -28,6 +28,7 @@ use validation::phase::BuildValidation;
 pub fn standard() -> Registry {
     Registry::new()
         .agent(command::Command)
+        .agent(editing::manual::Manual)
         .agent(backup::CheckDisk)
         .agent(backup::Backup)
         .agent(backup::VerifyBackup)

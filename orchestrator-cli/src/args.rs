@@ -1,5 +1,6 @@
 //! Arguments. The only place that knows what the command line looks like.
 
+mod approve;
 mod cache;
 mod doctor;
 mod mend;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 
+pub(crate) use approve::ApproveArgs;
 pub(crate) use cache::{CacheCommand, SweepArgs, WhyArgs};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use mend::Mend;
@@ -34,6 +36,7 @@ Examples:
   orchestrate plan                      show the tasks and what they wait for
   orchestrate status                    where the latest run stands
   orchestrate resume                    go on after Ctrl-C, a crash or a wait
+  orchestrate approve latest TASK       a person has done what a task waits for
   orchestrate rollback --dry-run        show what would undo the latest run
 
 RUN is a run id, a unique beginning or end of one, or `latest`.";
@@ -89,6 +92,9 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Undo what a run did, from its journal
     Rollback(RollbackArgs),
+    /// Answer a task that waits for a person: done, skipped or aborted
+    #[command(after_help = approve::EXAMPLES)]
+    Approve(ApproveArgs),
     /// Give a run what it waits for: an approval, an answer
     Signal(SignalArgs),
     /// End a run for good
@@ -246,6 +252,7 @@ impl Args {
             Some(Command::Status(args) | Command::Cancel(args) | Command::Report(args)) => {
                 args.show.format == Format::Json
             }
+            Some(Command::Approve(args)) => args.show.format == Format::Json,
             Some(Command::Cache(command)) => command.show().format == Format::Json,
             Some(Command::Validate(args) | Command::Runs(args) | Command::Agents(args)) => {
                 args.format == Format::Json

@@ -1,13 +1,15 @@
 //! One file a command: arguments in, an exit code out.
 
 mod agents;
-mod agree;
 mod also;
+mod answers;
+mod approve;
 mod ask;
 mod cache;
 mod cancel;
 mod completions;
 mod demo;
+mod dialogue;
 mod doctor;
 mod drive;
 mod health;
@@ -57,6 +59,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Logs(args) => block_on(logs::logs(front()?, args)),
         Command::Resume(args) => block_on(resume::resume(front()?, args)),
         Command::Rollback(args) => block_on(rollback::rollback(front()?, args)),
+        Command::Approve(args) => block_on(approve::approve(front()?, args)),
         Command::Signal(args) => block_on(signal::signal(front()?, args)),
         Command::Cancel(args) => block_on(cancel::cancel(front()?, args)),
         Command::Cache(command) => block_on(cache::cache(front()?, command)),

@@ -12,7 +12,7 @@ mod spread;
 mod task;
 mod text;
 
-use orchestrator_core::action::Action;
+use orchestrator_core::action::{Action, Await};
 use orchestrator_core::event::{Event, Record};
 use orchestrator_core::id::TaskId;
 use orchestrator_core::observer::Observer;
@@ -28,8 +28,8 @@ pub(crate) use end::{End, is_over, word};
 pub(crate) use notes::{of_phase, of_plan};
 pub use paint::Paint;
 pub(crate) use phase::{Shown, heading, render as phase};
-pub(crate) use task::wait;
-pub(crate) use text::{clean, counts, cut, plural};
+pub(crate) use task::waits;
+pub(crate) use text::{clean, counts, cut, indented, plural};
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,7 +149,12 @@ impl Console {
         let round = state.task(ix).rounds.last();
         let action = round.and_then(|round| round.actions.get(index as usize));
         if let (Some(Action::Await(wait)), Some(begun)) = (action, state.begun()) {
-            let text = task::wait(task, wait, &begun.run, self.paint);
+            // Here its first line is enough: all of it is said at the end, or where it is asked.
+            let message = match wait.message.split_once('\n') {
+                Some((first, _)) => format!("{first} …"),
+                None => wait.message.clone(),
+            };
+            let text = task::wait(task, &Await { message, ..wait.clone() }, &begun.run, self.paint);
             self.print(&format!("{text}\n"));
         }
     }

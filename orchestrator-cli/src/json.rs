@@ -63,6 +63,7 @@ pub(crate) fn result(record: &RunRecord, exit: Exit, report: Option<&std::path::
         "run": record.run, "pipeline": state.plan().pipeline(), "ceiling": state.ceiling(),
         "status": status(state), "exit": exit.code(), "counts": counts, "tasks": state.tasks().len(),
         "took_ms": took.and_then(|took| u64::try_from(took.as_millis()).ok()), "report": report,
+        "waits": crate::questions::json(state, &record.run),
     })
 }
 

@@ -25,6 +25,7 @@ pub mod json;
 mod log;
 mod mended;
 mod out;
+mod questions;
 mod runs;
 #[cfg(test)]
 mod sample;

@@ -25,6 +25,8 @@ pub(crate) enum Latest {
     Any,
     /// One that is not over.
     Open,
+    /// One in which a task waits.
+    Waiting,
     /// One that was no dry run, and no look at the machine.
     Real,
 }
@@ -34,6 +36,7 @@ impl Latest {
         match self {
             Self::Any => true,
             Self::Open => !matches!(record.state.status(), RunStatus::Finished(_)),
+            Self::Waiting => crate::questions::open(&record.state).next().is_some(),
             Self::Real => record.state.ceiling() > Effect::Reads && record.plan().pipeline() != DOCTOR,
         }
     }
@@ -42,6 +45,7 @@ impl Latest {
         match self {
             Self::Any => "there are no runs yet; start one with `orchestrate run`",
             Self::Open => "no run is left to resume; start one with `orchestrate run`",
+            Self::Waiting => "no run waits for a person; `orchestrate runs` lists them",
             Self::Real => "there is no run yet that was no dry run; start one with `orchestrate run`",
         }
     }

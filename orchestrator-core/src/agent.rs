@@ -92,6 +92,9 @@ pub enum Verdict<O> {
     Passed(Conclusion<O>),
     /// It did not; there may be findings all the same.
     Failed(Conclusion<()>),
+    /// A person said that it is to be left out. What needs it goes on; nobody takes an output of it; it is no success, and
+    /// in a checkpoint it is a failure.
+    Skipped(Conclusion<()>),
     /// It needs another round.
     More {
         /// What to perform next.
@@ -148,6 +151,11 @@ impl<O> Verdict<O> {
     /// Failed, with a line for people that says why.
     pub fn failed(summary: impl Into<String>) -> Self {
         Self::Failed(Conclusion::new(summary, ()))
+    }
+
+    /// Left out by a person, with a line for people that says by whom.
+    pub fn skipped(summary: impl Into<String>) -> Self {
+        Self::Skipped(Conclusion::new(summary, ()))
     }
 }
 
@@ -331,6 +339,7 @@ impl<A: Agent> DynAgent for Typed<A> {
                 Verdict::Passed(Conclusion { output, summary, metrics, findings })
             }
             Verdict::Failed(conclusion) => Verdict::Failed(conclusion),
+            Verdict::Skipped(conclusion) => Verdict::Skipped(conclusion),
             Verdict::More { actions, carried } => Verdict::More { actions, carried },
         })
     }

@@ -167,6 +167,11 @@ impl Job {
                     let conclusion = Conclusion { output: None, summary, metrics, findings };
                     return self.failed(Some(conclusion), None);
                 }
+                Ok(Verdict::Skipped(Conclusion { output: _, summary, metrics, findings })) => {
+                    let conclusion = Some(Conclusion { output: None, summary, metrics, findings });
+                    let (outcome, reason, failure) = (Outcome::Skipped, Some(Reason::ByHand), None);
+                    return Fate::Ended { outcome, reason, conclusion, failure };
+                }
                 Ok(Verdict::More { actions, carried }) => match self.kept(actions).await {
                     Ok(actions) => self.open_round(actions, carried, events),
                     Err(error) => return Fate::Broken(error),
@@ -442,6 +447,9 @@ impl Job {
             let (outcome, reason) = (Outcome::Deferred, Some(Reason::Withheld));
             return Fate::Ended { outcome, reason, conclusion, failure };
         }
+        if self.rounds.last().is_some_and(answered) {
+            return Fate::Failed { conclusion, failure, again: Again::No };
+        }
         let last = self.rounds.last().and_then(|round| {
             let bad = round.steps.iter().zip(&round.actions);
             bad.filter_map(|(step, action)| Some((step.receipt.as_ref()?, action)))
@@ -469,6 +477,16 @@ impl Job {
         }
         Ok(())
     }
+}
+
+/// Whether all that a round did was to wait for a signal that came: who gave it is not asked again.
+fn answered(round: &Round) -> bool {
+    matches!(round.actions.last(), Some(Action::Await(wait)) if wait.signal.is_some())
+        && round
+            .steps
+            .last()
+            .and_then(|step| step.receipt.as_ref())
+            .is_some_and(|receipt| receipt.status == Status::Done)
 }
 
 fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Failure {

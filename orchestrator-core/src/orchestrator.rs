@@ -337,6 +337,11 @@ impl Orchestrator {
         Ok(self.store.signal(run, &signal).await?)
     }
 
+    /// Signals in a run's inbox that the run has not seen yet, in the order of arrival.
+    pub async fn unseen(&self, run: &RunId) -> Result<Vec<Signal>, OrchestratorError> {
+        Ok(self.store.inbox(run).await?.into_iter().map(|(_, signal)| signal).collect())
+    }
+
     /// Cancels a run, whichever process runs it: nothing new starts, what runs is stopped, and the run is over for good.
     /// One that has stopped is cancelled when it is resumed.
     pub async fn cancel(&self, run: &RunId) -> Result<(), OrchestratorError> {

@@ -15,7 +15,7 @@ pub enum Outcome {
     Cached,
     /// It did not; or it found that something is wrong.
     Failed,
-    /// It was not started; the reason says why.
+    /// It was not started, or a person left it out when asked; the reason says which.
     Skipped,
     /// It was stopped on request.
     Cancelled,
@@ -74,6 +74,8 @@ pub enum Reason {
     Condition,
     /// The user left it out.
     Manual,
+    /// A person was asked while the run was under way, and left it out.
+    ByHand,
     /// Something that it needs, or its phase or group waits for, did not pass.
     Upstream,
     /// Another task failed and `fail_fast` is on.
@@ -86,11 +88,22 @@ pub enum Reason {
     Cancelled,
 }
 
+impl Reason {
+    /// Whether somebody wanted the task skipped, so that what needs it goes on.
+    pub fn lets_go_on(self) -> bool {
+        match self {
+            Self::Condition | Self::Manual | Self::ByHand => true,
+            Self::Upstream | Self::FailFast | Self::NoOutput | Self::Withheld | Self::Cancelled => false,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Condition => "its condition did not hold",
             Self::Manual => "left out",
+            Self::ByHand => "skipped by hand",
             Self::Upstream => "something it needs did not pass",
             Self::FailFast => "another task failed first",
             Self::NoOutput => "it needs an output that does not exist",

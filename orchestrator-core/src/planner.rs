@@ -4,7 +4,7 @@ mod order;
 mod select;
 mod wiring;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -58,6 +58,8 @@ struct Parts {
     problems: Vec<Problem>,
     /// Whether an agent's config says what happens when it knows a remedy; asked once for each agent.
     mends: BTreeMap<AgentName, bool>,
+    /// Agents that are not known, and were said to be.
+    unknown: BTreeSet<AgentName>,
 }
 
 impl Planner<'_> {
@@ -205,7 +207,12 @@ impl Planner<'_> {
         let agents = self.registry.agents();
         match agents.get(&spec.agent) {
             None => {
-                let message = unknown("agent", spec.agent.as_str(), agents.keys().map(AgentName::as_str));
+                // What is known is said once, not for each of eighty tasks.
+                let message = if parts.unknown.insert(spec.agent.clone()) {
+                    unknown("agent", spec.agent.as_str(), agents.keys().map(AgentName::as_str))
+                } else {
+                    format!("unknown agent `{}`", spec.agent)
+                };
                 parts.problems.push(Problem::new(format!("{way}.uses"), message).at(spec.place));
             }
             Some(agent) => {

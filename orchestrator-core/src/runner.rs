@@ -116,6 +116,8 @@ struct Live {
     asked: StopLevel,
     cancelling: bool,
     unsure: Option<OrderKey>,
+    /// When the inbox was looked at.
+    looked: tokio::time::Instant,
     /// Results that held when the run began; they do as long as nothing has run.
     held: HashMap<TaskIx, Hit>,
 }
@@ -138,6 +140,7 @@ impl Runner {
             asked: StopLevel::Go,
             cancelling: false,
             unsure: None,
+            looked: tokio::time::Instant::now(),
             held: HashMap::new(),
         };
         let first = if live.own.state.status() == RunStatus::New {
@@ -336,7 +339,8 @@ impl Live {
         }
         self.take_letters(letters).await?;
         self.take_ends(ends).await?;
-        if quiet {
+        // A run that is never quiet looks at its inbox all the same.
+        if quiet || self.looked.elapsed() >= waits::POLL {
             self.take_signals().await?;
             self.wake_elapsed().await?;
         }

@@ -272,7 +272,7 @@ impl Scheduler {
         let gate = match outcome {
             Outcome::Passed | Outcome::Cached => Gate::Open,
             Outcome::Failed if forgiven => Gate::Open,
-            Outcome::Skipped if matches!(reason, Some(Reason::Condition | Reason::Manual)) => Gate::Open,
+            Outcome::Skipped if reason.is_some_and(Reason::lets_go_on) => Gate::Open,
             Outcome::Withheld | Outcome::Deferred => Gate::Follows,
             Outcome::Failed | Outcome::Skipped | Outcome::Cancelled | Outcome::Waiting => Gate::Closed,
         };

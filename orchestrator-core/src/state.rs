@@ -465,7 +465,10 @@ impl RunState {
             (Stage::Pending, Outcome::Failed | Outcome::Withheld) => false,
             (Stage::Pending, _) => true,
             (Stage::Running, Outcome::Passed) => task.rounds.last().is_some_and(Round::is_over),
-            (Stage::Running, outcome) => outcome != Outcome::Skipped,
+            (Stage::Running, Outcome::Skipped) => {
+                finished.reason == Some(Reason::ByHand) && task.rounds.last().is_some_and(Round::is_over)
+            }
+            (Stage::Running, _) => true,
             (Stage::Retrying(_), outcome) => outcome == Outcome::Cancelled,
         };
         if !fits {

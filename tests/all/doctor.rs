@@ -144,18 +144,23 @@ fn without_a_terminal_it_waits_and_says_how_to_answer() {
     }
     let folder = machine(Some(VENV));
     let venv = folder.path().join(".venv");
-    for (payload, code) in [(Some(r#"{"agree":false}"#), 1), (None, 0)] {
+    for (args, code) in
+        [("approve latest venv --abort", 1), ("signal latest remedy.venv", 0), ("approve latest venv", 0)]
+    {
         run(&folder, "run --interactive").exits(4).says(&[
             "agree to make `.venv` with `python3 -m venv --without-pip .venv`",
-            "orchestrate signal",
-            "remedy.venv",
+            "orchestrate approve",
+            "venv (--abort refuses)",
         ]);
         assert!(!venv.exists());
-        let mut answer = command(&folder, "signal latest remedy.venv");
-        answer.args(payload.map(|payload| ["--payload", payload]).into_iter().flatten());
-        output(answer).exits(0);
+        run(&folder, "approve latest venv --skip")
+            .exits(2)
+            .says(&["agree to it, or refuse it with `--abort`"]);
+        run(&folder, args).exits(0);
+        run(&folder, "approve latest venv").exits(2).says(&["has an answer already"]);
         run(&folder, "resume").exits(code);
         assert_eq!(venv.exists(), code == 0);
+        let _ = std::fs::remove_dir_all(&venv);
     }
 }
 

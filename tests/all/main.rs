@@ -1,5 +1,6 @@
 //! One test binary: it links once.
 
+mod approve;
 mod architecture;
 mod commands;
 mod demo;

@@ -42,7 +42,9 @@ fn run(config: Value, root: &Path) -> (Vec<Vec<Action>>, Result<Rendered, String
         let receipts: Vec<_> = actions.iter().map(|action| perform(action, root, &mut kept)).collect();
         match RenderTemplates.conclude(&task, &receipts, &Artifacts::new(&kept)).unwrap() {
             Verdict::Passed(conclusion) => return (rounds, Ok(conclusion.output.unwrap())),
-            Verdict::Failed(conclusion) => return (rounds, Err(conclusion.summary)),
+            Verdict::Failed(conclusion) | Verdict::Skipped(conclusion) => {
+                return (rounds, Err(conclusion.summary));
+            }
             Verdict::More { actions, carried } => {
                 task.carried = carried;
                 rounds.push(actions);

@@ -3,3 +3,4 @@
 
 pub mod formatter;
 pub mod generated;
+pub mod manual;

@@ -135,12 +135,7 @@ impl Mending<'_> {
             Remedies::Off => Ok(not_done(&remedy, found, "not performed: remedies are off")),
             Remedies::Auto => self.mend(seen, remedy, found),
             Remedies::Ask => {
-                let message = format!(
-                    "{}; agree to {} with {}? (`--payload '{{\"agree\": false}}'` refuses)",
-                    found.summary,
-                    remedy.does,
-                    remedy.shown()
-                );
+                let message = format!("{}; agree to {} with {}?", found.summary, remedy.does, remedy.shown());
                 let signal = Some(SignalName::new(format!("{RULE}.{}", self.task))?);
                 let actions = vec![Await { signal, seconds: None, message }.into()];
                 let stage = Some(Stage::Asked { remedy, found });

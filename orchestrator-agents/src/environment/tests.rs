@@ -186,7 +186,7 @@ impl<O: serde::Serialize> Came<O> {
                 ("passed", &c.summary, &c.metrics, &c.findings, serde_json::to_string(&c.output).unwrap())
             }
             Verdict::Failed(c) => ("failed", &c.summary, &c.metrics, &c.findings, String::new()),
-            Verdict::More { .. } => unreachable!(),
+            Verdict::Skipped(_) | Verdict::More { .. } => unreachable!(),
         };
         let mut text = format!("{word}: {summary}\n");
         if !output.is_empty() {

@@ -67,7 +67,7 @@ pub(super) fn concluded<T: Tool>(tool: T, config: T::Config, printed: Printed<'_
             ("passed", c.summary, c.metrics, c.findings, output)
         }
         Verdict::Failed(c) => ("failed", c.summary, c.metrics, c.findings, String::new()),
-        Verdict::More { .. } => panic!("a tool runs once"),
+        Verdict::Skipped(_) | Verdict::More { .. } => panic!("a tool runs once"),
     };
     let mut text = format!("{word}: {summary}\n");
     if !output.is_empty() {

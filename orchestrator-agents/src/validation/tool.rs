@@ -231,6 +231,7 @@ impl<T: Tool> Agent for Check<T> {
             match self.0.read(config, &ran) {
                 Verdict::Passed(conclusion) => Ok(Found::Good(conclusion)),
                 Verdict::Failed(conclusion) => Ok(Found::Bad(conclusion, self.0.remedy(config, &ran))),
+                Verdict::Skipped(conclusion) => Ok(Found::Bad(conclusion, None)),
                 Verdict::More { .. } => Err(format!("`{}` asks for more than one run", T::NAME).into()),
             }
         })

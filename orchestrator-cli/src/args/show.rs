@@ -56,4 +56,7 @@ pub(crate) struct Output {
     /// Show failures and the last line only
     #[arg(long, short, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+    /// Never ask: what needs a person waits, or is refused
+    #[arg(long)]
+    pub(crate) no_input: bool,
 }

@@ -1,7 +1,8 @@
 //! Asks a person.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::{self, IsTerminal};
 
+use super::dialogue;
 use crate::error::CliError;
 use crate::out::Out;
 
@@ -14,28 +15,25 @@ pub(super) enum Answer {
     Nobody,
 }
 
-/// Shows something and asks; anything but yes is no.
-pub(super) fn ask(show: impl FnOnce(), question: &str) -> Result<Answer, CliError> {
-    ask_for(show, question, false)
+/// Whether there is a terminal to ask on.
+pub(super) fn is_anybody_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// The same with a default for an empty answer.
-pub(super) fn ask_for(show: impl FnOnce(), question: &str, default: bool) -> Result<Answer, CliError> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+/// Shows something and asks; anything but yes is no.
+pub(super) fn ask(show: impl FnOnce(), question: &str) -> Result<Answer, CliError> {
+    if !is_anybody_there() {
         return Ok(Answer::Nobody);
     }
     show();
-    let choice = if default { "[Y/n]" } else { "[y/N]" };
-    Out::stderr().text(&format!("\n{question} {choice} "));
-    let mut line = String::new();
-    let read = std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .map_err(|source| CliError::io("the answer could not be read", source))?;
-    Ok(match line.trim().to_lowercase().as_str() {
-        "y" | "yes" => Answer::Yes,
-        // The end of the input is no answer.
-        "" if default && read > 0 => Answer::Yes,
-        _ => Answer::No,
+    let said = dialogue::yes(&mut io::stdin().lock(), &mut Out::stderr(), question, false);
+    Ok(match said.map_err(unread)? {
+        Some(true) => Answer::Yes,
+        Some(false) | None => Answer::No,
     })
+}
+
+/// An answer that could not be read.
+pub(super) fn unread(source: io::Error) -> CliError {
+    CliError::io("the answer could not be read", source)
 }

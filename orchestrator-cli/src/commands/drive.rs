@@ -9,7 +9,7 @@ use orchestrator_core::run_log::RunLog;
 use orchestrator_core::stop::Stop;
 use serde_json::Value;
 
-use super::agree::{answered, asks};
+use super::answers::Answers;
 use super::share::Sharing;
 use crate::args::{Format, Output};
 use crate::console::{Console, End, Paint, Volume};
@@ -53,8 +53,8 @@ pub(super) struct Driven {
     report: Option<PathBuf>,
 }
 
-/// Lets something run and shows it, but for the end. Where it waits for remedies to be agreed to and there is a terminal,
-/// it is asked for and goes on.
+/// Lets something run and shows it, but for the end. Where it waits for a person and there is a terminal, they are asked and it
+/// goes on.
 pub(super) async fn driven<F>(
     front: &Front,
     orchestrator: Orchestrator,
@@ -71,9 +71,10 @@ where
     let signals = Signals::listen(stop.clone(), !drawn)
         .map_err(|source| CliError::io("signals could not be listened to", source))?;
     let mut record = work(orchestrator, options).await?;
-    while asks(&record) {
+    let (mut answers, asks) = (Answers::default(), output.format == Format::Human && !output.no_input);
+    while asks {
         let next = front.orchestrator(record.plan().rules().grace, None)?;
-        if output.format == Format::Json || !answered(&next, &record).await? {
+        if !answers.given(&next, &record, &stop).await? {
             break;
         }
         let (next, _) = observed(front, next, output, &stop);

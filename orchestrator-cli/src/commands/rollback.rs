@@ -43,7 +43,7 @@ pub(super) async fn rollback(front: Front, args: RollbackArgs) -> Result<Exit, C
     };
     if !dry_run && !yes {
         let refused = "say `--yes` to roll back, or look first with `--dry-run`";
-        match if human { ask(|| say(&shown), "Roll back?")? } else { Answer::Nobody } {
+        match if human && !output.no_input { ask(|| say(&shown), "Roll back?")? } else { Answer::Nobody } {
             Answer::Yes => {}
             Answer::No => {
                 note("nothing was changed");

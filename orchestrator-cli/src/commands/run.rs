@@ -70,7 +70,7 @@ pub(super) async fn run(front: Front, args: RunArgs) -> Result<Exit, CliError> {
         }
     };
     let by_default = front.here.file.is_none() && ceiling > Effect::Reads && !how.yes;
-    if by_default && !agreed(&front, &plan, output.format)? {
+    if by_default && !agreed(&front, &plan, output)? {
         note("nothing was started");
         return Ok(Exit::Passed);
     }
@@ -101,10 +101,10 @@ fn off(format: Format) -> Exit {
 }
 
 /// Shows the default plan and asks; it was not written by anybody.
-fn agreed(front: &Front, plan: &Plan, format: Format) -> Result<bool, CliError> {
+fn agreed(front: &Front, plan: &Plan, output: Output) -> Result<bool, CliError> {
     let refused = "there is no pipeline file; say `--yes` to run the default plan, look at it with `orchestrate plan` or \
                    `--dry-run`, or write a pipeline with `orchestrate init`";
-    if format == Format::Json {
+    if output.format == Format::Json || output.no_input {
         return Err(CliError::usage(refused));
     }
     let shown = || {

@@ -3,20 +3,20 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use orchestrator_core::plan::TaskIx;
 use orchestrator_core::report::RunRecord;
 use orchestrator_core::state::{RunState, Stage};
 use serde_json::{Value, json};
 
 use super::share;
 use crate::args::{Format, OneArgs};
-use crate::console::{End, Paint, Shown, Volume, heading, phase, wait};
+use crate::console::{End, Paint, Shown, Volume, heading, phase, waits};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
 use crate::here::shown;
 use crate::json;
 use crate::out::say;
+use crate::questions::is_waiting;
 
 pub(super) async fn status(front: Front, args: OneArgs) -> Result<Exit, CliError> {
     let orchestrator = front.look()?;
@@ -42,10 +42,10 @@ fn human(front: &Front, record: &RunRecord, live: bool, paint: Paint) -> String 
     for at in 0..state.plan().phases().len() {
         text.push_str(&phase(state, at, Shown::Begun, Volume::Normal, paint));
     }
-    for (ix, task) in waiting(state) {
-        if let Some((what, _)) = state.task(ix).waits() {
-            let _ = write!(text, "\n{}", wait(task, what, &record.run, paint));
-        }
+    // Of a run that has stopped, the end says it.
+    let waits = if is_waiting(state) { String::new() } else { waits(state, &record.run, paint) };
+    if !waits.is_empty() {
+        let _ = writeln!(text, "\n{waits}");
     }
     let here = &front.here;
     let page = here.layout.reports(&record.run).join("index.html");
@@ -61,11 +61,6 @@ fn human(front: &Front, record: &RunRecord, live: bool, paint: Paint) -> String 
 /// The log of the run, where it is kept still.
 fn log(front: &Front, record: &RunRecord) -> Option<PathBuf> {
     Some(front.here.layout.run_log(&record.run)).filter(|log| log.is_file())
-}
-
-fn waiting(state: &RunState) -> impl Iterator<Item = (TaskIx, &orchestrator_core::id::TaskId)> {
-    let tasks = state.plan().tasks().iter().enumerate().map(|(at, task)| (TaskIx(at as u32), &task.id));
-    tasks.filter(|(ix, _)| state.task(*ix).waits().is_some())
 }
 
 fn tasks(state: &RunState) -> Value {

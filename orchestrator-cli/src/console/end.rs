@@ -9,9 +9,11 @@ use orchestrator_core::report::RunRecord;
 use orchestrator_core::state::{RunState, RunStatus};
 
 use super::paint::Paint;
+use super::task::waits;
 use super::text::{between, counts, plural, took};
 use super::{Volume, failure, pending};
 use crate::here::{Here, shown};
+use crate::questions::is_waiting;
 
 /// Everything that follows the phases.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,9 @@ impl End<'_> {
         let mut text = failure::render(record, &here.layout, paint);
         if dry && volume > Volume::Quiet {
             text.push_str(&pending::render(record, &here.root, &here.layout, paint));
+        }
+        if is_waiting(&record.state) {
+            let _ = writeln!(text, "\n{}", waits(&record.state, &record.run, paint));
         }
         if volume > Volume::Quiet {
             text.push('\n');

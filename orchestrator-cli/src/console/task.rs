@@ -10,6 +10,7 @@ use orchestrator_core::state::{RunState, RunStatus, Stage, TaskState};
 
 use super::paint::Paint;
 use super::text::{clean, plural};
+use crate::questions::{Kind, Question};
 
 /// The line of a task: a sign and what is known of it.
 pub(crate) fn line(state: &RunState, ix: TaskIx, paint: Paint) -> String {
@@ -43,6 +44,9 @@ fn ended(planned: &PlannedTask, task: &TaskState, outcome: Outcome, paint: Paint
             let goes_on = if planned.continue_on_error { " (goes on all the same)" } else { "" };
             format!("{} {id}: {text}{goes_on}", paint.bad("✗"))
         }
+        Outcome::Skipped if task.reason() == Some(Reason::ByHand) => {
+            paint.warn(&format!("– {}", summary(task).unwrap_or_else(|| format!("{id}: {reason}"))))
+        }
         Outcome::Skipped | Outcome::Cancelled => paint.dim(&format!("– {id}: {reason}")),
         Outcome::Withheld => {
             let what = plural(task.unperformed().len(), "change");
@@ -66,15 +70,24 @@ fn said(planned: &PlannedTask, task: &TaskState) -> String {
 
 /// What a task waits for, and how to give it.
 pub(crate) fn wait(task: &TaskId, wait: &Await, run: &RunId, paint: Paint) -> String {
-    let Await { signal, seconds, message } = wait;
-    let mut text = format!("{} {task} waits: {}", paint.warn("…"), clean(message));
-    if let Some(seconds) = seconds {
+    let message = clean(&wait.message).replace('\n', "\n    ");
+    let mut text = format!("{} {task} waits: {message}", paint.warn("…"));
+    if let Some(seconds) = wait.seconds {
         let _ = write!(text, " (at most {seconds} s)");
     }
-    if let Some(signal) = signal {
-        let _ = write!(text, "\n    give it with: orchestrate signal {run} {signal}");
+    if let Some(question) = Question::of(task, wait) {
+        let verb = if question.kind == Kind::Other { "give it" } else { "answer" };
+        let _ = write!(text, "\n    {verb} with: {}{}", question.command(run), question.instead());
     }
     text
+}
+
+/// All that tasks wait for now, and how to give it.
+pub(crate) fn waits(state: &RunState, run: &RunId, paint: Paint) -> String {
+    let tasks = state.tasks().iter().zip(state.plan().tasks());
+    let texts: Vec<String> =
+        tasks.filter_map(|(task, planned)| Some(wait(&planned.id, task.waits()?.0, run, paint))).collect();
+    texts.join("\n")
 }
 
 /// Whether a reason says that the user did not want it.

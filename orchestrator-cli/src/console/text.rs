@@ -11,6 +11,13 @@ pub(crate) fn clean(text: &str) -> String {
     stripped.chars().filter(|c| !c.is_control() || matches!(c, '\t' | '\n')).collect()
 }
 
+/// Clean text with its lines moved to the right.
+pub(crate) fn indented(text: &str) -> String {
+    let clean = clean(text);
+    let lines: Vec<String> = clean.lines().map(|line| format!("    {line}").trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
 /// One line of at most so many columns, for lists and what is drawn live; a cut is marked.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     let mut line: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();

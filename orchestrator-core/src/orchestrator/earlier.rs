@@ -6,7 +6,7 @@ use super::{Orchestrator, OrchestratorError};
 use crate::effect::Effect;
 use crate::id::{RunId, TaskId};
 use crate::json::Json;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Reason};
 use crate::planner::Earlier;
 use crate::state::RunState;
 
@@ -15,7 +15,18 @@ const RUNS: usize = 20;
 
 /// What passed in earlier runs.
 #[derive(Default)]
-pub(super) struct Passed(HashMap<TaskId, Option<(RunId, Json)>>);
+pub(super) struct Passed(HashMap<TaskId, Said>);
+
+/// What an earlier run said of a task.
+#[derive(Clone)]
+enum Said {
+    /// It passed, with this output.
+    Passed(RunId, Json),
+    /// It did not.
+    NotPassed,
+    /// A person left it out.
+    ByHand,
+}
 
 impl Passed {
     /// In the latest runs of a pipeline that were no dry runs. A run that cannot be read is passed over, and said.
@@ -53,9 +64,11 @@ impl Passed {
             let said = match task.outcome() {
                 Some(Outcome::Passed | Outcome::Cached) => {
                     let from = task.end.as_ref().and_then(|end| end.from_run.clone());
-                    Some((from.unwrap_or_else(|| run.clone()), task.output().cloned().unwrap_or_default()))
+                    let output = task.output().cloned().unwrap_or_default();
+                    Said::Passed(from.unwrap_or_else(|| run.clone()), output)
                 }
-                Some(Outcome::Failed | Outcome::Cancelled) => None,
+                Some(Outcome::Failed | Outcome::Cancelled) => Said::NotPassed,
+                Some(Outcome::Skipped) if task.reason() == Some(Reason::ByHand) => Said::ByHand,
                 _ => continue,
             };
             self.0.entry(planned.id.clone()).or_insert(said);
@@ -65,6 +78,13 @@ impl Passed {
 
 impl Earlier for Passed {
     fn passed(&self, task: &TaskId) -> Option<(RunId, Json)> {
-        self.0.get(task).cloned().flatten()
+        match self.0.get(task)? {
+            Said::Passed(run, output) => Some((run.clone(), output.clone())),
+            Said::NotPassed | Said::ByHand => None,
+        }
+    }
+
+    fn skipped(&self, task: &TaskId) -> bool {
+        matches!(self.0.get(task), Some(Said::ByHand))
     }
 }

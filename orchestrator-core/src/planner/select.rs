@@ -41,6 +41,11 @@ const SLOW_PHASES: [&str; 3] = ["restart_backup", "merge_integration", "deployme
 pub trait Earlier {
     /// The latest run in which the task passed, and what it gave.
     fn passed(&self, task: &TaskId) -> Option<(RunId, Json)>;
+
+    /// Whether a person left it out by hand in the latest run that says something of it.
+    fn skipped(&self, _task: &TaskId) -> bool {
+        false
+    }
 }
 
 /// No earlier runs.
@@ -133,6 +138,7 @@ impl Selector {
                 scope.problems.push(Problem::new("--tag", unknown("tag", tag, known)));
             }
         }
+        let taken: BTreeSet<TaskId> = tasks.iter().flat_map(|task| &task.takes).cloned().collect();
         for (at, task) in tasks.iter_mut().enumerate() {
             let group = &groups[task.group as usize];
             let phase = group.phase as usize;
@@ -165,10 +171,13 @@ impl Selector {
                 && let Some((run, output)) = planner.earlier.passed(&task.id)
             {
                 task.selection = Selection::Carried { run, output };
+            } else if self.carry && planner.earlier.skipped(&task.id) && !taken.contains(&task.id) {
+                task.selection = Selection::LeftOut;
             }
         }
         tell_of_phases(&skipped, tasks, &scope);
-        check_phases(&chosen, &skipped, tasks, &mut scope);
+        let by_hand = |task: &TaskId| planner.earlier.skipped(task);
+        check_phases(&chosen, &skipped, tasks, &by_hand, &mut scope);
         check_outputs(tasks, scope.problems);
         without
     }
@@ -254,6 +263,7 @@ fn check_phases(
     chosen: &BTreeSet<usize>,
     skipped: &BTreeSet<usize>,
     tasks: &[PlannedTask],
+    by_hand: &dyn Fn(&TaskId) -> bool,
     scope: &mut Scope<'_>,
 ) {
     for at in chosen {
@@ -264,7 +274,8 @@ fn check_phases(
             }
             let of_it =
                 || tasks.iter().filter(|task| scope.groups[task.group as usize].phase as usize == before);
-            let left_out = |task: &PlannedTask| task.selection == Selection::LeftOut;
+            // What a person left out by hand lets what follows go on.
+            let left_out = |task: &PlannedTask| task.selection == Selection::LeftOut && !by_hand(&task.id);
             // A phase passes without what its condition skipped and what may fail; but not without having run at all.
             let must = |task: &&PlannedTask| {
                 !task.continue_on_error && task.when.task().is_none() && task.when.phase().is_none()

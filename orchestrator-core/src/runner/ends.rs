@@ -74,6 +74,12 @@ impl Live {
                 events.push(super::quick::cached(task, *hit));
                 After::Ended(Outcome::Cached, None)
             }
+            Fate::Ended { outcome: Outcome::Skipped, conclusion, .. }
+                if self.own.state.plan().group_of(ix).checkpoint =>
+            {
+                let why = "it was skipped by hand; a checkpoint is passed only by what it checks";
+                finish(Outcome::Failed, None, conclusion, Some(Failure::new(why)))
+            }
             Fate::Ended { outcome, reason, conclusion, failure } => {
                 finish(outcome, reason, conclusion, failure)
             }

@@ -15,7 +15,7 @@ use crate::job::Assume;
 use crate::operation::Already;
 use crate::orchestrator::{Orchestrator, OrchestratorError, RunOptions};
 use crate::order::Signal;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{GroupSpec, PhaseSpec, Pipeline, TaskSpec, When};
 use crate::planner::Selector;
 use crate::report::RunRecord;
@@ -286,6 +286,30 @@ async fn a_wait_holds_no_slot_and_ends_with_its_signal() {
     assert_eq!(record.state.status(), RunStatus::Finished(RunOutcome::Passed));
     let gate = record.state.task(record.plan().find(&TaskId::new("gate").unwrap()).unwrap());
     assert_eq!(gate.receipts().next().unwrap().1.output.value(), json!({"by": "a"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_takes_a_skip_of_what_runs_only_from_a_person_and_after_its_round() {
+    let bench = Bench::new();
+    let record =
+        bench.run(&pipeline(vec![acts("t", &[vec![run(Effect::Writes, "ok")]])]), Effect::Writes).await;
+    let (plan, records) = (record.plan().clone(), bench.store.load(&record.run).await.unwrap().records);
+    let at = records.iter().position(|record| matches!(record.event, Event::TaskFinished(_))).unwrap();
+    let refold = |cut: usize, reason: Option<Reason>| {
+        let mut records = records[..=at].to_vec();
+        let Event::TaskFinished(finished) = &mut records[at].event else { panic!("it ended") };
+        (finished.outcome, finished.reason) = (Outcome::Skipped, reason);
+        records.drain(at - cut..at);
+        for (n, record) in (1..).zip(&mut records) {
+            record.n = n;
+        }
+        RunState::fold(plan.clone(), records).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(refold(0, Some(Reason::ByHand)), Ok(()));
+    for (cut, reason) in [(0, None), (0, Some(Reason::Manual)), (1, Some(Reason::ByHand))] {
+        let wrong = refold(cut, reason).unwrap_err();
+        assert!(wrong.contains("task `t` cannot end as skipped now"), "{wrong}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

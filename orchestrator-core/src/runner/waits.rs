@@ -34,6 +34,7 @@ impl Live {
 
     /// Records what is in the inbox, and ends the waits for it.
     pub(super) async fn take_signals(&mut self) -> Result<(), RunError> {
+        self.looked = tokio::time::Instant::now();
         let run = self.own.run.clone();
         let inbox = self
             .own

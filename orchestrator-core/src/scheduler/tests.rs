@@ -186,7 +186,11 @@ impl Naive<'_> {
         Some(match outcome {
             Outcome::Passed | Outcome::Cached => Before::Fine,
             Outcome::Failed if self.plan.task(ix).continue_on_error => Before::Fine,
-            Outcome::Skipped if matches!(reason, Some(Reason::Condition | Reason::Manual)) => Before::Fine,
+            Outcome::Skipped
+                if matches!(reason, Some(Reason::Condition | Reason::Manual | Reason::ByHand)) =>
+            {
+                Before::Fine
+            }
             Outcome::Withheld | Outcome::Deferred => Before::Withheld,
             _ => Before::Bad,
         })
@@ -526,4 +530,28 @@ failed(t0) real skipped  skipped  runs     skipped  skipped  deferred deferred s
 failed(t0) dry  skipped  skipped  runs     skipped  skipped  deferred deferred skipped
 ";
     assert_eq!(table, expected, "\n{table}");
+}
+
+#[test]
+fn only_a_skip_that_somebody_wanted_lets_what_needs_it_go_on() {
+    for (reason, goes_on) in [
+        (Reason::Condition, true),
+        (Reason::Manual, true),
+        (Reason::ByHand, true),
+        (Reason::Upstream, false),
+        (Reason::FailFast, false),
+        (Reason::NoOutput, false),
+    ] {
+        for takes in [false, true] {
+            let mut tasks = vec![task(0, 0), task(1, 0)];
+            let before = if takes { &mut tasks[1].takes } else { &mut tasks[1].needs };
+            before.push(id(0));
+            let mut scheduler = flat(tasks, 1);
+            assert_eq!(scheduler.next(NOW), Next::Start(TaskIx(0)));
+            scheduler.release(TaskIx(0));
+            scheduler.ended(TaskIx(0), Outcome::Skipped, Some(reason));
+            let started = matches!(scheduler.next(NOW), Next::Start(_));
+            assert_eq!(started, goes_on && !takes, "{reason:?} takes: {takes}");
+        }
+    }
 }

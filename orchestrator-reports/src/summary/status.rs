@@ -190,7 +190,7 @@ pub(super) fn together(tasks: &[Seen], run: RunStatus) -> (PhaseStatus, Option<S
 
 /// The same where every task has ended, none badly.
 fn ended(tasks: &[Seen]) -> (PhaseStatus, Option<String>) {
-    let chosen = |task: &&Seen| matches!(task.reason, Some(Reason::Condition | Reason::Manual));
+    let chosen = |task: &&Seen| task.reason.is_some_and(Reason::lets_go_on);
     let skipped: Vec<&Seen> = tasks.iter().filter(|task| task.status == TaskStatus::Skipped).collect();
     let withheld = tasks
         .iter()

@@ -17,7 +17,7 @@ fn concluded<A: Agent>(agent: &A, config: A::Config, receipts: &[Receipt]) -> (b
     match agent.conclude(&task(config), receipts, &Artifacts::new(&kept)).unwrap() {
         Verdict::Passed(conclusion) => (true, conclusion.summary),
         Verdict::Failed(conclusion) => (false, conclusion.summary),
-        Verdict::More { .. } => panic!("one round is enough"),
+        Verdict::Skipped(_) | Verdict::More { .. } => panic!("one round is enough"),
     }
 }
 

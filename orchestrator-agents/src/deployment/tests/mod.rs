@@ -147,7 +147,7 @@ impl Desk {
             let receipts = self.receipts(&actions, run, round);
             match agent.conclude(&task, &receipts, &Artifacts::new(&Kept::default())).unwrap() {
                 Verdict::Passed(conclusion) => return Ok(conclusion),
-                Verdict::Failed(conclusion) => return Err(conclusion),
+                Verdict::Failed(conclusion) | Verdict::Skipped(conclusion) => return Err(conclusion),
                 Verdict::More { actions: next, carried } => (actions, task.carried) = (next, carried),
             }
         }

@@ -152,6 +152,7 @@ impl Tool for NpmScript {
                 Verdict::Passed(Conclusion { output, summary, metrics, findings })
             }
             Verdict::Failed(conclusion) => Verdict::Failed(conclusion),
+            Verdict::Skipped(conclusion) => Verdict::Skipped(conclusion),
             Verdict::More { actions, carried } => Verdict::More { actions, carried },
         }
     }

@@ -25,7 +25,7 @@ fn run<A: Agent>(agent: &A, config: A::Config, root: &Path) -> Verdict<A::Output
 fn passed<O>(verdict: Verdict<O>) -> Conclusion<O> {
     match verdict {
         Verdict::Passed(conclusion) => conclusion,
-        Verdict::Failed(conclusion) => panic!("{}", conclusion.summary),
+        Verdict::Failed(conclusion) | Verdict::Skipped(conclusion) => panic!("{}", conclusion.summary),
         Verdict::More { .. } => panic!("tools run once"),
     }
 }
