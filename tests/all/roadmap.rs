@@ -45,11 +45,6 @@ impl Records {
         let one = |(task, end): (&&str, &&Value)| format!("{task}: {}", end["outcome"].as_str().unwrap());
         ends.iter().map(one).collect::<Vec<_>>().join(", ")
     }
-
-    /// The id of the run.
-    fn run(&self) -> &str {
-        self.0.iter().find_map(|record| record["result"]["run"].as_str()).expect("the last line names the run")
-    }
 }
 
 /// Runs with lines for programs.

@@ -65,7 +65,8 @@ fn retries_wait_twice_as_long_each_time_and_the_journal_says_until_when() {
     let folder = Folder::with(&one("{retry_attempts: 3, retry_delay_seconds: 0.1}", "", &tasks));
     assert_eq!(run(&folder, "", 0).outcomes(), "1.1: passed");
     let records = Records::journal(&folder);
-    let attempts: Vec<_> = records.all("task_started").map(|start| start["attempt"].as_u64().unwrap()).collect();
+    let attempts: Vec<_> =
+        records.all("task_started").map(|start| start["attempt"].as_u64().unwrap()).collect();
     assert_eq!(attempts, [1, 2, 3, 4]);
     let delays = delays(&records);
     assert_eq!(delays.len(), 3, "{delays:?}");
@@ -94,7 +95,11 @@ fn what_failed_is_run_again_alone() {
     folder.write("mended", "");
     let records = run(&folder, "--failed", 0);
     assert_eq!(records.ends()["1.3"]["outcome"], "passed");
-    assert_eq!((folder.read("first").as_str(), folder.read("third").as_str()), ("x\n", "x\n"), "each ran once");
+    assert_eq!(
+        (folder.read("first").as_str(), folder.read("third").as_str()),
+        ("x\n", "x\n"),
+        "each ran once"
+    );
 }
 
 const PHASES: &str = "\
@@ -145,7 +150,8 @@ fn a_group_is_chosen_by_name_and_an_unknown_one_is_an_error() {
     let folder = Folder::with(PHASES);
     folder.orchestrate("run --group group_z").exits(2).says(&["unknown group `group_z`"]);
     folder.orchestrate("run --phase 1 --group group_b").exits(2);
-    assert_eq!(run(&folder, "--phase 1 --group group_a", 0).outcomes(), "1.1: passed");
+    let chosen = run(&folder, "--phase 1 --group group_a", 0).outcomes();
+    assert!(chosen.starts_with("1.1: passed, 2.1: skipped, 3.1: skipped"), "{chosen}");
     assert!(!folder.path().join("two").exists());
 }
 
@@ -159,7 +165,8 @@ fn a_sequential_group_goes_in_order_and_a_limit_holds() {
     assert_eq!(folder.read("order"), "1\n2\n3\n4\n");
 
     let alone = "echo in >> held; test $(grep -c in held) = $(($(grep -c out held) + 1)); code=$?; sleep 0.05; echo out >> held; exit $code";
-    let tasks: Vec<String> = (1..=4).map(|at| format!("{{id: '1.{at}', type: command, run: '{alone}'}}")).collect();
+    let tasks: Vec<String> =
+        (1..=4).map(|at| format!("{{id: '1.{at}', type: command, run: '{alone}'}}")).collect();
     let tasks: Vec<&str> = tasks.iter().map(String::as_str).collect();
     let folder = Folder::with(&one(QUICK, "      execution: parallel\n      max_parallel: 1\n", &tasks));
     assert_eq!(run(&folder, "", 0).outcomes(), "1.1: passed, 1.2: passed, 1.3: passed, 1.4: passed");
@@ -167,12 +174,22 @@ fn a_sequential_group_goes_in_order_and_a_limit_holds() {
 
 #[test]
 fn what_is_wrong_in_the_file_is_said_with_its_place() {
-    let bad = PHASES.replace("depends_on: [phase_1]\n  parallel_with: [phase_3]", "depends_on: [phase_9]\n  paralel_with: [phase_3]");
+    let bad = PHASES.replace(
+        "depends_on: [phase_1]\n  parallel_with: [phase_3]",
+        "depends_on: [phase_9]\n  paralel_with: [phase_3]",
+    );
     let folder = Folder::with(&bad);
-    folder.orchestrate("validate").exits(2).says(&["orchestration.yaml:9:3", "paralel_with", "did you mean `parallel_with`"]);
+    folder.orchestrate("validate").exits(2).says(&[
+        "orchestration.yaml:9:3",
+        "paralel_with",
+        "did you mean `parallel_with`",
+    ]);
     folder.orchestrate("run --dry-run").exits(2).says(&["paralel_with"]);
     let folder = Folder::with(&PHASES.replace("depends_on: [phase_1]", "depends_on: [phase_9]"));
     folder.orchestrate("validate").exits(2).says(&["orchestration.yaml:", "phase_9"]);
     let folder = Folder::with(&PHASES.replace("after_phase_3", "after_phase_7"));
-    folder.orchestrate("validate").exits(2).says(&["orchestration.yaml:19:3", "unknown checkpoint `after_phase_7`"]);
+    folder
+        .orchestrate("validate")
+        .exits(2)
+        .says(&["orchestration.yaml:19:3", "unknown checkpoint `after_phase_7`"]);
 }
