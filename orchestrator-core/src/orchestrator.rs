@@ -1,8 +1,11 @@
 //! The facade: plan, run, resume, status, signal, cancel, roll back. Servers and command lines need no other door.
 
 mod affected;
+mod driving;
 mod earlier;
+mod error;
 mod housekeep;
+mod planning;
 mod reusing;
 mod rollback;
 
@@ -15,31 +18,24 @@ use jiff::Timestamp;
 use crate::agent::{Agent, DynAgent};
 use crate::cache::Cache;
 use crate::effect::Effect;
-use crate::event::{JOURNAL_VERSION, Process, RunStarted};
-use crate::executor::{Executor, Survivor};
-use crate::id::{NameError, RunId, TaskId};
-use crate::lock::{Lock, LockError, Owner};
+use crate::executor::Executor;
+use crate::id::{RunId, TaskId};
+use crate::lock::{Lock, Owner};
 use crate::observer::Observer;
 use crate::order::Signal;
-use crate::pipeline::Pipeline;
 use crate::plan::Plan;
-use crate::planner::{Earlier, Nothing, Planner, Selector};
-use crate::problem::{Problem, Problems};
 use crate::project::Project;
 use crate::registry::Registry;
 use crate::report::RunRecord;
-use crate::runner::Runner;
 use crate::settings::Settings;
-use crate::state::{ApplyError, RunState, RunStatus};
+use crate::state::{RunState, RunStatus};
 use crate::stop::Stop;
 use crate::store::{Journal, Store, StoreError};
-use crate::tree::Tree;
-use crate::watch::{ReadOn, Watch};
-use crate::workspace::Workspace;
 
 pub use crate::job::Assume;
 pub use crate::reuse::{ReuseMode, Why};
 pub use crate::runner::RunError;
+pub use error::OrchestratorError;
 pub use rollback::{Irreversible, Rollback};
 pub(crate) use rollback::{may_have_changed, reverses};
 
@@ -76,67 +72,6 @@ impl RunOptions {
         let (stop, reuse, assume) = (Stop::new(), ReuseMode::On, BTreeMap::new());
         Self { ceiling, stop, wait: false, reuse, parent: None, assume }
     }
-}
-
-/// The orchestrator could not do what it was asked to. A task that fails is no such error.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OrchestratorError {
-    /// The pipeline makes no plan.
-    #[error("{0}")]
-    Problems(#[from] Problems),
-    /// Another run holds the checkout.
-    #[error(transparent)]
-    Locked(#[from] LockError),
-    /// The run broke off.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// The store could not do its work.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The run is over; there is nothing to resume.
-    #[error("run `{0}` is over; `run --failed {0}` runs again what failed in it")]
-    Over(RunId),
-    /// A journal makes no sense.
-    #[error("the journal of run `{run}` makes no sense")]
-    Journal {
-        /// Which run.
-        run: RunId,
-        /// Which record.
-        source: ApplyError,
-    },
-    /// A plan makes no sense.
-    #[error("the plan of run `{run}` makes no sense")]
-    Plan {
-        /// Which run.
-        run: RunId,
-        /// Why.
-        source: serde_json::Error,
-    },
-    /// The disk has no room for a run that writes. Nothing was started.
-    #[error(
-        "only {} are free on the disk of `{}`, and {} are wanted before anything is written (`settings.min_free_disk`)",
-        crate::units::bytes(*.free), .folder.display(), crate::units::bytes(*.wanted)
-    )]
-    NoRoom {
-        /// A folder on that disk.
-        folder: std::path::PathBuf,
-        /// Bytes that are free.
-        free: u64,
-        /// Bytes that are wanted.
-        wanted: u64,
-    },
-    /// An agent has a name that is none.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// Anything else.
-    #[error("{what}")]
-    Io {
-        /// What it tried.
-        what: String,
-        /// Why it failed.
-        source: std::io::Error,
-    },
 }
 
 impl Orchestrator {
@@ -203,71 +138,6 @@ impl Orchestrator {
             what: format!("`{}` could not be looked at", self.executor.root().display()),
             source: std::io::Error::other(error),
         })
-    }
-
-    /// The plan of a whole pipeline. Finds every problem at once; starts nothing.
-    pub fn plan(&self, pipeline: &Pipeline) -> Result<Plan, OrchestratorError> {
-        self.make(pipeline, &Selector::default(), &Nothing)
-    }
-
-    /// The plan of what was selected; what it needs besides may have passed in earlier runs.
-    pub async fn plan_selected(
-        &self,
-        pipeline: &Pipeline,
-        selector: &Selector,
-    ) -> Result<Plan, OrchestratorError> {
-        let plan = if selector.is_simple() { Some(self.make(pipeline, selector, &Nothing)) } else { None };
-        let plan = match plan {
-            Some(Ok(plan)) => plan,
-            // What was left out may be needed, and may have passed earlier.
-            Some(Err(_)) | None => {
-                let name = self.name(pipeline)?;
-                let earlier = earlier::Passed::in_runs(self, &name).await?;
-                self.make(pipeline, selector, &earlier)?
-            }
-        };
-        match &selector.affected {
-            Some(base) => self.affected(&plan, base),
-            None => Ok(plan),
-        }
-    }
-
-    /// The plan of what failed in a run, and of what waited for it; of the selector, how many at once counts.
-    pub async fn plan_failed(
-        &self,
-        pipeline: &Pipeline,
-        run: &RunId,
-        selector: &Selector,
-    ) -> Result<Plan, OrchestratorError> {
-        let earlier = earlier::Passed::in_run(self, run).await?;
-        let selector = Selector { carry: true, sequential: selector.sequential, ..Selector::default() };
-        self.make(pipeline, &selector, &earlier)
-    }
-
-    fn name(&self, pipeline: &Pipeline) -> Result<String, OrchestratorError> {
-        match &pipeline.name {
-            Some(name) => Ok(name.clone()),
-            None => Ok(self.project()?.name),
-        }
-    }
-
-    fn make(
-        &self,
-        pipeline: &Pipeline,
-        selector: &Selector,
-        earlier: &dyn Earlier,
-    ) -> Result<Plan, OrchestratorError> {
-        let settings = match &self.settings {
-            Some(settings) => settings.clone(),
-            None => {
-                Settings::layered(&pipeline.settings, &[], &serde_json::Value::Null).map_err(|error| {
-                    Problems::new(pipeline.file.clone(), vec![Problem::new("settings", error.to_string())])
-                })?
-            }
-        };
-        let (registry, project) = (&self.registry, &self.project()?);
-        let planner = Planner { registry, settings: &settings, project, selector, earlier };
-        Ok(planner.plan(pipeline)?)
     }
 
     /// Runs a plan. With the ceiling `Reads` it is a dry run.
@@ -381,131 +251,4 @@ impl Orchestrator {
         }
         Ok(Some(Lock::acquire(&path, &owner)?))
     }
-
-    async fn drive(
-        &self,
-        run: RunId,
-        state: RunState,
-        options: RunOptions,
-        lock: Option<Lock>,
-        started: Timestamp,
-    ) -> Result<RunRecord, OrchestratorError> {
-        for operation in self.registry.operations()? {
-            self.executor.register(operation);
-        }
-        let look = Workspace::new(self.executor.root(), started)
-            .run_id(run.clone())
-            .environment(self.executor.environment());
-        self.end_survivors(&run, state.status() == RunStatus::New).await?;
-        let tree = match options.ceiling {
-            Effect::Reads => Some(Arc::new(Tree::new(look.clone()))),
-            Effect::Writes | Effect::Publishes => None,
-        };
-        rebuild_overlay(&look, &state, &*self.executor, &run);
-        let reuse = self.reuse(&look, options.reuse);
-        let process = process();
-        let begun = RunStarted {
-            journal: JOURNAL_VERSION,
-            run: run.clone(),
-            pipeline: state.plan().pipeline().to_owned(),
-            plan: state.plan().digest(),
-            ceiling: options.ceiling,
-            parent: options.parent,
-            process: process.clone(),
-        };
-        let observers = std::mem::take(&mut *self.observers.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut watch = Watch::new(observers, state.clone(), self.read_on(&run));
-        let thread = watch.thread();
-        let runner = Runner {
-            run: run.clone(),
-            state,
-            store: self.store.clone(),
-            executor: self.executor.clone(),
-            agents: self.registry.agents().clone(),
-            watch,
-            stop: options.stop,
-            process,
-            assume: options.assume,
-            tree,
-            look,
-            reuse: reuse.clone(),
-        };
-        // Inside a task of the runtime the loop is many times faster than driven from `block_on`.
-        let driven = tokio::spawn(runner.drive(begun)).await;
-        if let Some(reuse) = reuse {
-            // A memo that is not kept costs time and nothing else.
-            let _ = tokio::task::spawn_blocking(move || reuse.keep()).await;
-        }
-        // Nobody who wants to go on waits for those who watch.
-        self.store.close(&run).await;
-        drop(lock);
-        if let Some(thread) = thread
-            && let Ok(Ok(observers)) = tokio::task::spawn_blocking(move || thread.join()).await
-        {
-            *self.observers.lock().unwrap_or_else(PoisonError::into_inner) = observers;
-        }
-        let state = match driven {
-            Ok(state) => state?,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(error) => {
-                return Err(OrchestratorError::Io {
-                    what: "the run was dropped".into(),
-                    source: std::io::Error::other(error),
-                });
-            }
-        };
-        Ok(RunRecord::new(run, state))
-    }
-
-    /// Ends what earlier processes left behind: of this run, and of runs whose process died.
-    async fn end_survivors(&self, run: &RunId, is_new: bool) -> Result<(), OrchestratorError> {
-        let mut dead = self.store.abandoned().await?;
-        if is_new && dead.is_empty() {
-            return Ok(());
-        }
-        dead.retain(|other| other != run);
-        dead.push(run.clone());
-        let ended = self.executor.end_survivors(&dead).await;
-        let ended = ended.map_err(|source| RunError::Executor { run: run.clone(), source })?;
-        for Survivor { pid, order } in ended {
-            tracing::warn!(pid, order, "ended a process that an earlier run left behind");
-        }
-        for other in dead.iter().filter(|other| *other != run) {
-            self.store.close(other).await;
-        }
-        Ok(())
-    }
-
-    fn read_on(&self, run: &RunId) -> ReadOn {
-        let (store, run, runtime) = (self.store.clone(), run.clone(), tokio::runtime::Handle::current());
-        Box::new(move |first| {
-            let journal = runtime.block_on(store.load(&run));
-            let records = journal.map(|journal| journal.records).unwrap_or_default();
-            records.into_iter().skip_while(|record| record.n < first).collect()
-        })
-    }
-}
-
-/// What a dry run withheld before it was stopped lies over the tree again.
-fn rebuild_overlay(look: &Workspace, state: &RunState, executor: &dyn Executor, run: &RunId) {
-    for (_, actions) in crate::preview::Withheld::of(state).tasks() {
-        for action in actions {
-            match action {
-                crate::action::Action::Write(write) => {
-                    let bytes = match crate::executor::blob(&write.content) {
-                        None => write.content.bytes(),
-                        Some(artifact) => executor.read(run, &artifact, artifact.bytes).ok(),
-                    };
-                    look.lay_over(write.path.clone(), bytes, write.mode);
-                }
-                crate::action::Action::Remove(remove) => look.lay_over(remove.path.clone(), None, None),
-                _ => {}
-            }
-        }
-    }
-}
-
-fn process() -> Process {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    Process { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id(), host }
 }

@@ -24,6 +24,8 @@ pub struct Pipeline {
     pub phases: Vec<PhaseSpec>,
     /// Path of the file it came from, for messages.
     pub file: Option<String>,
+    /// Whether the file is a roadmap, for messages.
+    pub roadmap: bool,
 }
 
 /// A place in a pipeline file.

@@ -2,6 +2,7 @@
 
 mod order;
 mod select;
+mod ways;
 mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -105,6 +106,9 @@ impl Planner<'_> {
             }
             Err(error) if problems.is_empty() => problems.push(Problem::new("", error.to_string())),
             Ok(_) | Err(_) => {}
+        }
+        if pipeline.roadmap {
+            problems = problems.into_iter().map(|problem| ways::of_roadmap(pipeline, problem)).collect();
         }
         Err(Problems::new(pipeline.file.clone(), problems))
     }

@@ -23,7 +23,7 @@ pub(super) fn is_roadmap(root: &Node<'_>) -> bool {
 
 /// Reads a roadmap.
 pub(super) fn pipeline(root: &Cursor<'_>) -> Pipeline {
-    let mut pipeline = Pipeline { settings: Value::Object(Map::new()), ..Pipeline::default() };
+    let mut pipeline = Pipeline { settings: Value::Object(Map::new()), roadmap: true, ..Pipeline::default() };
     let mut notifications = Notifications::default();
     root.each_key(&ROADMAP, |key, at| match key {
         "orchestrator" => notifications = about(&at, &mut pipeline),

@@ -182,3 +182,34 @@ fn everything_is_said_at_once_with_its_place() {
     let both = wrong(&tasks(vec![task("a").needs([id("b")]), task("b").needs([id("a"), id("nobody")])]));
     assert!(both.contains("unknown task `nobody`") && both.contains("a -> b -> a"), "{both}");
 }
+
+/// What the planner finds in a roadmap is said by the roadmap's own keys.
+#[test]
+fn problems_of_roadmaps_are_said_in_their_words() {
+    let text = r"orchestrator: {name: r}
+phase_1:
+  groups:
+    group_a:
+      depends_on: [group_z]
+      tasks:
+        - {id: a, type: both, requires_manual: true}
+        - {id: b, type: nobody, needs: [zzz]}
+        - {id: c, type: both, list: [a, 7]}
+phase_2: {depends_on: [phase_9], groups: {}}
+checkpoints:
+  after_phase_1: {validations: [{type: nobody}]}
+";
+    let pipeline = crate::pipeline::Pipeline::parse(text, crate::file::Format::Yaml, "r.yaml").unwrap();
+    let said = plan(&pipeline).unwrap_err().to_string();
+    for expected in [
+        "phase_1.groups.group_a.depends_on: unknown group `group_z`",
+        "r.yaml:7:11: phase_1.groups.group_a.tasks[0].type: unknown agent `manual`",
+        "r.yaml:8:11: phase_1.groups.group_a.tasks[1].type: unknown agent `nobody`",
+        "r.yaml:8:11: phase_1.groups.group_a.tasks[1].needs: unknown task `zzz`",
+        "r.yaml:9:41: phase_1.groups.group_a.tasks[2].list.1: invalid type: integer `7`",
+        "phase_2.depends_on: unknown phase `phase_9`",
+        "checkpoints.after_phase_1.validations[0].type: unknown agent `nobody`",
+    ] {
+        assert!(said.contains(expected), "{expected}\n\n{said}");
+    }
+}
