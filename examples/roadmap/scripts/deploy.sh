@@ -1,16 +1,20 @@
 #!/bin/sh
 # Releases `dist` to an environment: a folder for each version, and `current`, a link to the one that is live.
-#   scripts/deploy.sh staging|production [VERSION]     release
-#   scripts/deploy.sh --rollback staging|production    the version before
+#   scripts/deploy.sh ENVIRONMENT [VERSION]       release
+#   scripts/deploy.sh --rollback ENVIRONMENT      the version before
+# ENVIRONMENT is staging, production, production-blue, production-green or canary.
 set -eu
 
 root=${DEPLOY_ROOT:-build/deploy}
-usage() { echo "usage: $0 [--rollback] staging|production [VERSION]" >&2; exit 2; }
+usage() { echo "usage: $0 [--rollback] ENVIRONMENT [VERSION]" >&2; exit 2; }
 
 rollback=no
 if [ "${1:-}" = --rollback ]; then rollback=yes; shift; fi
 environment=${1:-}
-case "$environment" in staging | production) ;; *) usage ;; esac
+case "$environment" in
+    staging | production | production-blue | production-green | canary) ;;
+    *) usage ;;
+esac
 target=$root/$environment
 
 if [ "$rollback" = yes ]; then
