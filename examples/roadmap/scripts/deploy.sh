@@ -2,7 +2,7 @@
 # Releases `dist` to an environment: a folder for each version, and `current`, a link to the one that is live.
 #   scripts/deploy.sh ENVIRONMENT [VERSION]       release
 #   scripts/deploy.sh --rollback ENVIRONMENT      the version before
-# ENVIRONMENT is staging, production, production-blue, production-green or canary.
+# ENVIRONMENT is staging, production or canary; with COLOUR, production is that side of it.
 set -eu
 
 root=${DEPLOY_ROOT:-build/deploy}
@@ -12,7 +12,8 @@ rollback=no
 if [ "${1:-}" = --rollback ]; then rollback=yes; shift; fi
 environment=${1:-}
 case "$environment" in
-    staging | production | production-blue | production-green | canary) ;;
+    staging | canary) ;;
+    production) [ -z "${COLOUR:-}" ] || environment=production-$COLOUR ;;
     *) usage ;;
 esac
 target=$root/$environment
