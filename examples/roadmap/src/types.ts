@@ -1,4 +1,6 @@
-export type Role = 'admin' | 'facilitator' | 'member';
+import type { Role } from './services/rbac.service.js';
+
+export type { Role };
 
 export interface User {
   id: string;

@@ -1,5 +1,7 @@
 import { ForbiddenError } from '../errors.js';
-import type { Role, User } from '../types.js';
+import type { User } from '../types.js';
+
+export type Role = 'admin' | 'facilitator' | 'member';
 
 export type Permission =
   'users:write' | 'communities:write' | 'assessments:read' | 'assessments:write';
