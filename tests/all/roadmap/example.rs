@@ -190,7 +190,7 @@ fn comments_survive(before: &BTreeMap<String, Vec<u8>>, after: &BTreeMap<String,
         let new = String::from_utf8_lossy(&after[name]);
         edited += usize::from(new.as_bytes() != old);
         let marks: &[&str] =
-            if name.ends_with(".ts") || name.ends_with("config.json") { &["//", "/*"] } else { &["#"] };
+            if [".ts", "config.json"].iter().any(|end| name.ends_with(end)) { &["//", "/*"] } else { &["#"] };
         for comment in String::from_utf8_lossy(old).lines().map(str::trim) {
             let is_comment = marks.iter().any(|mark| comment.starts_with(mark));
             assert!(!is_comment || new.contains(comment), "{name} lost `{comment}`:\n{new}");
