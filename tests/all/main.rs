@@ -11,5 +11,6 @@ mod journals;
 mod kill;
 mod plugin;
 mod readme;
+mod roadmap;
 mod shared;
 mod support;
