@@ -64,6 +64,7 @@ fn task(name: &str, group: u32, needs: &[&str]) -> PlannedTask {
         tags: Vec::new(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        touches: vec![],
         reuse: orchestrator_core::pipeline::Reuse::default(),
         description: None,
         selection: Selection::Selected,

@@ -17,6 +17,7 @@ use crate::id::{AgentName, GroupName, NameError, PhaseName, TaskId};
 use crate::json::Json;
 use crate::operation::DynOperation;
 use crate::order::{Artifacts, Receipt};
+use crate::path::RelPath;
 use crate::workspace::Workspace;
 
 /// One kind of work. Decides what to do; never does it.
@@ -62,6 +63,12 @@ pub trait Agent: Send + Sync + 'static {
     /// All that the result depends on, if it may be reused. Default: never reused.
     fn depends_on(&self, _task: &Task<Self::Config>) -> Option<Dependencies> {
         None
+    }
+
+    /// Files that it may write, as far as its config names them. Tasks that touch the same file run one after the other, in
+    /// the order of the plan: each sees what the one before made of it. Default: none.
+    fn touches(&self, _config: &Self::Config) -> Vec<RelPath> {
+        Vec::new()
     }
 
     /// The operations that its actions call; registered with it.
@@ -223,6 +230,10 @@ pub trait DynAgent: Send + Sync {
     ) -> Result<Verdict<Json>, BoxError>;
     /// See [`Agent::depends_on`].
     fn depends_on(&self, task: &Task<Json>) -> Option<Dependencies>;
+    /// See [`Agent::touches`]. A config with references in it may say less.
+    fn touches(&self, _config: &Json) -> Vec<RelPath> {
+        Vec::new()
+    }
     /// See [`Agent::operations`].
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError>;
 }
@@ -346,6 +357,10 @@ impl<A: Agent> DynAgent for Typed<A> {
 
     fn depends_on(&self, task: &Task<Json>) -> Option<Dependencies> {
         self.agent.depends_on(&typed(task).ok()?)
+    }
+
+    fn touches(&self, config: &Json) -> Vec<RelPath> {
+        decode(config).map(|config| self.agent.touches(&config)).unwrap_or_default()
     }
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {

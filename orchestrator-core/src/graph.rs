@@ -3,12 +3,14 @@
 //! Gates keep the graph small: a phase of ten thousand tasks after another of ten thousand is twenty thousand edges, not
 //! a hundred million.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::id::TaskId;
+use crate::path::RelPath;
 use crate::pipeline::Execution;
 use crate::plan::{PlanError, PlanParts, TaskIx};
 
@@ -107,6 +109,9 @@ pub(crate) fn build(
             graph.add_edge(phase_nodes[of][2], *node, Edge::Condition);
         }
     }
+    for (before, after) in one_after_the_other(&graph, parts) {
+        graph.add_edge(before, after, Edge::Order);
+    }
     match cycle(&graph) {
         Some(nodes) => {
             // The gates of one phase or group are one to people.
@@ -119,6 +124,33 @@ pub(crate) fn build(
         }
         None => Ok(graph),
     }
+}
+
+/// Tasks that touch the same file, each before the next in an order that the graph allows and the plan prefers.
+fn one_after_the_other(graph: &DiGraph<Node, Edge, u32>, parts: &PlanParts) -> Vec<(NodeIndex, NodeIndex)> {
+    if parts.tasks.iter().all(|task| task.touches.is_empty()) {
+        return Vec::new();
+    }
+    let mut open: Vec<usize> = graph
+        .node_indices()
+        .map(|node| graph.neighbors_directed(node, Direction::Incoming).count())
+        .collect();
+    let sources = graph.node_indices().filter(|node| open[node.index()] == 0);
+    let mut ready: BinaryHeap<Reverse<NodeIndex>> = sources.map(Reverse).collect();
+    let (mut last, mut edges) = (HashMap::<&RelPath, NodeIndex>::new(), Vec::new());
+    while let Some(Reverse(node)) = ready.pop() {
+        if let Node::Task(ix) = graph[node] {
+            let before = parts.tasks[ix.at()].touches.iter().filter_map(|path| last.insert(path, node));
+            edges.extend(before.filter(|before| *before != node).map(|before| (before, node)));
+        }
+        for next in graph.neighbors(node) {
+            open[next.index()] -= 1;
+            if open[next.index()] == 0 {
+                ready.push(Reverse(next));
+            }
+        }
+    }
+    edges
 }
 
 /// What people call a node.

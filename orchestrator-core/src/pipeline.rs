@@ -230,6 +230,8 @@ pub struct TaskSpec {
     pub outputs: Vec<String>,
     /// What its reuse depends on besides.
     pub reuse: Reuse,
+    /// Where it passed in an earlier run with the same config, it is not done again.
+    pub once: bool,
     /// What it is for.
     pub description: Option<String>,
     /// Where it stands.
@@ -242,6 +244,12 @@ impl Pipeline {
     /// An empty pipeline.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..Self::default() }
+    }
+
+    /// Whether its plan depends on what passed in earlier runs, whatever is selected.
+    pub fn looks_back(&self) -> bool {
+        let mut groups = self.phases.iter().flat_map(|phase| &phase.groups);
+        groups.any(|group| group.tasks.iter().any(|task| task.once))
     }
 
     /// Adds a phase at the end.
@@ -326,6 +334,7 @@ impl TaskSpec {
             inputs: Vec::new(),
             outputs: Vec::new(),
             reuse: Reuse::default(),
+            once: false,
             description: None,
             place: None,
             places: BTreeMap::new(),

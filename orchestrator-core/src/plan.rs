@@ -11,7 +11,7 @@ use crate::effect::Effect;
 use crate::graph::{self, Edge, Node};
 use crate::id::{AgentName, GroupName, PhaseName, RunId, TaskId};
 use crate::json::Json;
-use crate::path::Digest;
+use crate::path::{Digest, RelPath};
 use crate::pipeline::{Execution, Kind, Priority, Resources, Retry, Reuse, When};
 
 /// Place of a task in its plan.
@@ -157,6 +157,9 @@ pub struct PlannedTask {
     /// Files that it makes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<String>,
+    /// Files that its agent may write; tasks that touch the same one run one after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touches: Vec<RelPath>,
     /// What its reuse depends on besides.
     #[serde(default, skip_serializing_if = "Reuse::is_plain")]
     pub reuse: Reuse,

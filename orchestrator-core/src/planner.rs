@@ -13,6 +13,7 @@ use crate::agent::{ConfigError, DynAgent};
 use crate::id::{AgentName, PhaseName, TaskId};
 use crate::input::{Reference, references};
 use crate::json::Json;
+use crate::path::RelPath;
 use crate::patterns;
 use crate::phase::Draft;
 use crate::pipeline::{Checkpoint, Execution, GroupSpec, PhaseSpec, Pipeline, Place, Retry, TaskSpec, When};
@@ -80,6 +81,7 @@ impl Planner<'_> {
         let takes = wiring::references(&parts.entries, &index, self.registry, &mut parts.problems);
         let follows = wiring::declared_files(&parts);
         let mut tasks = self.tasks(&parts, takes, follows);
+        self.carry_once(&parts, &mut tasks);
         let without =
             self.selector.apply(self, &parts.phases, &parts.groups, &mut tasks, &mut parts.problems);
         parts.notes.extend(without.notes());
@@ -275,6 +277,25 @@ impl Planner<'_> {
         }
     }
 
+    /// What is to be done once and was done in an earlier run is carried, unless it is asked for by name.
+    fn carry_once(&self, parts: &Parts, tasks: &mut [PlannedTask]) {
+        for (Entry { spec, .. }, task) in parts.entries.iter().zip(tasks) {
+            let named = self.selector.tasks.iter().any(|name| name == task.id.as_str());
+            if spec.once
+                && !named
+                && self.earlier.passed_with(&task.id, &task.config)
+                && let Some((run, output)) = self.earlier.passed(&task.id)
+            {
+                task.selection = Selection::Carried { run, output };
+            }
+        }
+    }
+
+    fn touches(&self, spec: &TaskSpec, mends: &BTreeMap<AgentName, bool>) -> Vec<RelPath> {
+        let agent = self.registry.agents().get(&spec.agent);
+        agent.map(|agent| agent.touches(&self.config(spec, mends))).unwrap_or_default()
+    }
+
     fn tasks(
         &self,
         parts: &Parts,
@@ -306,6 +327,7 @@ impl Planner<'_> {
                 tags: spec.tags.clone(),
                 inputs: spec.inputs.clone(),
                 outputs: spec.outputs.clone(),
+                touches: self.touches(spec, &parts.mends),
                 reuse: spec.reuse.clone(),
                 description: spec.description.clone(),
                 selection: Selection::Selected,

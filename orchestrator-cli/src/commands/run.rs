@@ -63,9 +63,12 @@ pub(super) async fn run(mut front: Front, args: RunArgs) -> Result<Exit, CliErro
         None => {
             let mut selector = select.selector();
             let plan = plan_or_ask(&orchestrator, &pipeline, &mut selector, output).await?;
-            if let Some(compiled) =
-                compiled.filter(|_| settings.reuse && !front.has_plugins() && how.reuse() != ReuseMode::Off)
-            {
+            if let Some(compiled) = compiled.filter(|_| {
+                settings.reuse
+                    && !front.has_plugins()
+                    && !pipeline.looks_back()
+                    && how.reuse() != ReuseMode::Off
+            }) {
                 compiled.keep(&orchestrator, &pipeline, &settings, &selector, &plan);
             }
             plan

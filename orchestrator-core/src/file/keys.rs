@@ -224,6 +224,7 @@ const COMMON: &[Key] = &[
     key("resources", Shape::One(&RESOURCES), "What it weighs against the machine."),
     key("inputs", Shape::Texts, "Files that it reads (globs); declared inputs make a task reusable."),
     key("outputs", Shape::Texts, "Files that it makes (paths or globs)."),
+    key("once", Shape::Flag, "Where it passed in an earlier run with the same config, it is not done again."),
     key("cache", Shape::Cache, "What its reuse depends on besides `inputs`; `false`: it is never reused."),
 ];
 

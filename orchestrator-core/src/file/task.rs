@@ -171,6 +171,7 @@ pub(super) fn common(task: &mut TaskSpec, key: &str, at: &Cursor<'_>) -> bool {
         "resources" => task.resources = resources(at),
         "inputs" => task.inputs = at.texts(),
         "outputs" => task.outputs = at.texts(),
+        "once" => task.once = at.flag().unwrap_or_default(),
         "cache" => task.reuse = reuse(at),
         _ => return false,
     }

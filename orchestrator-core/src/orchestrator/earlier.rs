@@ -20,8 +20,8 @@ pub(super) struct Passed(HashMap<TaskId, Said>);
 /// What an earlier run said of a task.
 #[derive(Clone)]
 enum Said {
-    /// It passed, with this output.
-    Passed(RunId, Json),
+    /// It passed: where, what it gave, and with what config.
+    Passed { run: RunId, output: Json, config: Json },
     /// It did not.
     NotPassed,
     /// A person left it out.
@@ -65,7 +65,8 @@ impl Passed {
                 Some(Outcome::Passed | Outcome::Cached) => {
                     let from = task.end.as_ref().and_then(|end| end.from_run.clone());
                     let output = task.output().cloned().unwrap_or_default();
-                    Said::Passed(from.unwrap_or_else(|| run.clone()), output)
+                    let config = planned.config.clone();
+                    Said::Passed { run: from.unwrap_or_else(|| run.clone()), output, config }
                 }
                 Some(Outcome::Failed | Outcome::Cancelled) => Said::NotPassed,
                 Some(Outcome::Skipped) if task.reason() == Some(Reason::ByHand) => Said::ByHand,
@@ -79,9 +80,13 @@ impl Passed {
 impl Earlier for Passed {
     fn passed(&self, task: &TaskId) -> Option<(RunId, Json)> {
         match self.0.get(task)? {
-            Said::Passed(run, output) => Some((run.clone(), output.clone())),
+            Said::Passed { run, output, config: _ } => Some((run.clone(), output.clone())),
             Said::NotPassed | Said::ByHand => None,
         }
+    }
+
+    fn passed_with(&self, task: &TaskId, config: &Json) -> bool {
+        matches!(self.0.get(task), Some(Said::Passed { config: own, .. }) if own == config)
     }
 
     fn skipped(&self, task: &TaskId) -> bool {

@@ -20,7 +20,11 @@ impl Orchestrator {
         pipeline: &Pipeline,
         selector: &Selector,
     ) -> Result<Plan, OrchestratorError> {
-        let plan = if selector.is_simple() { Some(self.make(pipeline, selector, &Nothing)) } else { None };
+        let plan = if selector.is_simple() && !pipeline.looks_back() {
+            Some(self.make(pipeline, selector, &Nothing))
+        } else {
+            None
+        };
         let plan = match plan {
             Some(Ok(plan)) => plan,
             // What was left out may be needed, and may have passed earlier.

@@ -46,6 +46,11 @@ pub trait Earlier {
     fn skipped(&self, _task: &TaskId) -> bool {
         false
     }
+
+    /// Whether the config that it passed with was this one.
+    fn passed_with(&self, _task: &TaskId, _config: &Json) -> bool {
+        false
+    }
 }
 
 /// No earlier runs.

@@ -383,3 +383,35 @@ async fn what_failed_runs_again_alone() {
     assert_eq!(again, ["bad", "bad"]);
     assert_eq!(second.state.count(Outcome::Passed), first.state.count(Outcome::Passed));
 }
+
+/// What is to be done once is carried from the run that did it, until its config changes or it is asked for by name.
+#[tokio::test(start_paused = true)]
+async fn what_is_done_once_is_not_done_again() {
+    let bench = Bench::new();
+    let orchestrator = bench.orchestrator();
+    let once = |action: &str| TaskSpec { once: true, ..acts("once", &[vec![run(Effect::Writes, action)]]) };
+    let all = |action: &str| pipeline(vec![once(action), acts("each", &[vec![]])]);
+    let selection = |plan: &crate::plan::Plan| match &plan.tasks()[0].selection {
+        crate::plan::Selection::Carried { .. } => "carried",
+        crate::plan::Selection::LeftOut => "left out",
+        crate::plan::Selection::Selected => "selected",
+    };
+    let everything = Selector::default();
+    let by_name = Selector { tasks: vec!["once".into()], ..Selector::default() };
+    for (ceiling, action) in [(Effect::Reads, "ok"), (Effect::Writes, "fail"), (Effect::Writes, "ok")] {
+        let plan = orchestrator.plan_selected(&all(action), &everything).await.unwrap();
+        assert_eq!(selection(&plan), "selected", "{ceiling} {action}");
+        orchestrator.run(&plan, ceiling).await.unwrap();
+    }
+    let again = orchestrator.plan_selected(&all("ok"), &everything).await.unwrap();
+    assert_eq!(selection(&again), "carried");
+    let record = orchestrator.run(&again, Effect::Writes).await.unwrap();
+    assert_eq!(
+        serde_json::to_value(outcomes(&record.state)).unwrap(),
+        json!({ "once": "passed", "each": "passed" })
+    );
+    let third = orchestrator.plan_selected(&all("ok"), &everything).await.unwrap();
+    assert_eq!(selection(&third), "carried", "also from a run that carried it");
+    assert_eq!(selection(&orchestrator.plan_selected(&all("ok"), &by_name).await.unwrap()), "selected");
+    assert_eq!(selection(&orchestrator.plan_selected(&all("other"), &everything).await.unwrap()), "selected");
+}

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{AgentName, GroupName, PhaseName, TaskId};
 use crate::json::Json;
+use crate::path::RelPath;
 use crate::pipeline::{Execution, Kind, Resources, Retry};
 use crate::plan::{PlanParts, PlannedGroup, PlannedPhase, PlannedTask, Rules};
 
@@ -35,6 +36,7 @@ fn task(at: usize, group: u32) -> PlannedTask {
         tags: vec![],
         inputs: vec![],
         outputs: vec![],
+        touches: vec![],
         reuse: crate::pipeline::Reuse::default(),
         description: None,
         selection: Selection::Selected,
@@ -442,6 +444,27 @@ fn fail_fast_lets_the_running_end_and_starts_nothing_but_those_that_insist() {
         scheduler.ended(TaskIx(at), Outcome::Skipped, Some(Reason::FailFast));
     }
     assert_eq!(scheduler.next(NOW), Next::Start(TaskIx(3)));
+}
+
+/// Who writes the same file goes one after the other, in the order of the plan as far as needs allow.
+#[test]
+fn tasks_that_touch_the_same_file_go_one_after_the_other() {
+    let mut tasks: Vec<_> = (0..4).map(|at| task(at, 0)).collect();
+    for at in [0, 1, 3] {
+        tasks[at].touches = vec![RelPath::new("a.yml").unwrap()];
+    }
+    tasks[0].needs = vec![id(3)];
+    let mut scheduler = flat(tasks, 4);
+    let mut order = Vec::new();
+    while let Next::Start(ix) = scheduler.next(NOW) {
+        order.push(ix.0);
+        if ix.0 != 2 {
+            assert!(!matches!(scheduler.next(NOW), Next::Start(TaskIx(0 | 1 | 3))), "two at once");
+        }
+        scheduler.release(ix);
+        scheduler.ended(ix, Outcome::Failed, None);
+    }
+    assert_eq!(order.iter().filter(|ix| **ix != 2).collect::<Vec<_>>(), [&1, &3], "{order:?}");
 }
 
 #[test]

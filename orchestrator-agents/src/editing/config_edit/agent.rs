@@ -47,6 +47,10 @@ impl Agent for ConfigEdit {
         Ok(vec![Write { path, content: Content::new(text), mode: None, expects }.into()])
     }
 
+    fn touches(&self, config: &EditConfig) -> Vec<RelPath> {
+        vec![config.target.clone()]
+    }
+
     fn conclude(
         &self,
         task: &Task<EditConfig>,

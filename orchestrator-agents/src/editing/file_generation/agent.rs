@@ -84,6 +84,10 @@ impl Agent for FileGeneration {
         Ok(runs.collect())
     }
 
+    fn touches(&self, config: &FileGenerationConfig) -> Vec<RelPath> {
+        vec![config.target.clone()]
+    }
+
     fn conclude(
         &self,
         task: &Task<FileGenerationConfig>,

@@ -76,6 +76,10 @@ impl Agent for TestGeneration {
         }
     }
 
+    fn touches(&self, config: &TestGenerationConfig) -> Vec<RelPath> {
+        config.test_file.iter().cloned().collect()
+    }
+
     fn conclude(
         &self,
         task: &Task<TestGenerationConfig>,

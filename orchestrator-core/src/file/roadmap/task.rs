@@ -41,6 +41,8 @@ pub(super) fn tasks(at: &Cursor<'_>) -> Vec<TaskSpec> {
         (Some(name), Some(told)) if name != told => Some(format!("{name}: {told}")),
         (name, told) => name.clone().or_else(|| told.clone()),
     };
+    // What a person did is done.
+    task.once |= agent.as_str() == MANUAL && at.node.get("once").is_none();
     if agent.as_str() == MANUAL && !config.fields.contains_key("instructions") {
         let text = told.or(name).unwrap_or_else(|| format!("do what task {id} is for"));
         config.fields.insert("instructions".into(), text.into());
@@ -65,7 +67,7 @@ fn asked(mut task: TaskSpec) -> Vec<TaskSpec> {
     let mut ask = TaskSpec::new(id.clone(), agent, json!({ "instructions": text }));
     ask.description = Some(format!("Agree to {}", task.id));
     (ask.needs, ask.when, ask.priority) = (task.needs.clone(), task.when.clone(), task.priority);
-    (ask.tags, ask.place) = (task.tags.clone(), task.place);
+    (ask.tags, ask.place, ask.once) = (task.tags.clone(), task.place, true);
     task.needs.push(id);
     vec![ask, task]
 }
