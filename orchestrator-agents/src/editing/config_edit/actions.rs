@@ -35,7 +35,7 @@ const ACTIONS: &[Named] = &[
     },
     Named {
         name: "upgrade_audit_level",
-        about: "audits of dependencies fail from `options.level` on, by default `high`; no level is lowered",
+        about: "audits of dependencies fail from `options.level` on, by default `high`; none is made laxer",
         apply: audit::apply,
     },
 ];

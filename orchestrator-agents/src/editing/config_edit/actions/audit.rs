@@ -9,8 +9,11 @@ use super::super::value::Op;
 use super::super::way::{Part, Way};
 use super::only;
 
-/// Severities, the lowest first. `none` never fails.
-const LEVELS: [&str; 6] = ["none", "info", "low", "moderate", "high", "critical"];
+/// Severities from which on an audit fails, the laxest first: `none` never fails, `critical` lets all else pass. An audit
+/// that names none fails at any.
+const LEVELS: [&str; 6] = ["none", "critical", "high", "moderate", "low", "info"];
+/// What is said of an audit that names no level.
+const ANY: &str = "any severity";
 /// Commands that audit, and the flag of their level; the longest first.
 const AUDITS: [(&[&str], &str); 5] = [
     (&["yarn", "npm", "audit"], "--severity"),
@@ -20,7 +23,7 @@ const AUDITS: [(&[&str], &str); 5] = [
     (&["yarn", "audit"], "--level"),
 ];
 
-/// Raises the level in scripts of `package.json`, in `.npmrc`, or in the steps of a workflow.
+/// Makes audits stricter in scripts of `package.json`, in `.npmrc`, or in the steps of a workflow; none is made laxer.
 pub(crate) fn apply(text: &str, with: &ActionInput<'_>) -> EditResult {
     only(with.options, &["level"])?;
     let level = match with.options.get("level") {
@@ -65,10 +68,7 @@ fn npmrc(text: &str, level: &str) -> Edited {
             lines[at] = format!("audit-level={level}");
             (format!("set `audit-level` to `{level}`"), format!(" (was `{was}`)"))
         }
-        None => {
-            lines.push(format!("audit-level={level}"));
-            (format!("set `audit-level` to `{level}`"), String::new())
-        }
+        None => return Edited::AlreadySo { said: format!("no `audit-level`: audits fail at {ANY}") },
     };
     let new = frame.around(&(lines.join("\n") + "\n"));
     Edited::Changed { text: new, said: vec![format!("{change}{was}")] }
@@ -149,10 +149,7 @@ fn raise(command: &str, level: &str) -> Option<Raised> {
             Some((_, was)) if was.contains('$') => return Some(Raised::Unclear(was.to_owned())),
             Some((_, was)) if rank(was) >= rank(level) => so = Some(was.to_owned()),
             Some((at, was)) => new.replace_range(at..at + was.len(), level),
-            None => {
-                let (at, word) = words[end - 1];
-                new.insert_str(at + word.len(), &format!(" {flag}={level}"));
-            }
+            None => so = Some(ANY.to_owned()),
         }
     }
     if new == command { so.map(Raised::AlreadySo) } else { Some(Raised::To(new)) }

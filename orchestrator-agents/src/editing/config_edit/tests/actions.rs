@@ -157,24 +157,28 @@ fn thresholds_are_added_and_none_is_lowered() {
 }
 
 #[test]
-fn audits_fail_from_a_higher_level_on() {
+fn audits_become_stricter_and_never_laxer() {
     const UPGRADE: &str = "upgrade_audit_level";
-    let package = "{\n  \"scripts\": {\n    \"audit\": \"npm audit --audit-level=moderate || true\",\n    \"test\": \"vitest\"\n  }\n}\n";
-    assert_eq!(after("package.json", package, UPGRADE, json!({})), package.replace("moderate", "high"));
+    let package = "{\n  \"scripts\": {\n    \"audit\": \"npm audit --audit-level=critical || true\",\n    \"test\": \"vitest\"\n  }\n}\n";
+    assert_eq!(after("package.json", package, UPGRADE, json!({})), package.replace("critical", "high"));
     assert_eq!(
-        after("package.json", package, UPGRADE, json!({ "options": { "level": "critical" } })),
-        package.replace("moderate", "critical")
+        after("package.json", package, UPGRADE, json!({ "options": { "level": "low" } })),
+        package.replace("critical", "low")
     );
-    let so = said("package.json", package, UPGRADE, json!({ "options": { "level": "low" } }));
+    let so = said("package.json", &package.replace("critical", "moderate"), UPGRADE, json!({}));
     assert_eq!(so, "`scripts.audit` audits from `moderate` on");
     assert_eq!(
-        after(".npmrc", "# c\r\naudit-level = low\r\nx=1", UPGRADE, json!({})),
+        after(".npmrc", "# c\r\naudit-level = critical\r\nx=1", UPGRADE, json!({})),
         "# c\r\naudit-level=high\r\nx=1"
     );
-    assert_eq!(after("web/.npmrc", "x=1\n", UPGRADE, json!({})), "x=1\naudit-level=high\n");
-    assert_eq!(said(".npmrc", "audit-level=critical\n", UPGRADE, json!({})), "`audit-level` is `critical`");
-    let ci = "jobs:\n  a:\n    steps:\n      - run: npm audit # c\n      - run: |\n          npm ci\n          # why\n          npm audit --audit-level=low\n";
-    let new = "jobs:\n  a:\n    steps:\n      - run: npm audit --audit-level=high # c\n      - run: |\n          npm ci\n          # why\n          npm audit --audit-level=high\n";
+    assert_eq!(after(".npmrc", "audit-level=none\n", UPGRADE, json!({})), "audit-level=high\n");
+    assert_eq!(
+        said("web/.npmrc", "x=1\n", UPGRADE, json!({})),
+        "no `audit-level`: audits fail at any severity"
+    );
+    assert_eq!(said(".npmrc", "audit-level=low\n", UPGRADE, json!({})), "`audit-level` is `low`");
+    let ci = "jobs:\n  a:\n    steps:\n      - run: npm audit # c\n      - run: |\n          npm ci\n          # why\n          npm audit --audit-level=critical\n";
+    let new = ci.replace("critical", "high");
     assert_eq!(after(".github/workflows/ci.yml", ci, UPGRADE, json!({})), new);
 
     assert!(
@@ -188,7 +192,7 @@ fn audits_fail_from_a_higher_level_on() {
     );
     assert!(
         refused("package.json", package, UPGRADE, json!({ "options": { "level": "none" } }))
-            .contains("is none of info, low")
+            .contains("is none of critical, high")
     );
 }
 
