@@ -200,5 +200,5 @@ fn audits_become_stricter_and_never_laxer() {
 fn an_action_that_there_is_not_is_refused_with_those_that_there_are() {
     let config = json!({ "target": "a.yml", "action": "x" });
     let error = serde_json::from_value::<EditConfig>(config).unwrap_err().to_string();
-    assert!(error.starts_with("unknown action `x`; known: add_directory_thresholds, "), "{error}");
+    assert!(error.starts_with("unknown action `x`; known: add_approval_gates, "), "{error}");
 }

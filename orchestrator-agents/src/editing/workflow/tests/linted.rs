@@ -9,11 +9,11 @@ use serde_json::Value;
 use crate::editing::config_edit::edited::Edited;
 
 /// A folder with `check-jsonschema` and `zizmor`, such as the `bin` of a virtual environment.
-const TOOLS: &str = "ORCHESTRATE_WORKFLOW_LINTERS";
+const TOOLS: &str = "ORCHESTRATE_TEST_TOOLS";
 
 #[test]
-#[ignore = "needs check-jsonschema and zizmor: ORCHESTRATE_WORKFLOW_LINTERS names the folder of both"]
-fn results_are_valid_and_have_no_new_findings() {
+#[ignore = "needs check-jsonschema and zizmor: ORCHESTRATE_TEST_TOOLS names the folder of both"]
+fn needs_workflow_linters_results_are_valid_and_have_no_new_findings() {
     let tools = PathBuf::from(std::env::var_os(TOOLS).unwrap_or_else(|| panic!("{TOOLS} is not set")));
     let folder = tempfile::tempdir().unwrap();
     let mut pairs = Vec::new();
