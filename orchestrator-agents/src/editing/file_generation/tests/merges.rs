@@ -5,8 +5,8 @@ use orchestrator_core::state::RunStatus;
 
 use super::*;
 
-const FILE: &str = "docs/notes.md";
-const BASE: &str = ".orchestrate/generated/docs/notes.md";
+const FILE: &str = "docs/notes.md.base";
+const BASE: &str = ".orchestrate/generated/docs/notes.md.base";
 
 /// A project with a template of a few lines, of which one is a variable.
 fn project() -> Real {
@@ -67,7 +67,7 @@ async fn a_conflict_writes_nothing_of_the_task() {
     }
     assert_eq!((real.rig.read(FILE), real.rig.read("docs/other.md")), (mine, "a\n".into()));
     assert_eq!(
-        (real.rig.read(BASE), real.rig.read(".orchestrate/generated/docs/other.md")),
+        (real.rig.read(BASE), real.rig.read(".orchestrate/generated/docs/other.md.base")),
         (notes("a"), "a\n".into())
     );
 
