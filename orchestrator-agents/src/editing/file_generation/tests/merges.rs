@@ -5,7 +5,7 @@ use orchestrator_core::state::RunStatus;
 
 use super::*;
 
-const FILE: &str = "docs/notes.md.base";
+const FILE: &str = "docs/notes.md";
 const BASE: &str = ".orchestrate/generated/docs/notes.md.base";
 
 /// A project with a template of a few lines, of which one is a variable.
