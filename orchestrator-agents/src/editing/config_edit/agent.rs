@@ -62,14 +62,15 @@ impl Agent for ConfigEdit {
         if let Some(failed) = receipts.iter().find(|receipt| !receipt.ok()) {
             return Ok(Verdict::failed(format!("`{path}` was not written: {}", failed.status)));
         }
-        let summary = if changed { format!("changed: {}", said.join("; ")) } else { already_so(&said) };
+        let summary =
+            if changed { format!("changed `{path}`: {}", said.join("; ")) } else { already_so(&path, &said) };
         Ok(Verdict::passed(summary, EditOutput { path, changed, said }))
     }
 }
 
-fn already_so(said: &[String]) -> String {
+fn already_so(path: &RelPath, said: &[String]) -> String {
     let said: Vec<_> = said.iter().map(|line| line.strip_prefix("already so: ").unwrap_or(line)).collect();
-    format!("already so: {}", said.join("; "))
+    format!("already so: `{path}`: {}", said.join("; "))
 }
 
 /// The text of the file, and what becomes of it.

@@ -158,9 +158,13 @@ fn passed(generated: Generated) -> Verdict<Generated> {
     let (already, edited) = (count_of(|file| !file.changed), count_of(|file| !file.changed && file.edited));
     let with =
         |edited: usize| if edited == 0 { String::new() } else { format!(" ({edited} with edits by hand)") };
+    let files = |n: usize| match &generated.files[..] {
+        [alone] => format!("`{}`", alone.path),
+        _ => count(n as u64, "file"),
+    };
     let mut summary = match (written, already) {
-        (0, _) => format!("already so: {}{}", count(already as u64, "file"), with(edited)),
-        (_, 0) => format!("wrote {}{}", count(written as u64, "file"), with(merged)),
+        (0, _) => format!("already so: {}{}", files(already), with(edited)),
+        (_, 0) => format!("wrote {}{}", files(written), with(merged)),
         _ => format!(
             "wrote {}{}, {already} already so{}",
             count(written as u64, "file"),

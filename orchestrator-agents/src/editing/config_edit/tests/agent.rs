@@ -34,7 +34,7 @@ fn run(rig: &Rig, config: Value) -> (String, Result<EditOutput, String>) {
     let ended = match ConfigEdit.conclude(&task, &receipts, &Artifacts::new(&kept)).unwrap() {
         Verdict::Passed(conclusion) => {
             let output = conclusion.output.unwrap();
-            let word = if output.changed { "changed: " } else { "already so: " };
+            let word = if output.changed { "changed `" } else { "already so: " };
             assert!(conclusion.summary.starts_with(word), "{}", conclusion.summary);
             Ok(output)
         }

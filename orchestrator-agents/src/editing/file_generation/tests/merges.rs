@@ -27,12 +27,12 @@ fn notes(about: &str) -> String {
 async fn a_missing_folder_is_made_and_a_second_run_has_nothing_to_do() {
     let real = project();
     let (said, generated) = real.said(about("a")).await;
-    assert_eq!(said, "wrote 1 file");
+    assert_eq!(said, "wrote `docs/notes.md`");
     assert!(generated.unwrap().files[0].changed);
     assert_eq!((real.rig.read(FILE), real.rig.read(BASE)), (notes("a"), notes("a")));
     let record = real.run(about("a"), Effect::Writes).await;
     assert!(record.state.tasks()[0].rounds.iter().all(|round| round.actions.is_empty()), "no action at all");
-    assert_eq!(concluded(&record).0, "already so: 1 file");
+    assert_eq!(concluded(&record).0, "already so: `docs/notes.md`");
 }
 
 #[tokio::test]
@@ -40,13 +40,13 @@ async fn edits_by_hand_and_new_variables_are_both_kept() {
     let real = project();
     real.said(about("a")).await;
     real.rig.write(FILE, &notes("a").replace("four", "four\n\nmine"));
-    assert_eq!(real.said(about("a")).await.0, "already so: 1 file (1 with edits by hand)");
+    assert_eq!(real.said(about("a")).await.0, "already so: `docs/notes.md` (1 with edits by hand)");
     let (said, generated) = real.said(about("b")).await;
-    assert_eq!(said, "wrote 1 file (1 with edits by hand)");
+    assert_eq!(said, "wrote `docs/notes.md` (1 with edits by hand)");
     assert!(generated.unwrap().files[0].edited);
     assert_eq!(real.rig.read(FILE), notes("b").replace("four", "four\n\nmine"));
     assert_eq!(real.rig.read(BASE), notes("b"), "the base is what was generated, not what stands");
-    assert_eq!(real.said(about("b")).await.0, "already so: 1 file (1 with edits by hand)");
+    assert_eq!(real.said(about("b")).await.0, "already so: `docs/notes.md` (1 with edits by hand)");
     real.said(about("c")).await;
     assert_eq!(real.rig.read(FILE), notes("c").replace("four", "four\n\nmine"));
 }
@@ -85,7 +85,7 @@ async fn a_deleted_file_is_made_anew() {
     let real = project();
     real.said(about("a")).await;
     std::fs::remove_file(real.rig.root.join(FILE)).unwrap();
-    assert_eq!(real.said(about("a")).await.0, "wrote 1 file");
+    assert_eq!(real.said(about("a")).await.0, "wrote `docs/notes.md`");
     assert_eq!(real.rig.read(FILE), notes("a"));
 }
 
@@ -100,9 +100,9 @@ async fn without_a_base_nothing_that_differs_is_touched() {
 
     // What stands is what would be written: it is remembered, so that later changes can be merged.
     real.rig.write(FILE, &notes("a"));
-    assert_eq!(real.said(about("a")).await.0, "already so: 1 file");
+    assert_eq!(real.said(about("a")).await.0, "already so: `docs/notes.md`");
     assert_eq!(real.rig.read(BASE), notes("a"));
-    assert_eq!(real.said(about("b")).await.0, "wrote 1 file");
+    assert_eq!(real.said(about("b")).await.0, "wrote `docs/notes.md`");
 }
 
 #[tokio::test]
@@ -110,12 +110,12 @@ async fn line_endings_that_stand_are_kept() {
     let real = project();
     real.said(about("a")).await;
     real.rig.write(FILE, &notes("a").replace("four", "four\n\nmine").replace('\n', "\r\n"));
-    assert_eq!(real.said(about("a")).await.0, "already so: 1 file (1 with edits by hand)");
+    assert_eq!(real.said(about("a")).await.0, "already so: `docs/notes.md` (1 with edits by hand)");
     real.said(about("b")).await;
     assert_eq!(real.rig.read(FILE), notes("b").replace("four", "four\n\nmine").replace('\n', "\r\n"));
     assert_eq!(real.rig.read(BASE), notes("b"));
     real.rig.write(FILE, &notes("b").replace('\n', "\r\n"));
-    assert_eq!(real.said(about("b")).await.0, "already so: 1 file", "only its line endings differ");
+    assert_eq!(real.said(about("b")).await.0, "already so: `docs/notes.md`", "only its line endings differ");
 }
 
 #[tokio::test]
@@ -202,9 +202,9 @@ async fn the_projects_formatter_sees_it_first() {
     let shown = written(&dry, &real.rig.root.join(".orchestrate"));
     let expected = format!("<!-- {FILE} -->\n{}", notes("a"));
     assert_eq!(shown[0], (FILE.to_owned(), expected.clone().into_bytes()), "a dry run formats too");
-    assert_eq!(real.said(about("a")).await.0, "wrote 1 file");
+    assert_eq!(real.said(about("a")).await.0, "wrote `docs/notes.md`");
     assert_eq!(real.rig.read(FILE), expected);
-    assert_eq!(real.said(about("a")).await.0, "already so: 1 file");
+    assert_eq!(real.said(about("a")).await.0, "already so: `docs/notes.md`");
     real.rig.write(FILE, &format!("{expected}\nmine\n"));
     real.said(about("b")).await;
     assert_eq!(real.rig.read(FILE), expected.replace("about a", "about b") + "\nmine\n");
@@ -225,7 +225,7 @@ async fn a_rollback_takes_the_files_and_what_is_remembered_of_them() {
     let back = real.orchestrator.run(&plan, Effect::Writes).await.unwrap();
     assert!(matches!(back.state.status(), RunStatus::Finished(_)));
     assert!(!real.there(FILE) && !real.there(BASE));
-    assert_eq!(real.said(about("a")).await.0, "wrote 1 file");
+    assert_eq!(real.said(about("a")).await.0, "wrote `docs/notes.md`");
 
     real.rig.write(FILE, &notes("a").replace("four", "mine"));
     let second = real.run(about("b"), Effect::Writes).await;
