@@ -27,6 +27,14 @@ pub(super) struct Case {
     pub(super) waits: bool,
 }
 
+impl Case {
+    /// How many bytes its lines have.
+    pub(super) fn bytes(&self) -> usize {
+        let lines = [&self.given, &self.act, &self.then].into_iter().flatten();
+        self.name.len() + lines.map(String::len).sum::<usize>()
+    }
+}
+
 /// Cases about one thing.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Block {

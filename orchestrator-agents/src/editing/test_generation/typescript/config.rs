@@ -67,7 +67,8 @@ pub(super) fn on_import(maker: &mut Maker<'_, '_>, module_name: &str) -> Option<
             continue;
         }
         let (name, title) = named(format!("{said}{}", when(way)), &mut taken);
-        cases.push(Case { name, title, given, act, then, waits: true });
+        let case = Case { name, title, given, act, then, waits: true };
+        cases.extend(maker.fits("the module", 1, case));
     }
     for (at, why) in &found.unknown {
         maker.needs("the module", module.line(*at), why);

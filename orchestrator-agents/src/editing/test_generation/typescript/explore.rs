@@ -17,6 +17,8 @@ const WAYS: usize = 80;
 const TOLD: usize = 12;
 /// How often a run is repeated until no more is asked of what comes from outside.
 const ROUNDS: usize = 8;
+/// How many steps it takes to begin a run.
+const PER_RUN: usize = 40;
 
 /// A way through a function.
 pub(super) struct Way<'a, T> {
@@ -49,7 +51,11 @@ pub(super) fn explore<'a, T>(
     let mut tried: BTreeSet<BTreeMap<String, usize>> = BTreeSet::new();
     let mut paths: BTreeSet<Vec<u32>> = BTreeSet::new();
     while let Some(picked) = queue.pop_front() {
-        if tried.len() >= RUNS || looked >= WAYS || found.ways.len() >= TOLD {
+        if module.work.get() == 0 && !tried.is_empty()
+            || tried.len() >= RUNS
+            || looked >= WAYS
+            || found.ways.len() >= TOLD
+        {
             break;
         }
         if !tried.insert(picked.clone()) {
@@ -65,7 +71,9 @@ pub(super) fn explore<'a, T>(
             for other in (0..seen.of).filter(|other| *other != seen.at) {
                 let mut next = choices.picked.clone();
                 next.insert(seen.key.clone(), other);
-                queue.push_back(next);
+                if queue.len() < RUNS {
+                    queue.push_back(next);
+                }
             }
         }
         let seen = choices.seen;
@@ -111,9 +119,11 @@ fn settled<'a, T>(
         choices.seen.clear();
         choices.grew = false;
         let mut machine = Machine::new(module, literals, choices);
-        let outcome = run(&mut machine);
+        let outcome = machine.spend(PER_RUN, 0).and_then(|()| run(&mut machine));
         let environment = machine.stand_ins.get("process.env").cloned().map(Value::Object);
-        let (calls, path, decorations) = (machine.calls, machine.path, machine.decorations);
+        let (calls, path) = (std::mem::take(&mut machine.calls), std::mem::take(&mut machine.path));
+        let decorations = std::mem::take(&mut machine.decorations);
+        drop(machine);
         rounds += 1;
         if !choices.grew {
             return (outcome, calls, path, environment, decorations);

@@ -27,6 +27,9 @@ fn shipped(template: Template) -> Option<(&'static str, &'static str)> {
     }
 }
 
+/// The most exports that are looked at.
+const EXPORTS: usize = 1_000;
+
 pub(super) fn generate(source: &Source<'_>) -> Result<Generated, BoxError> {
     let allocator = Allocator::default();
     let program = parse::parse(&allocator, source.path, source.text)?;
@@ -44,6 +47,7 @@ pub(super) fn generate(source: &Source<'_>) -> Result<Generated, BoxError> {
         imports_default: None,
         errors: BTreeSet::new(),
         person: Vec::new(),
+        written: 0,
     };
     let wanted = |template| source.templates.contains(&template);
     let module_name = specifier(source, &module);
@@ -53,6 +57,11 @@ pub(super) fn generate(source: &Source<'_>) -> Result<Generated, BoxError> {
     }
     made.loads = !made.config.is_empty();
     for (n, export) in module.exports.iter().enumerate() {
+        if n >= EXPORTS || module.work.get() == 0 {
+            let why = "the file takes too much work to be followed from here on; split it";
+            maker.needs("the rest of the file", module.line(export.span.start), why);
+            break;
+        }
         // What is exported under two names is one thing.
         let named_too = |other: &super::module::Export<'_>| !other.default && other.name == export.name;
         if export.default && export.name.is_some() && module.exports.iter().any(named_too)
@@ -234,11 +243,15 @@ fn plugin<'a>(module: &Module<'a>, what: Exported<'a>) -> Option<Code<'a>> {
 }
 
 fn is_error(module: &Module<'_>, class: &oxc_ast::ast::Class<'_>) -> bool {
+    is_error_of(module, class, 8)
+}
+
+fn is_error_of(module: &Module<'_>, class: &oxc_ast::ast::Class<'_>, depth: usize) -> bool {
     use oxc_ast::ast::Expression;
     let Some(heritage) = &class.heritage else { return false };
     let Expression::Identifier(name) = &heritage.expression else { return false };
     match module.classes.get(name.name.as_str()) {
-        Some(above) if !std::ptr::eq(*above, class) => is_error(module, above),
+        Some(above) if depth > 0 => is_error_of(module, above, depth - 1),
         _ => name.name.ends_with("Error"),
     }
 }

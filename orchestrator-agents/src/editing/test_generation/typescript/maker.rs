@@ -16,6 +16,9 @@ use super::render::{definition, expression};
 use super::value::{Closure, Code, Eval, Kind, Value};
 use super::world::Origin;
 
+/// The most bytes of all cases of a file.
+const LONGEST: usize = 512 << 10;
+
 /// Names that a test uses itself.
 const TAKEN: [&str; 16] = [
     "service",
@@ -49,6 +52,8 @@ pub(super) struct Maker<'a, 'm> {
     /// Error classes that it imports from where the module does.
     pub(super) errors: BTreeSet<String>,
     pub(super) person: Vec<NeedsPerson>,
+    /// How many bytes the cases have.
+    pub(super) written: usize,
 }
 
 /// What a case calls.
@@ -181,7 +186,7 @@ impl<'a> Maker<'a, '_> {
         let all_silent = found.ways.iter().all(silent);
         for way in found.ways.iter().filter(|way| !(all_silent && silent(way))) {
             match self.case(subject, way, collaborators, taken) {
-                Ok(case) => cases.push(case),
+                Ok(case) => cases.extend(self.fits(&subject.name, subject.line, case)),
                 Err(why) => self.needs(&subject.name, subject.line, &why),
             }
         }
@@ -316,6 +321,16 @@ impl<'a> Maker<'a, '_> {
                 name
             }
         }
+    }
+
+    /// The case, unless the file is long enough without it.
+    pub(super) fn fits(&mut self, what: &str, line: u32, case: Case) -> Option<Case> {
+        self.written += case.bytes();
+        if self.written > LONGEST {
+            self.needs(what, line, "the test file is long enough without it");
+            return None;
+        }
+        Some(case)
     }
 
     pub(super) fn needs(&mut self, what: &str, line: u32, why: &str) {

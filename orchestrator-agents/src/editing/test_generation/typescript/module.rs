@@ -1,5 +1,6 @@
 //! What a module declares: its exports, classes, functions, types and imports.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use oxc_ast::ast::{
@@ -9,6 +10,7 @@ use oxc_ast::ast::{
 use oxc_ast_visit::Visit;
 use oxc_span::{GetSpan, Span};
 
+use super::eval::budget::WORK;
 use super::value::Code;
 
 /// A module.
@@ -19,7 +21,8 @@ pub(super) struct Module<'a> {
     pub(super) exports: Vec<Export<'a>>,
     pub(super) functions: BTreeMap<&'a str, &'a Function<'a>>,
     pub(super) classes: BTreeMap<&'a str, &'a Class<'a>>,
-    pub(super) constants: Vec<&'a VariableDeclarator<'a>>,
+    /// Of a name that is declared twice, the first.
+    pub(super) constants: BTreeMap<&'a str, &'a VariableDeclarator<'a>>,
     pub(super) types: BTreeMap<&'a str, Type<'a>>,
     /// Where names come from that other files give; the second is the name there.
     pub(super) imports: BTreeMap<&'a str, (&'a str, String)>,
@@ -29,6 +32,10 @@ pub(super) struct Module<'a> {
     pub(super) lists: BTreeSet<&'a str>,
     /// Whether it reads `process.env`.
     pub(super) reads_environment: bool,
+    /// How many steps are left for all runs.
+    pub(super) work: Cell<usize>,
+    /// Where lines begin.
+    lines: Vec<u32>,
 }
 
 /// A type that the module declares.
@@ -108,12 +115,14 @@ impl<'a> Module<'a> {
             exports: Vec::new(),
             functions: BTreeMap::new(),
             classes: BTreeMap::new(),
-            constants: Vec::new(),
+            constants: BTreeMap::new(),
             types: BTreeMap::new(),
             imports: BTreeMap::new(),
             objects: BTreeSet::new(),
             lists: BTreeSet::new(),
             reads_environment: false,
+            work: Cell::new(WORK),
+            lines: text.match_indices('\n').filter_map(|(at, _)| u32::try_from(at).ok()).collect(),
         };
         for statement in &program.body {
             module.statement(statement);
@@ -148,8 +157,7 @@ impl<'a> Module<'a> {
 
     /// The line of an offset, from 1.
     pub(super) fn line(&self, at: u32) -> u32 {
-        let before = &self.text.as_bytes()[..(at as usize).min(self.text.len())];
-        u32::try_from(before.split(|byte| *byte == b'\n').count() - 1).unwrap_or(0) + 1
+        u32::try_from(self.lines.partition_point(|end| *end < at)).unwrap_or(0) + 1
     }
 
     fn statement(&mut self, statement: &'a Statement<'a>) {
@@ -223,8 +231,8 @@ impl<'a> Module<'a> {
             }
             Declaration::VariableDeclaration(it) => {
                 for one in &it.declarations {
-                    self.constants.push(one);
                     if let Some(id) = one.id.get_identifier_name() {
+                        self.constants.entry(id.as_str()).or_insert(one);
                         let what = one.init.as_ref().and_then(code);
                         export(self, id.as_str(), what.map_or(Exported::Constant, Exported::Function));
                     }
@@ -247,8 +255,7 @@ impl<'a> Module<'a> {
         if let Some(function) = self.functions.get(name) {
             return Some(Exported::Function(Code::Function(function)));
         }
-        let one =
-            self.constants.iter().find(|one| one.id.get_identifier_name().is_some_and(|id| id == name))?;
+        let one = self.constants.get(name)?;
         Some(one.init.as_ref().and_then(code).map_or(Exported::Constant, Exported::Function))
     }
 }

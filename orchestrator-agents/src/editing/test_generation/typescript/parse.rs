@@ -7,12 +7,14 @@ use oxc_ast::ast::Program;
 use oxc_parser::Parser;
 use oxc_span::SourceType;
 
+/// The most bytes of a source.
+const LONGEST: usize = 256 << 10;
 /// How deep brackets may nest.
 const DEPTH: usize = 200;
 /// How many operators that nest (`!!x`, `a => b => c`, `a ? b : c ? d : e`) may follow each other.
 const CHAIN: usize = 400;
 /// How many bytes of stack the parser and the interpreter get; only what they use is taken.
-pub(super) const STACK: usize = 256 << 20;
+pub(super) const STACK: usize = 64 << 20;
 
 /// Parses a source; an error names line and column.
 pub(super) fn parse<'a>(
@@ -20,6 +22,9 @@ pub(super) fn parse<'a>(
     path: &RelPath,
     text: &'a str,
 ) -> Result<Program<'a>, BoxError> {
+    if text.len() > LONGEST {
+        return Err(format!("`{path}` has {} bytes, over the limit of {LONGEST} for a source that tests are generated for; split it", text.len()).into());
+    }
     bounded(path, text)?;
     let kind = SourceType::from_path(path.as_str())
         .map_err(|_| format!("`{path}` is no TypeScript or JavaScript"))?;

@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use super::value::{Kind, Value, number};
 use super::world::is_identifier;
 
+/// The most bytes of a written value, about.
+const LONGEST: usize = 4 << 10;
+
 /// A text as a literal.
 pub(super) fn text(text: &str) -> String {
     let mut out = String::from("'");
@@ -31,10 +34,13 @@ pub(super) type Mocks = BTreeMap<String, String>;
 
 /// A value as an expression; what comes from outside by its name. None where it cannot be written.
 pub(super) fn expression(value: &Value<'_>) -> Option<String> {
-    write(value, 0)
+    write(value, 0, &mut LONGEST.clone())
 }
 
-fn write(value: &Value<'_>, depth: usize) -> Option<String> {
+/// What is long or deep is no value that a person would read; what holds itself is neither.
+fn write(value: &Value<'_>, depth: usize, left: &mut usize) -> Option<String> {
+    let size = if let Value::Text(it) = value { it.len() } else { 0 };
+    *left = left.checked_sub(4 + size)?;
     if depth > 8 {
         return None;
     }
@@ -49,12 +55,12 @@ fn write(value: &Value<'_>, depth: usize) -> Option<String> {
             if let Some(key) = &array.key {
                 return Some(key.clone());
             }
-            let items: Option<Vec<String>> = items.iter().map(|item| write(item, depth + 1)).collect();
+            let items: Option<Vec<String>> = items.iter().map(|item| write(item, depth + 1, left)).collect();
             Some(format!("[{}]", items?.join(", ")))
         }
         Value::Object(object) => match &object.kind {
             Kind::StandIn { key, .. } => Some(key.clone()),
-            Kind::Plain => properties(&object.props.borrow(), |value| write(value, depth + 1)),
+            Kind::Plain => properties(&object.props.borrow(), |value| write(value, depth + 1, left)),
             Kind::Error { .. } => {
                 let message = object
                     .props
@@ -62,7 +68,7 @@ fn write(value: &Value<'_>, depth: usize) -> Option<String> {
                     .iter()
                     .find(|(name, _)| name == "message")
                     .map(|(_, it)| it.clone());
-                Some(format!("new Error({})", write(&message?, depth + 1)?))
+                Some(format!("new Error({})", write(&message?, depth + 1, left)?))
             }
             _ => None,
         },

@@ -83,12 +83,12 @@ pub(super) fn plugin<'a>(maker: &mut Maker<'a, '_>, export: &Export<'a>, code: C
         }
         for way in &found.ways {
             match answered(maker, way, &name, options.as_deref(), &title, &mut taken) {
-                Ok(case) => cases.push(case),
+                Ok(case) => cases.extend(maker.fits(&title, at, case)),
                 Err(why) => maker.needs(&title, at, &why),
             }
         }
         let Some(way) = found.ways.first() else { continue };
-        cases.extend(refused(maker, way, &name, options.as_deref(), &title, &mut taken));
+        cases.extend(refused(maker, way, &name, options.as_deref(), (&title, at), &mut taken));
     }
     let title = format!("{name} routes");
     (!cases.is_empty()).then(|| Block { name: text(&title), title, cases })
@@ -339,7 +339,7 @@ fn refused<'a>(
     way: &Way<'a, Answer<'a>>,
     name: &str,
     options: Option<&str>,
-    title: &str,
+    (title, at): (&str, u32),
     taken: &mut BTreeSet<String>,
 ) -> Vec<Case> {
     let Ok(answer) = &way.outcome else { return Vec::new() };
@@ -363,8 +363,9 @@ fn refused<'a>(
                 Some((lines, act, then))
             })();
             let Some((given, act, then)) = made else { continue };
-            let (name, title) = named(format!("{title} answers 400 when {}", why.said), taken);
-            cases.push(Case { name, title, given, act, then, waits: true });
+            let (name, own) = named(format!("{title} answers 400 when {}", why.said), taken);
+            let case = Case { name, title: own, given, act, then, waits: true };
+            cases.extend(maker.fits(title, at, case));
         }
     }
     cases

@@ -4,6 +4,8 @@ use super::value::{Value, whole};
 
 /// The most values that are refused of one schema.
 const MOST: usize = 8;
+/// The most parts of a schema that are followed.
+const PARTS: usize = 100;
 
 /// Why a value is refused.
 pub(super) struct Why {
@@ -15,6 +17,12 @@ pub(super) struct Why {
 
 /// A value that the schema takes, of what is required alone; none where it says more than is known here.
 pub(super) fn valid<'a>(schema: &Value<'a>, name: &str) -> Option<Value<'a>> {
+    within(schema, name, &mut PARTS.clone())
+}
+
+/// A schema may hold itself.
+fn within<'a>(schema: &Value<'a>, name: &str, left: &mut usize) -> Option<Value<'a>> {
+    *left = left.checked_sub(1)?;
     for unknown in ["$ref", "oneOf", "anyOf", "allOf", "not", "pattern", "if"] {
         if schema.prop(unknown).is_some() {
             return None;
@@ -45,14 +53,14 @@ pub(super) fn valid<'a>(schema: &Value<'a>, name: &str) -> Option<Value<'a>> {
         "array" => {
             let items = schema.prop("items")?;
             let count = whole(number("minItems").unwrap_or(1.0).clamp(1.0, 5.0));
-            let item = valid(&items, name)?;
+            let item = within(&items, name, left)?;
             Some(Value::array(vec![item; count]))
         }
         "object" => {
             let mut props = Vec::new();
             for name in required(schema) {
                 let own = schema.prop("properties")?.prop(&name)?;
-                let value = valid(&own, &name)?;
+                let value = within(&own, &name, left)?;
                 props.push((name, value));
             }
             Some(Value::plain(props))
@@ -78,7 +86,9 @@ fn sample<'a>(schema: &Value<'a>, name: &str, least: Option<f64>, most: Option<f
     while text.len() < least {
         text.push('x');
     }
-    text.truncate(most.map_or(text.len(), whole));
+    let most = most.map_or(text.len(), whole);
+    let text: String =
+        text.char_indices().take_while(|(at, c)| at + c.len_utf8() <= most).map(|(_, c)| c).collect();
     Some(Value::text(text))
 }
 

@@ -22,6 +22,11 @@ impl<'a> Scope<'a> {
         self.names.borrow_mut().insert(name, value);
     }
 
+    /// Forgets all names.
+    pub(super) fn clear(&self) {
+        drop(self.names.take());
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<Value<'a>> {
         let mut scope = Some(self);
         while let Some(here) = scope {

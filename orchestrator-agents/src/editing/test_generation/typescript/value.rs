@@ -7,6 +7,9 @@ use oxc_ast::ast::{ArrowFunctionExpression, Class, Function, TSSignature};
 
 use super::scope::Scope;
 
+/// The most bytes of the text of a list.
+const LONGEST: usize = 4 << 10;
+
 /// A value.
 #[derive(Clone)]
 pub(super) enum Value<'a> {
@@ -160,6 +163,11 @@ impl<'a> Value<'a> {
 
     /// The text of a primitive; none for what is no primitive, and for numbers that are written with an exponent.
     pub(super) fn to_text(&self) -> Option<String> {
+        self.to_text_of(4)
+    }
+
+    /// A list is no tree: what it holds may hold it.
+    fn to_text_of(&self, depth: usize) -> Option<String> {
         match self {
             Self::Undefined => Some("undefined".into()),
             Self::Null => Some("null".into()),
@@ -167,12 +175,20 @@ impl<'a> Value<'a> {
             Self::Number(n) => number(*n),
             Self::Text(text) => Some(text.to_string()),
             Self::Array(array) => {
-                let items = array.items.borrow();
-                let items: Option<Vec<String>> = items
-                    .iter()
-                    .map(|item| if item.nullish() { Some(String::new()) } else { item.to_text() })
-                    .collect();
-                Some(items?.join(","))
+                let depth = depth.checked_sub(1)?;
+                let mut text = String::new();
+                for (n, item) in array.items.borrow().iter().enumerate() {
+                    if n > 0 {
+                        text.push(',');
+                    }
+                    if !item.nullish() {
+                        text += &item.to_text_of(depth)?;
+                    }
+                    if text.len() > LONGEST {
+                        return None;
+                    }
+                }
+                Some(text)
             }
             _ => None,
         }

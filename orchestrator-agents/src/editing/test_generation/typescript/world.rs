@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use oxc_ast::ast::{TSLiteral, TSType, TSTypeName};
 
-use super::eval::Machine;
+use super::eval::{Machine, unknown};
 use super::module::Type;
 use super::value::{Array, Eval, Kind, Object, Shape, Value, number};
 use std::cell::RefCell;
@@ -14,6 +14,8 @@ use std::cell::RefCell;
 const COUNTS: [&str; 9] = ["PORT", "RETRIES", "TIMEOUT", "LIMIT", "COUNT", "SIZE", "MAX", "MIN", "MS"];
 /// The most values that one input is tried with.
 const MOST: usize = 14;
+/// How deep lists from outside may nest.
+const LISTS: usize = 3;
 
 /// Which value each input has, and what was asked for.
 #[derive(Default, Clone)]
@@ -79,7 +81,9 @@ impl<'a> Machine<'a, '_> {
         origin: Origin<'a>,
         at: u32,
     ) -> Eval<'a, Result<Value<'a>, Value<'a>>> {
+        self.asks(key, at)?;
         let mut them = self.candidates(name, ty, origin, 0);
+        self.spend(them.len(), at)?;
         if optional && !them.iter().any(|choice| matches!(choice, Choice::Is(Value::Undefined))) {
             them.insert(1.min(them.len()), Choice::Is(Value::Undefined));
         }
@@ -106,7 +110,11 @@ impl<'a> Machine<'a, '_> {
             Choice::Is(value) => Ok(value),
             Choice::StandIn(shape) => Ok(self.stand_in(key, shape, at)?),
             Choice::List(element) => {
-                let name = name.strip_suffix('s').unwrap_or(name);
+                if key.ends_with(&"[0]".repeat(LISTS)) {
+                    return unknown("lists nest too deep", at);
+                }
+                // Without an `s` at its end the name is that of the list, not of what is in it.
+                let name = name.strip_suffix('s').unwrap_or("item");
                 let first = self.choose(&format!("{key}[0]"), name, element, false, Origin::Property, at)?;
                 let given = vec![first.unwrap_or(Value::Undefined)];
                 let items = RefCell::new(given.clone());
@@ -126,6 +134,7 @@ impl<'a> Machine<'a, '_> {
         if let Some(there) = self.stand_ins.get(key) {
             return Ok(Value::Object(there.clone()));
         }
+        self.spend(4, at)?;
         let kind = Kind::StandIn { key: key.to_owned(), shape };
         let (props, given, entries) = (RefCell::default(), RefCell::default(), RefCell::default());
         let made = Value::Object(Rc::new(Object { kind, props, given, entries }));
@@ -140,6 +149,7 @@ impl<'a> Machine<'a, '_> {
 
     /// A stand-in for an input, noted as one.
     pub(super) fn stand_in_for(&mut self, key: &str, shape: Shape<'a>, at: u32) -> Eval<'a> {
+        self.asks(key, at)?;
         let slot = self.choices.seen.len();
         let (value, label) = (Ok(Value::Undefined), key.to_owned());
         self.choices.seen.push(Seen { key: key.to_owned(), of: 1, at: 0, value, label, call: false });
@@ -177,7 +187,9 @@ impl<'a> Machine<'a, '_> {
                 _ => self.untyped(name, origin),
             },
             TSType::TSUnionType(it) => {
-                it.types.iter().flat_map(|one| self.candidates(name, Some(one), origin, depth + 1)).collect()
+                let them =
+                    it.types.iter().flat_map(|one| self.candidates(name, Some(one), origin, depth + 1));
+                them.take(4 * MOST).collect()
             }
             TSType::TSArrayType(it) => {
                 vec![Choice::List(Some(&it.element_type)), Choice::Is(Value::array(Vec::new()))]

@@ -7,7 +7,6 @@ use oxc_span::GetSpan;
 
 use super::super::scope::Scope;
 use super::super::value::{Eval, Value};
-use super::expression::items;
 use super::{Machine, unknown};
 
 impl<'a> Machine<'a, '_> {
@@ -47,7 +46,7 @@ impl<'a> Machine<'a, '_> {
                 if it.rest.is_some() {
                     return unknown("it takes the rest of a list", at);
                 }
-                let items = items(&value, at)?;
+                let items = self.items(&value, at)?;
                 for (n, element) in it.elements.iter().enumerate() {
                     let Some(element) = element else { continue };
                     self.bind(element, items.get(n).cloned().unwrap_or(Value::Undefined), names)?;

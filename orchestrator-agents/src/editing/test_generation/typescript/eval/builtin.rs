@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::super::value::{Array, Eval, Kind, Object, Value, number, whole};
-use super::expression::{items, text_of};
+use super::budget::ITEMS;
+use super::expression::text_of;
 use super::{Machine, unknown};
 
 impl<'a> Machine<'a, '_> {
@@ -15,6 +16,12 @@ impl<'a> Machine<'a, '_> {
         arguments: &[Value<'a>],
         at: u32,
     ) -> Eval<'a> {
+        self.looked(of, at)?;
+        let value = self.of_value(of, name, arguments, at)?;
+        self.made(value, at)
+    }
+
+    fn of_value(&mut self, of: &Value<'a>, name: &str, arguments: &[Value<'a>], at: u32) -> Eval<'a> {
         match of {
             Value::Text(text) => {
                 let value = of_text(text, name, arguments, at)?;
@@ -69,6 +76,7 @@ impl<'a> Machine<'a, '_> {
                 Ok(sum)
             }
             "push" if array.key.is_none() => {
+                self.fits(items.len() + arguments.len(), at)?;
                 array.items.borrow_mut().extend(arguments.iter().cloned());
                 Ok(Value::Number(array.items.borrow().len() as f64))
             }
@@ -87,15 +95,20 @@ impl<'a> Machine<'a, '_> {
                     Value::Text(text) => text.to_string(),
                     _ => return unknown("it joins a list", at),
                 };
-                let mut texts = Vec::new();
+                let (mut texts, mut bytes) = (Vec::new(), 0);
                 for item in &items {
-                    texts.push(if item.nullish() { String::new() } else { text_of(item, at)? });
+                    self.readable(bytes, at)?;
+                    let text = if item.nullish() { String::new() } else { text_of(item, at)? };
+                    self.looked(item, at)?;
+                    bytes += text.len() + between.len();
+                    texts.push(text);
                 }
                 Ok(Value::text(texts.join(&between)))
             }
             "concat" => {
                 let mut all = items;
                 for argument in arguments {
+                    self.fits(all.len(), at)?;
                     match argument {
                         Value::Array(other) => all.extend(other.items.borrow().iter().cloned()),
                         other => all.push(other.clone()),
@@ -128,6 +141,7 @@ impl<'a> Machine<'a, '_> {
         let mut made = Vec::new();
         for (n, item) in items.iter().enumerate() {
             self.step(at)?;
+            self.fits(made.len(), at)?;
             let value = self.call_value(function, vec![item.clone(), Value::Number(n as f64)], at)?;
             match name {
                 "map" => made.push(value),
@@ -177,7 +191,7 @@ impl<'a> Machine<'a, '_> {
                 }
                 other => Value::Bool(matches!(other, Value::Array(_))),
             },
-            ("Array", "from", _) if arguments.len() == 1 => Value::array(items(&first, at)?),
+            ("Array", "from", _) if arguments.len() == 1 => Value::array(self.items(&first, at)?),
             ("Object", "freeze", _) => first,
             ("Object", "keys" | "values" | "entries", _) => {
                 if !matches!(&first, Value::Object(object) if matches!(object.kind, Kind::Plain)) {
@@ -194,7 +208,7 @@ impl<'a> Machine<'a, '_> {
                 })
             }
             // What is awaited is worked out at once.
-            ("Promise", "all", _) => Value::array(items(&first, at)?),
+            ("Promise", "all", _) => Value::array(self.items(&first, at)?),
             ("Promise", "resolve", _) => first,
             ("console", _, _) => Value::Undefined,
             _ => return unknown(format!("it uses `{global}.{name}`"), at),
@@ -210,6 +224,9 @@ impl<'a> Machine<'a, '_> {
         at: u32,
     ) -> Eval<'a> {
         let key = arguments.first().cloned().unwrap_or(Value::Undefined);
+        let count = of.entries.borrow().len();
+        self.spend(1 + count / 4, at)?;
+        self.fits(count, at)?;
         let place = of.entries.borrow().iter().position(|(own, _)| own.same(&key));
         Ok(match name {
             "get" => place.map_or(Value::Undefined, |n| of.entries.borrow()[n].1.clone()),
@@ -288,12 +305,15 @@ fn of_text<'a>(text: &str, name: &str, arguments: &[Value<'a>], at: u32) -> Eval
         ("indexOf", Some(what)) if ascii && arguments.len() == 1 => {
             Value::Number(text.find(what).map_or(-1.0, |n| n as f64))
         }
+        ("split", Some(_)) if text.len() > ITEMS => return unknown("it splits a long text", at),
         ("split", Some("")) => Value::array(text.chars().map(|c| Value::text(c.to_string())).collect()),
         ("split", Some(what)) if arguments.len() == 1 => {
             Value::array(text.split(what).map(Value::text).collect())
         }
         ("replaceAll", Some(what)) => match text_at(1) {
-            Some(with) if !with.contains('$') && !what.is_empty() => Value::text(text.replace(what, with)),
+            Some(with) if !with.contains('$') && !what.is_empty() && with.len() <= what.len() + 20 => {
+                Value::text(text.replace(what, with))
+            }
             _ => return unknown("it replaces in a text", at),
         },
         ("replace", Some(what)) => match text_at(1) {

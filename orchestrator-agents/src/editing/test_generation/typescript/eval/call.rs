@@ -10,11 +10,11 @@ use oxc_ast::ast::{
 use super::super::scope::Scope;
 use super::super::value::{Closure, Code, Eval, Halt, Kind, Object, Shape, Value};
 use super::super::world::{Origin, result_key};
-use super::expression::{items, text_of};
+use super::expression::text_of;
 use super::fastify::reply;
 use super::member::{SILENT, Signature, signature};
 use super::statement::Flow;
-use super::{Called, DEPTH, Machine, unknown};
+use super::{Called, Machine, unknown};
 
 type Names<'a> = Rc<Scope<'a>>;
 
@@ -57,7 +57,8 @@ impl<'a> Machine<'a, '_> {
             match argument {
                 Argument::SpreadElement(it) => {
                     let value = self.expression(&it.argument, names)?;
-                    values.extend(items(&value, it.span.start)?);
+                    values.extend(self.items(&value, it.span.start)?);
+                    self.fits(values.len(), it.span.start)?;
                 }
                 other => values.push(self.expression(other.to_expression(), names)?),
             }
@@ -163,6 +164,7 @@ impl<'a> Machine<'a, '_> {
         for argument in &arguments {
             self.fill(argument, at)?;
         }
+        self.asks(key, at)?;
         let before = self.calls.iter().filter(|call| call.key == key).count();
         let own = result_key(key, before);
         let used = self.naming.take().filter(|(of, _)| *of == at).map(|(_, name)| name);
@@ -182,14 +184,9 @@ impl<'a> Machine<'a, '_> {
         arguments: Vec<Value<'a>>,
         at: u32,
     ) -> Eval<'a> {
-        if self.depth >= DEPTH {
-            return unknown("calls nest too deep", at);
-        }
-        self.depth += 1;
         let names = Scope::inside(&closure.scope);
-        let value = self.body(closure, &names, arguments, at);
-        self.depth -= 1;
-        value
+        self.spend(4, at)?;
+        self.deeper(at, |machine| machine.body(closure, &names, arguments, at))
     }
 
     fn body(
@@ -265,7 +262,7 @@ impl<'a> Machine<'a, '_> {
             Value::Global(name @ ("Map" | "Set")) => {
                 let entries = match arguments.first() {
                     None => Vec::new(),
-                    Some(from) => items(from, at)?,
+                    Some(from) => self.items(from, at)?,
                 };
                 let map = name == "Map";
                 let made = Value::object(if map { Kind::Map } else { Kind::Set }, Vec::new());
@@ -330,9 +327,7 @@ impl<'a> Machine<'a, '_> {
         at: u32,
     ) -> Eval<'a, ()> {
         let Value::Object(object) = made else { return unknown("no object", at) };
-        if self.depth >= DEPTH {
-            return unknown("calls nest too deep", at);
-        }
+        self.spend(4 + class.body.body.len(), at)?;
         if class.heritage.is_some() && !matches!(object.kind, Kind::Error { .. }) {
             return unknown("it extends another class", class.span.start);
         }
@@ -344,15 +339,14 @@ impl<'a> Machine<'a, '_> {
             }
             _ => None,
         });
-        self.depth += 1;
         let outer = self.constructing.replace((class, object.clone()));
-        let done = (|| {
+        let done = self.deeper(at, |machine| {
             if constructor.is_none() && class.heritage.is_some() {
-                self.above(class, object, arguments.clone(), at)?;
+                machine.above(class, object, arguments.clone(), at)?;
             }
-            self.fields(class, object, &names)?;
+            machine.fields(class, object, &names)?;
             let Some((parameters, body)) = constructor else { return Ok(()) };
-            self.parameters(parameters, arguments.clone(), &names, at)?;
+            machine.parameters(parameters, arguments.clone(), &names, at)?;
             for (n, item) in parameters.items.iter().enumerate() {
                 if item.accessibility.is_some() || item.readonly {
                     let Some(name) = item.pattern.get_identifier_name() else { continue };
@@ -360,10 +354,9 @@ impl<'a> Machine<'a, '_> {
                     object.set(name.as_str(), value.unwrap_or(Value::Undefined));
                 }
             }
-            self.block(&body.statements, &names).map(|_| ())
-        })();
+            machine.block(&body.statements, &names).map(|_| ())
+        });
         self.constructing = outer;
-        self.depth -= 1;
         done
     }
 
@@ -373,7 +366,7 @@ impl<'a> Machine<'a, '_> {
             let (false, false, Some(value)) = (it.r#static, it.declare, &it.value) else { continue };
             let name = self.key(&it.key, names)?;
             let value = self.expression(value, names)?;
-            object.set(&name, value);
+            self.put(object, &name, value, it.span.start)?;
         }
         Ok(())
     }

@@ -20,22 +20,27 @@ type Names<'a> = Rc<Scope<'a>>;
 impl<'a> Machine<'a, '_> {
     pub(in super::super) fn expression(&mut self, it: &'a Expression<'a>, names: &Names<'a>) -> Eval<'a> {
         let at = it.span().start;
-        self.step(at)?;
+        self.nested(at, |machine| machine.evaluated(it, at, names))
+    }
+
+    fn evaluated(&mut self, it: &'a Expression<'a>, at: u32, names: &Names<'a>) -> Eval<'a> {
         match it {
             Expression::BooleanLiteral(it) => Ok(Value::Bool(it.value)),
             Expression::NullLiteral(_) => Ok(Value::Null),
             Expression::NumericLiteral(it) => Ok(Value::Number(it.value)),
-            Expression::StringLiteral(it) => Ok(Value::text(it.value)),
+            Expression::StringLiteral(it) => self.made(Value::text(it.value), at),
             Expression::TemplateLiteral(it) => self.template(it, names),
             Expression::Identifier(it) => self.named(it.name.as_str(), at, names),
             Expression::ThisExpression(_) => {
                 names.find("this").map_or_else(|| unknown("it uses `this` outside a class", at), Ok)
             }
-            Expression::ArrayExpression(it) => self.list(&it.elements, names),
+            Expression::ArrayExpression(it) => self.list(&it.elements, at, names),
             Expression::ObjectExpression(it) => self.literal(it, names),
             Expression::ArrowFunctionExpression(_) | Expression::FunctionExpression(_) => {
                 let code = code(it).expect("it is a function");
                 let this = names.find("this").unwrap_or(Value::Undefined);
+                self.spend(2, at)?;
+                self.held.push(names.clone());
                 Ok(Value::Function(Rc::new(Closure { code, scope: names.clone(), this })))
             }
             Expression::AwaitExpression(it) => self.awaited(&it.argument, names),
@@ -60,7 +65,8 @@ impl<'a> Machine<'a, '_> {
             Expression::BinaryExpression(it) => {
                 let left = self.expression(&it.left, names)?;
                 let right = self.expression(&it.right, names)?;
-                operator::binary(it.operator, &left, &right, at)
+                let value = operator::binary(it.operator, &left, &right, at)?;
+                self.made(value, at)
             }
             Expression::UnaryExpression(it) => {
                 if it.operator == UnaryOperator::Delete {
@@ -153,14 +159,11 @@ impl<'a> Machine<'a, '_> {
         if self.module.imports.contains_key(name) {
             return Ok(Value::Imported(name.to_owned()));
         }
-        let module = self.module;
-        let found =
-            module.constants.iter().find(|one| one.id.get_identifier_name().is_some_and(|id| id == name));
-        if let Some(one) = found
+        if let Some(one) = self.module.constants.get(name).copied()
             && let Some(init) = &one.init
         {
             let globals = self.globals.clone();
-            let value = self.expression(init, &globals)?;
+            let value = self.deeper(at, |machine| machine.expression(init, &globals))?;
             globals.declare(name, value.clone());
             return Ok(value);
         }
@@ -183,30 +186,34 @@ impl<'a> Machine<'a, '_> {
                 return unknown("a text is malformed", it.span.start);
             };
             text += cooked.as_str();
+            self.readable(text.len(), it.span.start)?;
             if let Some(expression) = it.expressions.get(n) {
                 let value = self.expression(expression, names)?;
                 text += &text_of(&value, expression.span().start)?;
             }
         }
-        Ok(Value::text(text))
+        self.made(Value::text(text), it.span.start)
     }
 
-    fn list(&mut self, elements: &'a [ArrayExpressionElement<'a>], names: &Names<'a>) -> Eval<'a> {
+    fn list(&mut self, elements: &'a [ArrayExpressionElement<'a>], at: u32, names: &Names<'a>) -> Eval<'a> {
         let mut all = Vec::new();
+        self.spend(2, at)?;
         for element in elements {
+            self.fits(all.len(), at)?;
             match element {
                 ArrayExpressionElement::SpreadElement(it) => {
                     let value = self.expression(&it.argument, names)?;
-                    all.extend(items(&value, it.span.start)?);
+                    all.extend(self.items(&value, it.span.start)?);
                 }
                 ArrayExpressionElement::Elision(_) => all.push(Value::Undefined),
                 other => all.push(self.expression(other.to_expression(), names)?),
             }
         }
-        Ok(Value::array(all))
+        self.made(Value::array(all), at)
     }
 
     fn literal(&mut self, it: &'a ObjectExpression<'a>, names: &Names<'a>) -> Eval<'a> {
+        self.spend(4, it.span.start)?;
         let object = Value::plain(Vec::new());
         let Value::Object(made) = &object else { return unknown("no object", it.span.start) };
         for property in &it.properties {
@@ -214,7 +221,7 @@ impl<'a> Machine<'a, '_> {
                 ObjectPropertyKind::SpreadProperty(it) => {
                     let value = self.expression(&it.argument, names)?;
                     for (name, value) in self.entries(&value, it.span.start)? {
-                        made.set(&name, value);
+                        self.put(made, &name, value, it.span.start)?;
                     }
                 }
                 ObjectPropertyKind::ObjectProperty(it) => {
@@ -223,7 +230,7 @@ impl<'a> Machine<'a, '_> {
                     }
                     let name = self.key(&it.key, names)?;
                     let value = self.expression(&it.value, names)?;
-                    made.set(&name, value);
+                    self.put(made, &name, value, it.span.start)?;
                 }
             }
         }
@@ -240,6 +247,7 @@ impl<'a> Machine<'a, '_> {
 
     /// The properties that a spread copies.
     pub(super) fn entries(&mut self, value: &Value<'a>, at: u32) -> Eval<'a, Vec<(String, Value<'a>)>> {
+        self.looked(value, at)?;
         if let Value::Object(object) = value
             && let Kind::StandIn { shape: Shape::Members(members), .. } = &object.kind
         {
@@ -316,7 +324,8 @@ impl<'a> Machine<'a, '_> {
             None => {
                 let Some(binary) = operator.to_binary_operator() else { return unknown("it assigns", at) };
                 let right = self.expression(&it.right, names)?;
-                operator::binary(binary, &was, &right, at)?
+                let value = operator::binary(binary, &was, &right, at)?;
+                self.made(value, at)?
             }
         };
         self.assign(target, value.clone(), names)?;
@@ -396,22 +405,5 @@ pub(super) fn text_of<'a>(value: &Value<'a>, at: u32) -> Eval<'a, String> {
     match value.to_text() {
         Some(text) => Ok(text),
         None => unknown("it makes text of something that is none", at),
-    }
-}
-
-/// What iterating over a value gives.
-pub(super) fn items<'a>(value: &Value<'a>, at: u32) -> Eval<'a, Vec<Value<'a>>> {
-    match value {
-        Value::Array(array) => Ok(array.items.borrow().clone()),
-        Value::Text(text) => Ok(text.chars().map(|c| Value::text(c.to_string())).collect()),
-        Value::Object(object) => match object.kind {
-            Kind::Set => Ok(object.entries.borrow().iter().map(|(key, _)| key.clone()).collect()),
-            Kind::Map => {
-                let entries = object.entries.borrow();
-                Ok(entries.iter().map(|(k, v)| Value::array(vec![k.clone(), v.clone()])).collect())
-            }
-            _ => unknown("it iterates over something that may be no list", at),
-        },
-        _ => unknown("it iterates over something that may be no list", at),
     }
 }

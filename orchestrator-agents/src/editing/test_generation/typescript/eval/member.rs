@@ -75,11 +75,11 @@ impl<'a> Machine<'a, '_> {
                 if matches!(object.kind, Kind::App | Kind::Reply | Kind::Map | Kind::Set) {
                     return unknown("it sets a property of something special", at);
                 }
-                object.set(&name, value);
-                Ok(())
+                self.put(object, &name, value, at)
             }
             Value::Array(array) if array.key.is_none() => match name.parse::<usize>() {
                 Ok(n) if n <= array.items.borrow().len() => {
+                    self.fits(n, at)?;
                     let mut items = array.items.borrow_mut();
                     if n == items.len() {
                         items.push(value);
@@ -98,6 +98,7 @@ impl<'a> Machine<'a, '_> {
     pub(in super::super) fn get(&mut self, value: &Value<'a>, name: &str, at: u32) -> Eval<'a> {
         match value {
             Value::Text(text) => match (name, name.parse::<usize>()) {
+                _ if self.looked(value, at).is_err() => unknown("it takes too many steps", at),
                 ("length", _) => Ok(Value::Number(text.encode_utf16().count() as f64)),
                 (_, Ok(n)) if text.is_ascii() => Ok(text.get(n..=n).map_or(Value::Undefined, Value::text)),
                 _ => unknown(format!("it takes `{name}` of a text"), at),
@@ -123,7 +124,7 @@ impl<'a> Machine<'a, '_> {
                 });
                 let globals = self.globals.clone();
                 match found {
-                    Some(value) => self.expression(value, &globals),
+                    Some(value) => self.deeper(at, |machine| machine.expression(value, &globals)),
                     None => unknown(format!("it takes `{name}` of a class"), at),
                 }
             }

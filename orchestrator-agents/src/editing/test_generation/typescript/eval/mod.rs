@@ -2,6 +2,7 @@
 //! for certain what the program does, it stops and says so. Nothing of the outside is ever touched.
 
 mod binding;
+pub(super) mod budget;
 mod builtin;
 pub(super) mod call;
 mod expression;
@@ -19,11 +20,6 @@ use super::module::{Literals, Module};
 use super::scope::Scope;
 use super::value::{Eval, Halt, Object, Value};
 use super::world::Choices;
-
-/// The most steps of one run.
-const FUEL: u32 = 20_000;
-/// How deep calls may nest.
-const DEPTH: u32 = 40;
 
 /// A call of something from outside.
 pub(super) struct Called<'a> {
@@ -62,8 +58,14 @@ pub(super) struct Machine<'a, 'w> {
     pub(super) decorations: BTreeSet<String>,
     /// Whether a hook was registered.
     pub(super) hooked: bool,
-    pub(super) fuel: u32,
+    /// How many steps are left.
+    pub(super) fuel: usize,
+    /// How deep calls nest.
     pub(super) depth: u32,
+    /// How deep statements and expressions nest.
+    pub(super) nest: u32,
+    /// Scopes that functions hold on to, which may hold the functions.
+    pub(super) held: Vec<Rc<Scope<'a>>>,
     /// How many `try` are around.
     pub(super) trying: u32,
     /// The function from outside that is called.
@@ -91,8 +93,10 @@ impl<'a, 'w> Machine<'a, 'w> {
             routes: Vec::new(),
             decorations: BTreeSet::new(),
             hooked: false,
-            fuel: FUEL,
+            fuel: budget::FUEL,
             depth: 0,
+            nest: 0,
+            held: Vec::new(),
             trying: 0,
             calling: String::new(),
             naming: None,
@@ -100,15 +104,20 @@ impl<'a, 'w> Machine<'a, 'w> {
         }
     }
 
-    fn step(&mut self, at: u32) -> Eval<'a, ()> {
-        self.fuel = self.fuel.saturating_sub(1);
-        if self.fuel == 0 { unknown("it takes too many steps", at) } else { Ok(()) }
-    }
-
     /// Notes which way a decision on a value goes.
     pub(super) fn decide(&mut self, at: u32, yes: bool) -> bool {
         self.path.push(at * 2 + u32::from(yes));
         yes
+    }
+}
+
+/// Scopes and the functions in them hold each other: without this they would stay for ever.
+impl Drop for Machine<'_, '_> {
+    fn drop(&mut self) {
+        self.globals.clear();
+        for scope in &self.held {
+            scope.clear();
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use oxc_span::GetSpan;
 
 use super::super::scope::Scope;
 use super::super::value::{Closure, Code, Eval, Halt, Value};
-use super::expression::items;
 use super::{Machine, unknown};
 
 type Names<'a> = Rc<Scope<'a>>;
@@ -35,6 +34,7 @@ impl<'a> Machine<'a, '_> {
                 && let Some(id) = &it.id
             {
                 let this = Value::Undefined;
+                self.held.push(names.clone());
                 let closure = Closure { code: Code::Function(it), scope: names.clone(), this };
                 names.declare(id.name.as_str(), Value::Function(Rc::new(closure)));
             }
@@ -50,7 +50,10 @@ impl<'a> Machine<'a, '_> {
 
     fn statement(&mut self, it: &'a Statement<'a>, names: &Names<'a>) -> Eval<'a, Flow<'a>> {
         let at = it.span().start;
-        self.step(at)?;
+        self.nested(at, |machine| machine.ran(it, at, names))
+    }
+
+    fn ran(&mut self, it: &'a Statement<'a>, at: u32, names: &Names<'a>) -> Eval<'a, Flow<'a>> {
         match it {
             Statement::BlockStatement(it) => self.block(&it.body, &Scope::inside(names)),
             Statement::ExpressionStatement(it) => self.expression(&it.expression, names).map(|_| Flow::On),
@@ -133,7 +136,7 @@ impl<'a> Machine<'a, '_> {
         };
         let [one] = &left.declarations[..] else { return unknown("a loop of its kind is not followed", at) };
         let over = self.expression(&it.right, names)?;
-        for item in items(&over, at)? {
+        for item in self.items(&over, at)? {
             self.step(at)?;
             self.decide(at, true);
             let inner = Scope::inside(names);
