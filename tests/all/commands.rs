@@ -337,7 +337,7 @@ fn plans_schemas_and_completions_are_what_they_say() {
     folder.orchestrate("plan --format mermaid").exits(0).says(&["flowchart LR", "t2 --> t3"]);
     folder.orchestrate("validate").exits(0).says(&["is valid: 2 phases, 4 tasks"]);
     let schema: Value = serde_json::from_str(&folder.orchestrate("schema").exits(0).out).unwrap();
-    assert!(schema["properties"]["phases"].is_object());
+    assert!(schema["$defs"]["pipeline"]["properties"]["phases"].is_object());
     folder.orchestrate("agents").exits(0).says(&["cargo-test", "command", "ask"]);
     folder.orchestrate("completions bash").exits(0).says(&["_orchestrate() {", "complete -F"]);
     folder.orchestrate("--help").exits(0).says(&["Exit codes:", "130", "latest"]);
