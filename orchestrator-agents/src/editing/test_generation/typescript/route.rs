@@ -25,6 +25,8 @@ pub(super) struct Answer<'a> {
     schema: Value<'a>,
 }
 
+const SENDS_NOTHING: &str = "it sends nothing";
+
 /// A request.
 #[derive(Clone)]
 struct Request<'a> {
@@ -78,7 +80,9 @@ pub(super) fn plugin<'a>(maker: &mut Maker<'a, '_>, export: &Export<'a>, code: C
             };
             ask(machine, route)
         });
-        for (at, why) in &found.unknown {
+        // An answer of nothing is one that the types of what the handler calls rule out, where there are others.
+        let silent = |why: &str| why == SENDS_NOTHING && !found.ways.is_empty();
+        for (at, why) in found.unknown.iter().filter(|(_, why)| !silent(why)) {
             maker.needs(&title, maker.module.line(*at), why);
         }
         for way in &found.ways {
@@ -171,7 +175,7 @@ fn ask<'a>(machine: &mut Machine<'a, '_>, route: Registered<'a>) -> Eval<'a, Ans
     let is_reply = matches!(&gave, Value::Object(object) if matches!(object.kind, Kind::Reply));
     let payload_of = if is_reply || matches!(gave, Value::Undefined) {
         if reply.prop("sent").is_none() {
-            return unknown("it sends nothing", at);
+            return unknown(SENDS_NOTHING, at);
         }
         reply.prop("payload").unwrap_or(Value::Undefined)
     } else {
