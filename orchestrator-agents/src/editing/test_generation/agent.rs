@@ -120,10 +120,15 @@ impl Agent for TestGeneration {
                     return Ok(kept(config, &trial, true));
                 }
             }
-            Stage::Restoring(why) => {
+            Stage::Restoring { why, wrote: _ } => {
                 let path = &trial.path;
                 let back = match (receipts.iter().find(|receipt| !receipt.ok()), &trial.stands) {
-                    (Some(receipt), _) => format!("and what stood could not be put back: {}", receipt.status),
+                    (Some(receipt), _) => {
+                        format!(
+                            "but it was left as it is, since it could not be put back: {}",
+                            receipt.status
+                        )
+                    }
                     (None, Some(_)) => "so what stood was put back".to_owned(),
                     (None, None) => "so it was removed".to_owned(),
                 };

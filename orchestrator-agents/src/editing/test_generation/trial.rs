@@ -72,8 +72,13 @@ pub(super) enum Stage {
         /// How many rounds were before it.
         tries: u32,
     },
-    /// What stood is put back, since this was wrong.
-    Restoring(String),
+    /// What stood is put back.
+    Restoring {
+        /// What was wrong.
+        why: String,
+        /// The text that was written, which is all that may be replaced.
+        wrote: String,
+    },
 }
 
 impl Trial {
@@ -142,15 +147,23 @@ impl Trial {
                 actions.extend(self.runner.as_ref().ok().map(run));
                 Ok(actions)
             }
-            Stage::Restoring(_) => self.restoring(),
+            Stage::Restoring { why: _, wrote } => self.restoring(wrote),
         }
     }
 
-    /// Puts back what stood, and what was remembered. What the last round wrote is what stands now.
-    fn restoring(&self) -> Result<Vec<Action>, BoxError> {
+    /// Puts back what stood, and what was remembered, where what was written is what stands: what somebody wrote since is
+    /// theirs.
+    fn restoring(&self, wrote: &str) -> Result<Vec<Action>, BoxError> {
         let mut actions = Vec::new();
-        for (path, was) in [(self.path.clone(), &self.stands), (base(&self.path)?, &self.base)] {
-            let expects = Expects::Anything;
+        let files = [
+            (self.path.clone(), &self.stands, wrote),
+            (base(&self.path)?, &self.base, self.generated.text.as_str()),
+        ];
+        for (path, was, wrote) in files {
+            if was.as_deref() == Some(wrote) {
+                continue;
+            }
+            let expects = Expects::exactly(Some(wrote.as_bytes()));
             actions.push(match was {
                 Some(text) => {
                     Write { path, content: Content::new(text.as_str()), mode: None, expects }.into()
@@ -202,7 +215,7 @@ impl Trial {
                 return Some(());
             }
         }
-        self.stage = Stage::Restoring(why);
+        self.stage = Stage::Restoring { why, wrote: text };
         Some(())
     }
 }

@@ -49,7 +49,7 @@ fn modules() -> PathBuf {
     }
 }
 
-fn with_modules(rig: &Rig) {
+pub(super) fn with_modules(rig: &Rig) {
     let modules = modules()
         .canonicalize()
         .unwrap_or_else(|error| panic!("{}: {error}; run `npm ci` there", modules().display()));

@@ -3,9 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 
 use insta::assert_snapshot;
-use orchestrator_core::action::Action;
+use orchestrator_core::action::{Action, Expects};
 use orchestrator_core::agent::{Agent, Conclusion, Task, Verdict};
-use orchestrator_core::order::Artifacts;
+use orchestrator_core::order::{Artifacts, Receipt, Status};
+use orchestrator_core::outcome::Failure;
 use orchestrator_core::testkit::{Kept, task};
 use serde_json::{Value, json};
 
@@ -161,6 +162,35 @@ fn a_file_that_does_not_pass_is_put_back() {
     let ended = run(&rig, pricing()).unwrap();
     assert!(ended.summary().contains("so what stood was put back"), "{}", ended.summary());
     assert_eq!(stands(&rig), before);
+}
+
+#[test]
+fn what_was_written_meanwhile_is_not_put_back() {
+    let rig = project();
+    runner(&rig, 1, &json!({ "numPassedTests": 0, "testResults": [{ "message": "no" }] }));
+    let look = rig.look();
+    let mut asked: Task<TestGenerationConfig> = task(serde_json::from_value(pricing()).unwrap());
+    asked.carried = ready(TestGeneration.survey(&asked, &look)).unwrap();
+    let mut kept = Kept::default();
+    let actions = ready(TestGeneration.plan(&asked, &look)).unwrap();
+    let receipts: Vec<Receipt> = actions.iter().map(|action| perform(action, &rig.root, &mut kept)).collect();
+    let wrote = stands(&rig).unwrap();
+    let verdict = TestGeneration.conclude(&asked, &receipts, &Artifacts::new(&kept)).unwrap();
+    let Verdict::More { actions, carried } = verdict else { panic!("{verdict:?}") };
+    let Action::Remove(remove) = &actions[0] else { panic!("{actions:?}") };
+    assert_eq!(remove.expects, Expects::exactly(Some(wrote.as_bytes())));
+    // Somebody wrote while the runner ran, so the executor refuses.
+    asked.carried = carried;
+    let failure = Failure::new("it is not what it was");
+    let refused = Receipt::new(Status::Failed { failure, transient: false });
+    let Verdict::Failed(conclusion) =
+        TestGeneration.conclude(&asked, &[refused], &Artifacts::new(&kept)).unwrap()
+    else {
+        panic!("it failed");
+    };
+    let said =
+        "`tests/pricing.test.ts` is not kept, but it was left as it is, since it could not be put back: ";
+    assert!(conclusion.summary.starts_with(said), "{}", conclusion.summary);
 }
 
 #[test]

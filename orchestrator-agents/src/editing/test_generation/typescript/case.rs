@@ -97,7 +97,7 @@ pub(super) fn mocks(calls: &[Called<'_>], dialect: Dialect) -> Option<Mocks> {
 
 /// Lines that define what comes from outside, what calls give first.
 pub(super) fn given<T>(way: &Way<'_, T>, mocks: &Mocks) -> Option<Vec<String>> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<(&str, String)> = Vec::new();
     let mut done: BTreeSet<&str> = BTreeSet::new();
     for calls in [true, false] {
         for seen in way.seen.iter().filter(|seen| seen.call == calls) {
@@ -108,11 +108,38 @@ pub(super) fn given<T>(way: &Way<'_, T>, mocks: &Mocks) -> Option<Vec<String>> {
             if let Ok(value) = &seen.value
                 && is_outside(value)
             {
-                lines.push(format!("const {} = {};", seen.key, definition(value, mocks)?));
+                lines.push((&seen.key, definition(value, mocks)?));
             }
         }
     }
-    Some(lines)
+    Some(ordered(lines))
+}
+
+/// Each definition after those that it names.
+fn ordered(lines: Vec<(&str, String)>) -> Vec<String> {
+    let mut left: Vec<Option<(&str, String)>> = lines.into_iter().map(Some).collect();
+    let mut told = Vec::new();
+    for at in 0..left.len() {
+        tell(at, &mut left, &mut told);
+    }
+    told
+}
+
+fn tell(at: usize, left: &mut [Option<(&str, String)>], told: &mut Vec<String>) {
+    let Some((key, definition)) = left[at].take() else { return };
+    for other in at + 1..left.len() {
+        if left[other].as_ref().is_some_and(|(other, _)| has_word(&definition, other)) {
+            tell(other, left, told);
+        }
+    }
+    told.push(format!("const {key} = {definition};"));
+}
+
+/// Whether a name stands in a text as a word of its own.
+pub(super) fn has_word(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(part) && !text[at + word.len()..].starts_with(part))
 }
 
 /// Whether a value comes from outside and has a name in the test.
@@ -146,6 +173,10 @@ pub(super) fn called(calls: &[Called<'_>]) -> Option<Vec<String>> {
 
 /// `expect(X).toBe(..)` for what a value is; none where it cannot be written.
 pub(super) fn equals(subject: &str, value: &Value<'_>) -> Option<String> {
+    // That a number is none is what comes of an input of a wrong type.
+    if matches!(value, Value::Number(n) if n.is_nan()) {
+        return None;
+    }
     let expected = expression(value)?;
     Some(match value {
         Value::Undefined => format!("expect({subject}).toBeUndefined();"),

@@ -63,7 +63,10 @@ pub(super) fn explore<'a, T>(
         }
         let mut choices = Choices { picked, ..Choices::default() };
         let (outcome, calls, path, environment, decorations) = settled(module, literals, &mut choices, &run);
-        if !paths.insert(path.clone()) {
+        // Another input may go on where this way is not known any more.
+        let mut way = path.clone();
+        way.extend(matches!(outcome, Err(Halt::Unknown { .. })).then_some(u32::MAX));
+        if !paths.insert(way) {
             continue;
         }
         looked += 1;

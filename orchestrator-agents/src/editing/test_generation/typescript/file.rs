@@ -11,7 +11,7 @@ use serde_json::json;
 use super::super::config::Template;
 use super::super::language::{Generated, Source};
 use super::super::template::render;
-use super::case::{Block, Dialect};
+use super::case::{Block, Dialect, has_word};
 use super::maker::Maker;
 use super::module::{Exported, Literals, Module};
 use super::value::Code;
@@ -194,13 +194,6 @@ fn imports(
         (None, true) => return format!("{}\n", text.trim_end()),
     };
     text + &format!("import {what} from {};\n", text::text(module_name))
-}
-
-/// Whether a name stands in a text as a word of its own.
-fn has_word(text: &str, word: &str) -> bool {
-    let part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    text.match_indices(word)
-        .any(|(at, _)| !text[..at].ends_with(part) && !text[at + word.len()..].starts_with(part))
 }
 
 fn specifier(source: &Source<'_>, module: &Module<'_>) -> String {

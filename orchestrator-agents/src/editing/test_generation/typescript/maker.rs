@@ -389,7 +389,11 @@ pub(super) fn choose<'a>(
             values.push(machine.stand_in_for(key, super::value::Shape::Unknown, item.span.start)?);
             continue;
         }
-        match machine.choose(key, name, ty, optional, Origin::Parameter, item.span.start)? {
+        let origin = match &item.initializer {
+            Some(default) if ty.is_none() => Origin::Default(default),
+            _ => Origin::Parameter,
+        };
+        match machine.choose(key, name, ty, optional, origin, item.span.start)? {
             Ok(value) => values.push(value),
             Err(_) => values.push(Value::Undefined),
         }

@@ -25,6 +25,8 @@ pub(super) struct Answer<'a> {
     schema: Value<'a>,
 }
 
+const SENDS_NOTHING: &str = "it sends nothing";
+
 /// A request.
 #[derive(Clone)]
 struct Request<'a> {
@@ -78,7 +80,9 @@ pub(super) fn plugin<'a>(maker: &mut Maker<'a, '_>, export: &Export<'a>, code: C
             };
             ask(machine, route)
         });
-        for (at, why) in &found.unknown {
+        // An answer of nothing is one that the types of what the handler calls rule out, where there are others.
+        let silent = |why: &str| why == SENDS_NOTHING && !found.ways.is_empty();
+        for (at, why) in found.unknown.iter().filter(|(_, why)| !silent(why)) {
             maker.needs(&title, maker.module.line(*at), why);
         }
         for way in &found.ways {
@@ -171,18 +175,64 @@ fn ask<'a>(machine: &mut Machine<'a, '_>, route: Registered<'a>) -> Eval<'a, Ans
     let is_reply = matches!(&gave, Value::Object(object) if matches!(object.kind, Kind::Reply));
     let payload_of = if is_reply || matches!(gave, Value::Undefined) {
         if reply.prop("sent").is_none() {
-            return unknown("it sends nothing", at);
+            return unknown(SENDS_NOTHING, at);
         }
         reply.prop("payload").unwrap_or(Value::Undefined)
     } else {
         gave
     };
-    machine.fill(&payload_of, at)?;
     let Some(Value::Number(status)) = reply.prop("statusCode") else {
         return unknown("its status is not known", at);
     };
+    has_required(machine, &payload_of, response_schema(&schema, status).as_ref(), at)?;
+    machine.fill(&payload_of, at)?;
     let request = Request { method, url, payload, query: sent_query, headers };
     Ok(Answer { status, payload: payload_of, request, schema })
+}
+
+/// The schema of the answers with a status.
+fn response_schema<'a>(schema: &Value<'a>, status: f64) -> Option<Value<'a>> {
+    let all = schema.prop("response")?;
+    all.prop(&status.to_string()).or_else(|| all.prop(&format!("{}xx", (status / 100.0).floor())))
+}
+
+/// Gives an answer from outside what its schema requires: without that, there is no answer.
+fn has_required<'a>(
+    machine: &mut Machine<'a, '_>,
+    payload: &Value<'a>,
+    schema: Option<&Value<'a>>,
+    at: u32,
+) -> Eval<'a, ()> {
+    machine.spend(4, at)?;
+    let Some(schema) = schema else { return Ok(()) };
+    if let (Value::Array(list), Some(items)) = (payload, schema.prop("items")) {
+        let all = list.items.borrow().clone();
+        return all.iter().try_for_each(|item| has_required(machine, item, Some(&items), at));
+    }
+    let Some(Value::Array(names)) = schema.prop("required") else { return Ok(()) };
+    let names: Vec<String> = names.items.borrow().iter().filter_map(Value::to_text).collect();
+    for name in names {
+        let value = machine.get(payload, &name, at)?;
+        let kind = schema.prop("properties").and_then(|all| all.prop(&name)?.prop("type"));
+        let fits = match kind {
+            Some(Value::Text(kind)) => match (&*kind, &value) {
+                ("string", Value::Text(_)) | ("boolean", Value::Bool(_)) | ("number", Value::Number(_)) => {
+                    true
+                }
+                ("integer", Value::Number(n)) => n.fract() == 0.0,
+                ("array", Value::Array(_)) | ("object", Value::Object(_)) => true,
+                _ => false,
+            },
+            _ => true,
+        };
+        if !fits {
+            return unknown(
+                format!("what its schema requires as `{name}` is not known from the handler"),
+                at,
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The parameters of a path, and the path with them filled in.
@@ -302,10 +352,7 @@ fn answered<'a>(
     let lines = registered(maker, way, &mocks, name, options).ok_or_else(unwritten)?;
     let act = vec![injected(&answer.request, None, None).ok_or_else(unwritten)?];
     let mut then = vec![format!("expect(response.statusCode).toBe({});", answer.status)];
-    let response = answer.schema.prop("response").and_then(|it| {
-        let class = format!("{}xx", (answer.status / 100.0).floor());
-        it.prop(&answer.status.to_string()).or_else(|| it.prop(&class))
-    });
+    let response = response_schema(&answer.schema, answer.status);
     match (&answer.payload, response) {
         (Value::Undefined, _) => then.push("expect(response.body).toBe('');".into()),
         (Value::Text(body), None) => then.push(format!("expect(response.body).toBe({});", text(body))),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use oxc_ast::ast::{TSLiteral, TSType, TSTypeName};
+use oxc_ast::ast::{Expression, TSLiteral, TSType, TSTypeName};
 
 use super::eval::{Machine, unknown};
 use super::module::Type;
@@ -47,6 +47,8 @@ pub(super) struct Seen<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Origin<'a> {
     Parameter,
+    /// A parameter without a type and with a value by default, which tells its type.
+    Default(&'a Expression<'a>),
     Property,
     Environment,
     /// What a call gives; the name that it gets, if it gets one.
@@ -168,6 +170,21 @@ impl<'a> Machine<'a, '_> {
         if matches!(origin, Origin::Environment) {
             return self.environment(name);
         }
+        if let Origin::Default(default) = origin {
+            return match default.get_inner_expression() {
+                Expression::NumericLiteral(_) | Expression::UnaryExpression(_) => self.numbers(),
+                Expression::BooleanLiteral(_) => {
+                    vec![Choice::Is(Value::Bool(true)), Choice::Is(Value::Bool(false))]
+                }
+                Expression::StringLiteral(_) | Expression::TemplateLiteral(_) => self.texts(name),
+                Expression::ArrayExpression(_) => {
+                    vec![Choice::List(None), Choice::Is(Value::array(Vec::new()))]
+                }
+                Expression::ObjectExpression(_) => vec![Choice::StandIn(Shape::Unknown)],
+                // Its type is that of an expression: what it is by default is all that is known to fit.
+                _ => vec![Choice::Is(Value::Undefined)],
+            };
+        }
         let Some(ty) = ty.filter(|_| depth < 8) else { return self.untyped(name, origin) };
         let is = |value| vec![Choice::Is(value)];
         match ty {
@@ -240,6 +257,7 @@ impl<'a> Machine<'a, '_> {
             Origin::Call { named: None } => object_or_none(),
             Origin::Call { named: Some(_) } => {
                 let mut them = vec![Choice::Is(Value::Bool(true)), Choice::Is(Value::Bool(false)), nothing];
+                them.push(Choice::StandIn(Shape::Unknown));
                 them.extend(self.numbers());
                 them
             }
