@@ -2,5 +2,6 @@
 
 mod bounds;
 mod node;
+mod python;
 mod rounds;
 mod texts;
