@@ -3,6 +3,7 @@
 //! What needs node, pytest or linters of workflows is ignored here and run by `tests/run`, which installs them.
 
 mod example;
+mod generated;
 mod running;
 mod telling;
 mod tree;

@@ -8,6 +8,7 @@ use orchestrator_core::workspace::Workspace;
 
 use super::config::{LanguageName, Template};
 use super::language::{Generated, Language, Printed, Ran, Runner, Source};
+use super::python::Python;
 use super::typescript::TypeScript;
 
 /// Calls a function of the language's own type.
@@ -15,7 +16,8 @@ macro_rules! of {
     ($name:expr, $call:ident $args:tt, $else:expr) => {
         match $name {
             LanguageName::Typescript | LanguageName::Javascript => TypeScript::$call $args,
-            LanguageName::Python | LanguageName::Rust => $else,
+            LanguageName::Python => Python::$call $args,
+            LanguageName::Rust => $else,
         }
     };
 }
@@ -65,7 +67,8 @@ impl LanguageName {
     pub(super) fn comment(self) -> &'static str {
         match self {
             Self::Typescript | Self::Javascript => TypeScript::COMMENT,
-            Self::Python | Self::Rust => "#",
+            Self::Python => Python::COMMENT,
+            Self::Rust => "//",
         }
     }
 
@@ -73,7 +76,7 @@ impl LanguageName {
     pub(super) fn templates(self) -> &'static [Template] {
         match self {
             Self::Typescript | Self::Javascript => TypeScript::TEMPLATES,
-            Self::Python => &[Template::Python],
+            Self::Python => Python::TEMPLATES,
             Self::Rust => &[Template::Rust],
         }
     }

@@ -15,6 +15,7 @@ mod config;
 mod language;
 mod languages;
 mod left_out;
+mod python;
 mod template;
 mod trial;
 mod typescript;

@@ -3,5 +3,6 @@
 mod bounds;
 mod example;
 mod node;
+mod python;
 mod rounds;
 mod texts;
