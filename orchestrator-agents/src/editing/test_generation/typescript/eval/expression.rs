@@ -156,6 +156,10 @@ impl<'a> Machine<'a, '_> {
         if let Some(class) = self.module.classes.get(name) {
             return Ok(Value::Class(class));
         }
+        if let Some(init) = self.module.imported.get(name).copied() {
+            let globals = self.globals.clone();
+            return self.expression(init, &globals);
+        }
         if self.module.imports.contains_key(name) {
             return Ok(Value::Imported(name.to_owned()));
         }
