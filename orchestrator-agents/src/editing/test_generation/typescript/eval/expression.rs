@@ -13,6 +13,7 @@ use oxc_span::GetSpan;
 use super::super::module::code;
 use super::super::scope::Scope;
 use super::super::value::{Closure, Eval, Kind, Shape, Value};
+use super::budget::{fits, readable};
 use super::{Machine, operator, unknown};
 
 type Names<'a> = Rc<Scope<'a>>;
@@ -190,7 +191,7 @@ impl<'a> Machine<'a, '_> {
                 return unknown("a text is malformed", it.span.start);
             };
             text += cooked.as_str();
-            self.readable(text.len(), it.span.start)?;
+            readable(text.len(), it.span.start)?;
             if let Some(expression) = it.expressions.get(n) {
                 let value = self.expression(expression, names)?;
                 text += &text_of(&value, expression.span().start)?;
@@ -203,7 +204,7 @@ impl<'a> Machine<'a, '_> {
         let mut all = Vec::new();
         self.spend(2, at)?;
         for element in elements {
-            self.fits(all.len(), at)?;
+            fits(all.len(), at)?;
             match element {
                 ArrayExpressionElement::SpreadElement(it) => {
                     let value = self.expression(&it.argument, names)?;
