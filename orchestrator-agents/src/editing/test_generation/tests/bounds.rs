@@ -1,5 +1,8 @@
 //! Sources that are wrong, or larger or deeper than they may be.
 
+use orchestrator_core::path::RelPath;
+
+use super::super::config::LanguageName;
 use super::texts::{generated, project};
 
 fn error(text: &str) -> String {
@@ -165,7 +168,10 @@ fn every_source_of_the_example_is_read() {
         let folder = format!("src/{folder}");
         for file in std::fs::read_dir(example.join(&folder)).unwrap() {
             let path = file.unwrap().path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|it| it.ends_with(".ts"))
+            let Some(name) = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .filter(|it| RelPath::new(*it).is_ok_and(|it| LanguageName::of(&it).is_ok()))
             else {
                 continue;
             };

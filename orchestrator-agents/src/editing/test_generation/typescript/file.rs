@@ -15,7 +15,7 @@ use super::case::{Block, Dialect, has_word};
 use super::maker::Maker;
 use super::module::{Exported, Literals, Module};
 use super::value::Code;
-use super::{config, parse, place, render as text, route};
+use super::{config, parse, place, render as text, route, siblings};
 
 /// The template files: name, and the one that ships.
 fn shipped(template: Template) -> Option<(&'static str, &'static str)> {
@@ -33,9 +33,13 @@ const EXPORTS: usize = 1_000;
 pub(super) fn generate(source: &Source<'_>) -> Result<Generated, BoxError> {
     let allocator = Allocator::default();
     let program = parse::parse(&allocator, source.path, source.text)?;
-    let module = Module::of(&program, source.text);
+    let mut module = Module::of(&program, source.text);
+    siblings::add(&mut module, source.path, source.look, &allocator);
     let mut literals = Literals::default();
     literals.visit_program(&program);
+    for constant in module.imported.values() {
+        literals.visit_expression(constant);
+    }
     let (mock, typed) =
         (place::mock(source.test_file, source.look), !source.test_file.as_str().ends_with("js"));
     let mut maker = Maker {

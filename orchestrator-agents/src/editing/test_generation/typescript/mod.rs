@@ -15,6 +15,7 @@ mod report;
 mod route;
 mod schema;
 mod scope;
+mod siblings;
 mod value;
 mod world;
 

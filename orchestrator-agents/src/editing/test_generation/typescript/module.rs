@@ -26,6 +26,8 @@ pub(super) struct Module<'a> {
     pub(super) types: BTreeMap<&'a str, Type<'a>>,
     /// Where names come from that other files give; the second is the name there.
     pub(super) imports: BTreeMap<&'a str, (&'a str, String)>,
+    /// Imported constants that are written out where they are declared.
+    pub(super) imported: BTreeMap<&'a str, &'a Expression<'a>>,
     /// Names of what is taken members of, as of an object.
     pub(super) objects: BTreeSet<&'a str>,
     /// Names of what is used as a list.
@@ -118,6 +120,7 @@ impl<'a> Module<'a> {
             constants: BTreeMap::new(),
             types: BTreeMap::new(),
             imports: BTreeMap::new(),
+            imported: BTreeMap::new(),
             objects: BTreeSet::new(),
             lists: BTreeSet::new(),
             reads_environment: false,

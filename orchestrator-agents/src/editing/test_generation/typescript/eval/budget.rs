@@ -86,16 +86,6 @@ impl<'a> Machine<'a, '_> {
         Ok(value)
     }
 
-    /// Stops where a list that is being made grows too long.
-    pub(super) fn fits(&mut self, items: usize, at: u32) -> Eval<'a, ()> {
-        if items > ITEMS { unknown(LONG_LIST, at) } else { Ok(()) }
-    }
-
-    /// Stops where a text that is being made grows too long.
-    pub(super) fn readable(&mut self, bytes: usize, at: u32) -> Eval<'a, ()> {
-        if bytes > TEXT { unknown(LONG_TEXT, at) } else { Ok(()) }
-    }
-
     /// Gives an object a property.
     pub(super) fn put(
         &mut self,
@@ -128,7 +118,7 @@ impl<'a> Machine<'a, '_> {
         match value {
             Value::Array(array) => Ok(array.items.borrow().clone()),
             Value::Text(text) => {
-                self.fits(text.len(), at)?;
+                fits(text.len(), at)?;
                 self.spend(text.len(), at)?;
                 Ok(text.chars().map(|c| Value::text(c.to_string())).collect())
             }
@@ -144,6 +134,16 @@ impl<'a> Machine<'a, '_> {
             _ => unknown("it iterates over something that may be no list", at),
         }
     }
+}
+
+/// Stops where a list that is being made grows too long.
+pub(super) fn fits<'a>(items: usize, at: u32) -> Eval<'a, ()> {
+    if items > ITEMS { unknown(LONG_LIST, at) } else { Ok(()) }
+}
+
+/// Stops where a text that is being made grows too long.
+pub(super) fn readable<'a>(bytes: usize, at: u32) -> Eval<'a, ()> {
+    if bytes > TEXT { unknown(LONG_TEXT, at) } else { Ok(()) }
 }
 
 /// How many steps it takes to look through a value.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::value::{Array, Eval, Kind, Object, Value, number, whole};
-use super::budget::ITEMS;
+use super::budget::{ITEMS, fits, readable};
 use super::expression::text_of;
 use super::{Machine, unknown};
 
@@ -76,7 +76,7 @@ impl<'a> Machine<'a, '_> {
                 Ok(sum)
             }
             "push" if array.key.is_none() => {
-                self.fits(items.len() + arguments.len(), at)?;
+                fits(items.len() + arguments.len(), at)?;
                 array.items.borrow_mut().extend(arguments.iter().cloned());
                 Ok(Value::Number(array.items.borrow().len() as f64))
             }
@@ -97,7 +97,7 @@ impl<'a> Machine<'a, '_> {
                 };
                 let (mut texts, mut bytes) = (Vec::new(), 0);
                 for item in &items {
-                    self.readable(bytes, at)?;
+                    readable(bytes, at)?;
                     let text = if item.nullish() { String::new() } else { text_of(item, at)? };
                     self.looked(item, at)?;
                     bytes += text.len() + between.len();
@@ -108,7 +108,7 @@ impl<'a> Machine<'a, '_> {
             "concat" => {
                 let mut all = items;
                 for argument in arguments {
-                    self.fits(all.len(), at)?;
+                    fits(all.len(), at)?;
                     match argument {
                         Value::Array(other) => all.extend(other.items.borrow().iter().cloned()),
                         other => all.push(other.clone()),
@@ -141,7 +141,7 @@ impl<'a> Machine<'a, '_> {
         let mut made = Vec::new();
         for (n, item) in items.iter().enumerate() {
             self.step(at)?;
-            self.fits(made.len(), at)?;
+            fits(made.len(), at)?;
             let value = self.call_value(function, vec![item.clone(), Value::Number(n as f64)], at)?;
             match name {
                 "map" => made.push(value),
@@ -226,7 +226,7 @@ impl<'a> Machine<'a, '_> {
         let key = arguments.first().cloned().unwrap_or(Value::Undefined);
         let count = of.entries.borrow().len();
         self.spend(1 + count / 4, at)?;
-        self.fits(count, at)?;
+        fits(count, at)?;
         let place = of.entries.borrow().iter().position(|(own, _)| own.same(&key));
         Ok(match name {
             "get" => place.map_or(Value::Undefined, |n| of.entries.borrow()[n].1.clone()),

@@ -10,6 +10,7 @@ use oxc_ast::ast::{
 use super::super::scope::Scope;
 use super::super::value::{Closure, Code, Eval, Halt, Kind, Object, Shape, Value};
 use super::super::world::{Origin, result_key};
+use super::budget::fits;
 use super::expression::text_of;
 use super::fastify::reply;
 use super::member::{SILENT, Signature, signature};
@@ -58,7 +59,7 @@ impl<'a> Machine<'a, '_> {
                 Argument::SpreadElement(it) => {
                     let value = self.expression(&it.argument, names)?;
                     values.extend(self.items(&value, it.span.start)?);
-                    self.fits(values.len(), it.span.start)?;
+                    fits(values.len(), it.span.start)?;
                 }
                 other => values.push(self.expression(other.to_expression(), names)?),
             }

@@ -13,6 +13,7 @@ use oxc_span::GetSpan;
 use super::super::module::code;
 use super::super::scope::Scope;
 use super::super::value::{Closure, Eval, Kind, Shape, Value};
+use super::budget::{fits, readable};
 use super::{Machine, operator, unknown};
 
 type Names<'a> = Rc<Scope<'a>>;
@@ -156,6 +157,10 @@ impl<'a> Machine<'a, '_> {
         if let Some(class) = self.module.classes.get(name) {
             return Ok(Value::Class(class));
         }
+        if let Some(init) = self.module.imported.get(name).copied() {
+            let globals = self.globals.clone();
+            return self.expression(init, &globals);
+        }
         if self.module.imports.contains_key(name) {
             return Ok(Value::Imported(name.to_owned()));
         }
@@ -186,7 +191,7 @@ impl<'a> Machine<'a, '_> {
                 return unknown("a text is malformed", it.span.start);
             };
             text += cooked.as_str();
-            self.readable(text.len(), it.span.start)?;
+            readable(text.len(), it.span.start)?;
             if let Some(expression) = it.expressions.get(n) {
                 let value = self.expression(expression, names)?;
                 text += &text_of(&value, expression.span().start)?;
@@ -199,7 +204,7 @@ impl<'a> Machine<'a, '_> {
         let mut all = Vec::new();
         self.spend(2, at)?;
         for element in elements {
-            self.fits(all.len(), at)?;
+            fits(all.len(), at)?;
             match element {
                 ArrayExpressionElement::SpreadElement(it) => {
                     let value = self.expression(&it.argument, names)?;

@@ -8,6 +8,7 @@ use oxc_span::GetSpan;
 use super::super::scope::Scope;
 use super::super::value::{Closure, Code, Eval, Kind, Object, Shape, Value};
 use super::super::world::{Origin, member_key};
+use super::budget::fits;
 use super::expression::text_of;
 use super::{Machine, unknown};
 
@@ -79,7 +80,7 @@ impl<'a> Machine<'a, '_> {
             }
             Value::Array(array) if array.key.is_none() => match name.parse::<usize>() {
                 Ok(n) if n <= array.items.borrow().len() => {
-                    self.fits(n, at)?;
+                    fits(n, at)?;
                     let mut items = array.items.borrow_mut();
                     if n == items.len() {
                         items.push(value);
