@@ -13,6 +13,9 @@ use super::paint::Paint;
 use super::spread::{LINE, spread};
 use super::text::{clean, plural};
 
+/// The agent that keeps what it writes only where the command after it passes.
+const TRIED: &str = "test_generation";
+
 /// Each withheld action, then what was put off and why.
 pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Paint) -> String {
     let (withheld, plan) = (record.withheld(), record.plan());
@@ -24,7 +27,9 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
         if phase.replace(at) != Some(at) {
             let _ = writeln!(text, "\n{}", paint.bold(&clean(&plan.phases()[at].title)));
         }
-        let _ = writeln!(text, "  {}", plan.task(ix).id);
+        let tried = plan.task(ix).agent.as_str() == TRIED && actions.iter().any(is_run);
+        let kept = if tried { paint.dim(" (kept if they pass)") } else { String::new() };
+        let _ = writeln!(text, "  {}{kept}", plan.task(ix).id);
         for action in actions {
             if is_own(action) {
                 let _ = writeln!(text, "    {}", paint.dim(&format!("· {}", clean(&line(action)))));
@@ -72,6 +77,10 @@ fn is_own(action: &Action) -> bool {
         }
         Action::Run(_) | Action::Call(_) | Action::Await(_) => false,
     }
+}
+
+fn is_run(action: &Action) -> bool {
+    matches!(action, Action::Run(_))
 }
 
 fn is_long(action: &Action) -> bool {

@@ -39,6 +39,8 @@ fn tests_of_python_are_written_run_and_kept() {
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(folder.path().join(".venv/bin/python"), mode).unwrap();
 
+    folder.orchestrate("run --dry-run").exits(3).says(&["  1.1 (kept if they pass)\n", "+def test_"]);
+    assert!(!folder.path().join("tests/test_fees.py").exists());
     let records = run(&folder, "", 0);
     let end = &records.ends()["1.1"]["conclusion"];
     let said = end["summary"].as_str().unwrap();
