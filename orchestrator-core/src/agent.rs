@@ -29,6 +29,8 @@ pub trait Agent: Send + Sync + 'static {
     /// To be raised when the same receipts mean something else, or the same config plans something else: results of other
     /// versions are not reused.
     const VERSION: &'static str = "1";
+    /// Whether planning computes for long, as reading code does: it then has a thread of its own, beside other tasks.
+    const PLANS_LONG: bool = false;
     /// What a pipeline gives it; checked when the plan is made.
     type Config: Serialize + DeserializeOwned + JsonSchema + Send + Sync;
     /// What later tasks may take as `Input`.
@@ -50,6 +52,16 @@ pub trait Agent: Send + Sync + 'static {
         task: &Task<Self::Config>,
         look: &Workspace,
     ) -> impl Future<Output = Result<Vec<Action>, BoxError>> + Send;
+
+    /// What was seen and the actions, where one look gives both: then it is asked instead of `survey` and `plan`, which
+    /// must say the same. Default: it is not.
+    fn prepare(
+        &self,
+        _task: &Task<Self::Config>,
+        _look: &Workspace,
+    ) -> impl Future<Output = Result<Option<(Json, Vec<Action>)>, BoxError>> + Send {
+        async { Ok(None) }
+    }
 
     /// What the receipts of the last round mean. Pure: same receipts and artifacts, same verdict.
     /// There may be fewer receipts than actions: performing stops at the first that fails.
@@ -221,6 +233,16 @@ pub trait DynAgent: Send + Sync {
     }
     /// See [`Agent::plan`].
     async fn plan(&self, task: &Task<Json>, look: &Workspace) -> Result<Vec<Action>, BoxError>;
+    /// What was seen and the first actions: see [`Agent::prepare`].
+    async fn prepare(&self, task: &Task<Json>, look: &Workspace) -> Result<(Json, Vec<Action>), BoxError> {
+        let seen = self.survey(task, look).await?;
+        let task = Task { carried: seen.clone(), ..task.clone() };
+        Ok((seen, self.plan(&task, look).await?))
+    }
+    /// See [`Agent::PLANS_LONG`].
+    fn plans_long(&self) -> bool {
+        false
+    }
     /// See [`Agent::conclude`].
     fn conclude(
         &self,
@@ -334,6 +356,19 @@ impl<A: Agent> DynAgent for Typed<A> {
 
     async fn plan(&self, task: &Task<Json>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
         self.agent.plan(&typed(task)?, look).await
+    }
+
+    async fn prepare(&self, task: &Task<Json>, look: &Workspace) -> Result<(Json, Vec<Action>), BoxError> {
+        let mut task: Task<A::Config> = typed(task)?;
+        if let Some(both) = self.agent.prepare(&task, look).await? {
+            return Ok(both);
+        }
+        task.carried = self.agent.survey(&task, look).await?;
+        Ok((task.carried.clone(), self.agent.plan(&task, look).await?))
+    }
+
+    fn plans_long(&self) -> bool {
+        A::PLANS_LONG
     }
 
     fn conclude(

@@ -182,12 +182,7 @@ impl Job {
 
     /// Asks the agent, within the time of the attempt; a panic is a failure of the task.
     async fn first_plan(&self, deadline: Option<tokio::time::Instant>) -> Result<(Vec<Action>, Json), Fate> {
-        let asking = async {
-            let surveyed = self.agent.survey(&self.task, &self.look).await?;
-            let task = Task { carried: surveyed.clone(), ..self.task.clone() };
-            Ok::<_, BoxError>((self.agent.plan(&task, &self.look).await?, surveyed))
-        };
-        let planning = AssertUnwindSafe(asking).catch_unwind();
+        let planning = AssertUnwindSafe(self.prepared()).catch_unwind();
         let time_up = async {
             match deadline {
                 Some(at) => tokio::time::sleep_until(at).await,
@@ -203,12 +198,27 @@ impl Job {
                 return Err(self.failed(None, Some(Failure::new("its time was up while it was planned"))));
             }
         };
-        let (actions, surveyed) = match planned {
+        let (surveyed, actions) = match planned {
             Ok(Ok(planned)) => planned,
             Ok(Err(error)) => return Err(self.failed(None, Some(Failure::from_error(&*error)))),
             Err(panic) => return Err(self.failed(None, Some(panicked("planning", &*panic)))),
         };
         Ok((self.kept(actions).await.map_err(Fate::Broken)?, surveyed))
+    }
+
+    /// Asks the agent; one that computes for long on a thread of its own, so that the run goes on meanwhile.
+    async fn prepared(&self) -> Result<(Json, Vec<Action>), BoxError> {
+        if !self.agent.plans_long() {
+            return self.agent.prepare(&self.task, &self.look).await;
+        }
+        let (agent, task, look) = (self.agent.clone(), self.task.clone(), self.look.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let asking = move || runtime.block_on(agent.prepare(&task, &look));
+        match tokio::task::spawn_blocking(asking).await {
+            Ok(prepared) => prepared,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Moves bytes that are too many for a journal to the executor.

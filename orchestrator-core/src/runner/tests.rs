@@ -7,14 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use serde_json::json;
 
+use crate::BoxError;
 use crate::action::{Action, Await, Call, Run};
+use crate::agent::{Agent, Task, Verdict};
 use crate::effect::Effect;
 use crate::event::{Event, Record, RunOutcome, Stopped};
 use crate::id::{AgentName, GroupName, OperationName, PhaseName, RunId, SignalName, TaskId};
 use crate::job::Assume;
 use crate::operation::Already;
 use crate::orchestrator::{Orchestrator, OrchestratorError, RunOptions};
-use crate::order::Signal;
+use crate::order::{Artifacts, Receipt, Signal};
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{GroupSpec, PhaseSpec, Pipeline, TaskSpec, When};
 use crate::planner::Selector;
@@ -24,6 +26,7 @@ use crate::state::{RunState, RunStatus};
 use crate::stop::{Stop, StopLevel};
 use crate::store::{Journal, MemoryStore, Store, StoreError};
 use crate::testkit::{Acts, Scripted};
+use crate::workspace::Workspace;
 
 /// A store that can be shared, and that raises a stop at a record.
 #[derive(Clone, Default)]
@@ -414,4 +417,37 @@ async fn what_is_done_once_is_not_done_again() {
     assert_eq!(selection(&third), "carried", "also from a run that carried it");
     assert_eq!(selection(&orchestrator.plan_selected(&all("ok"), &by_name).await.unwrap()), "selected");
     assert_eq!(selection(&orchestrator.plan_selected(&all("other"), &everything).await.unwrap()), "selected");
+}
+
+/// Plans only when another one plans at the same time; panics where its config says so.
+struct Thinks(std::sync::Barrier);
+
+impl Agent for Thinks {
+    const NAME: &'static str = "thinks";
+    const PLANS_LONG: bool = true;
+    type Config = bool;
+    type Output = ();
+
+    async fn plan(&self, task: &Task<bool>, _: &Workspace) -> Result<Vec<Action>, BoxError> {
+        self.0.wait();
+        assert!(!task.config, "told to panic");
+        Ok(Vec::new())
+    }
+
+    fn conclude(&self, _: &Task<bool>, _: &[Receipt], _: &Artifacts<'_>) -> Result<Verdict<()>, BoxError> {
+        Ok(Verdict::passed("thought", ()))
+    }
+}
+
+#[tokio::test]
+async fn who_computes_for_long_plans_beside_others() {
+    let bench = Bench::new();
+    let orchestrator = bench.orchestrator().agent(Thinks(std::sync::Barrier::new(2)));
+    let thinks = |id: &str, panics: bool| {
+        TaskSpec::new(TaskId::new(id).unwrap(), AgentName::new("thinks").unwrap(), json!(panics))
+    };
+    let plan = orchestrator.plan(&pipeline(vec![thinks("a", false), thinks("b", true)])).unwrap();
+    let record = orchestrator.run(&plan, Effect::Writes).await.unwrap();
+    let expected = json!({ "a": "passed", "b": "failed" });
+    assert_eq!(serde_json::to_value(outcomes(&record.state)).unwrap(), expected);
 }

@@ -31,20 +31,24 @@ struct Seen {
 impl Agent for ConfigEdit {
     const NAME: &'static str = "config_edit";
     const ABOUT: &'static str = "edit a configuration or code file; comments, order and formatting stay";
+    const PLANS_LONG: bool = true;
     type Config = EditConfig;
     type Output = EditOutput;
 
     async fn survey(&self, task: &Task<EditConfig>, look: &Workspace) -> Result<Json, BoxError> {
-        let (_, done) = edit(&task.config, look)?;
-        Ok(Json::of(&Seen { changed: done.text.is_some(), said: done.said })?)
+        Ok(edited(&task.config, look)?.0)
     }
 
     async fn plan(&self, task: &Task<EditConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
-        let (there, done) = edit(&task.config, look)?;
-        let Some(text) = done.text else { return Ok(Vec::new()) };
-        let expects = Expects::exactly(Some(there.as_bytes()));
-        let path = task.config.target.clone();
-        Ok(vec![Write { path, content: Content::new(text), mode: None, expects }.into()])
+        Ok(edited(&task.config, look)?.1)
+    }
+
+    async fn prepare(
+        &self,
+        task: &Task<EditConfig>,
+        look: &Workspace,
+    ) -> Result<Option<(Json, Vec<Action>)>, BoxError> {
+        edited(&task.config, look).map(Some)
     }
 
     fn touches(&self, config: &EditConfig) -> Vec<RelPath> {
@@ -71,6 +75,16 @@ impl Agent for ConfigEdit {
 fn already_so(path: &RelPath, said: &[String]) -> String {
     let said: Vec<_> = said.iter().map(|line| line.strip_prefix("already so: ").unwrap_or(line)).collect();
     format!("already so: `{path}`: {}", said.join("; "))
+}
+
+/// What was seen, and the write.
+fn edited(config: &EditConfig, look: &Workspace) -> Result<(Json, Vec<Action>), BoxError> {
+    let (there, done) = edit(config, look)?;
+    let seen = Json::of(&Seen { changed: done.text.is_some(), said: done.said })?;
+    let Some(text) = done.text else { return Ok((seen, Vec::new())) };
+    let expects = Expects::exactly(Some(there.as_bytes()));
+    let path = config.target.clone();
+    Ok((seen, vec![Write { path, content: Content::new(text), mode: None, expects }.into()]))
 }
 
 /// The text of the file, and what becomes of it.

@@ -55,16 +55,12 @@ enum Seen {
 impl Agent for FileGeneration {
     const NAME: &'static str = "file_generation";
     const ABOUT: &'static str = "Makes files from templates; merges them with what a person wrote";
+    const PLANS_LONG: bool = true;
     type Config = FileGenerationConfig;
     type Output = Generated;
 
     async fn survey(&self, task: &Task<FileGenerationConfig>, look: &Workspace) -> Result<Json, BoxError> {
-        let drafts = Drafts::of(&task.config, look)?;
-        if drafts.unformatted() {
-            return Ok(Json::of(&Seen::Formatting(drafts))?);
-        }
-        let (_, files) = settle(&drafts.files)?.map_err(conflicts)?;
-        Ok(Json::of(&Seen::Writing(Generated { files, needs_person: drafts.needs_person }))?)
+        Ok(drafted(&task.config, look)?.0)
     }
 
     async fn plan(
@@ -72,16 +68,15 @@ impl Agent for FileGeneration {
         task: &Task<FileGenerationConfig>,
         look: &Workspace,
     ) -> Result<Vec<Action>, BoxError> {
-        let drafts = Drafts::of(&task.config, look)?;
-        if !drafts.unformatted() {
-            return Ok(settle(&drafts.files)?.map_err(conflicts)?.0);
-        }
-        let runs = drafts.files.into_iter().filter_map(|draft| {
-            let mut run = Run::new(Effect::Reads, draft.format?);
-            run.stdin = Some(Content::new(draft.now));
-            Some(run.into())
-        });
-        Ok(runs.collect())
+        Ok(drafted(&task.config, look)?.1)
+    }
+
+    async fn prepare(
+        &self,
+        task: &Task<FileGenerationConfig>,
+        look: &Workspace,
+    ) -> Result<Option<(Json, Vec<Action>)>, BoxError> {
+        drafted(&task.config, look).map(Some)
     }
 
     fn touches(&self, config: &FileGenerationConfig) -> Vec<RelPath> {
@@ -145,6 +140,23 @@ fn formatted(
         }
     }
     Ok(Ok(()))
+}
+
+/// What was seen, and the writes, or the runs of formatters before them.
+fn drafted(config: &FileGenerationConfig, look: &Workspace) -> Result<(Json, Vec<Action>), BoxError> {
+    let drafts = Drafts::of(config, look)?;
+    if !drafts.unformatted() {
+        let (actions, files) = settle(&drafts.files)?.map_err(conflicts)?;
+        let seen = Seen::Writing(Generated { files, needs_person: drafts.needs_person });
+        return Ok((Json::of(&seen)?, actions));
+    }
+    let runs = drafts.files.iter().filter_map(|draft| {
+        let mut run = Run::new(Effect::Reads, draft.format.clone()?);
+        run.stdin = Some(Content::new(draft.now.clone()));
+        Some(run.into())
+    });
+    let runs = runs.collect();
+    Ok((Json::of(&Seen::Formatting(drafts))?, runs))
 }
 
 fn conflicts(all: Vec<String>) -> String {

@@ -57,6 +57,7 @@ pub struct Person {
 impl Agent for TestGeneration {
     const NAME: &'static str = "test_generation";
     const ABOUT: &'static str = "Generates tests that are true of a source file, and keeps them if they pass";
+    const PLANS_LONG: bool = true;
     type Config = TestGenerationConfig;
     type Output = GeneratedTests;
 
