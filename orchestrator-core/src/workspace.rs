@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 
@@ -29,6 +29,8 @@ pub struct Workspace {
     modes: Arc<Mutex<BTreeMap<RelPath, u32>>>,
     env: Arc<[(std::ffi::OsString, std::ffi::OsString)]>,
     tools: Arc<Tools>,
+    /// The files on disk as they were first seen, where the tree does not change: in a dry run.
+    still: Option<Arc<OnceLock<BTreeSet<RelPath>>>>,
 }
 
 impl Workspace {
@@ -36,7 +38,13 @@ impl Workspace {
     pub fn new(root: impl Into<PathBuf>, started: Timestamp) -> Self {
         let env = Arc::from([]);
         let (overlay, modes, tools) = (Arc::default(), Arc::default(), Arc::default());
-        Self { root: root.into(), run: None, started, overlay, modes, env, tools }
+        Self { root: root.into(), run: None, started, overlay, modes, env, tools, still: None }
+    }
+
+    /// Believes that the tree does not change: what lies in it is listed once. A dry run that changes it fails anyway.
+    pub(crate) fn still(mut self) -> Self {
+        self.still = Some(Arc::default());
+        self
     }
 
     /// Names the run.
@@ -160,7 +168,10 @@ impl Workspace {
 
     /// The files below `folder` that git does not ignore, in order; withheld edits counted.
     pub fn files(&self, folder: &RelPath) -> Vec<RelPath> {
-        let mut files = self.walk(folder);
+        let mut files = match &self.still {
+            Some(seen) if folder.is_root() => seen.get_or_init(|| self.walk(folder)).clone(),
+            _ => self.walk(folder),
+        };
         let below = format!("{folder}/");
         for (path, content) in self.overlay.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if folder.is_root() || path.as_str().starts_with(&below) {

@@ -32,6 +32,7 @@ impl Orchestrator {
         let look = Workspace::new(self.executor.root(), started)
             .run_id(run.clone())
             .environment(self.executor.environment());
+        let look = if options.ceiling == Effect::Reads { look.still() } else { look };
         self.end_survivors(&run, state.status() == RunStatus::New).await?;
         let tree = match options.ceiling {
             Effect::Reads => Some(Arc::new(Tree::new(look.clone()))),
