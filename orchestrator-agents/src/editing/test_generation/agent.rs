@@ -159,7 +159,7 @@ fn surveyed(config: &TestGenerationConfig, look: &Workspace) -> Result<Trial, Bo
     }
     let path = match &config.test_file {
         Some(path) => path.clone(),
-        None => language.test_file(target, look)?,
+        None => language.test_file(target, look),
     };
     if path == *target {
         return Err(format!("`test_file` is `{path}`, the target itself; name another file").into());

@@ -16,6 +16,7 @@ mod language;
 mod languages;
 mod left_out;
 mod python;
+mod rust;
 mod template;
 mod trial;
 mod typescript;

@@ -5,4 +5,5 @@ mod example;
 mod node;
 mod python;
 mod rounds;
+mod rust;
 mod texts;

@@ -31,7 +31,7 @@ pub(super) fn project() -> Rig {
 pub(super) fn generated(rig: &Rig, path: &str) -> Result<Generated, String> {
     let (path, look) = (RelPath::new(path).unwrap(), rig.look());
     let language = LanguageName::of(&path).unwrap();
-    let test_file = language.test_file(&path, &look).unwrap();
+    let test_file = language.test_file(&path, &look);
     let source = Source {
         path: &path,
         text: &look.read_text(&path).unwrap().unwrap(),
