@@ -32,7 +32,7 @@ pub struct TestGenerationConfig {
 }
 
 fn own_templates() -> RelPath {
-    RelPath::new(".orchestrate-templates").expect("the name of a folder is a path")
+    RelPath::new("orchestration/templates").expect("the name of a folder is a path")
 }
 
 /// Languages that tests are generated for.

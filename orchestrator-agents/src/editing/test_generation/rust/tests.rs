@@ -107,7 +107,7 @@ fn made(rig: &Rig, path: &str) -> Result<Generated, BoxError> {
         text: &text,
         test_file: &Rust::test_file(&path, &look),
         templates: Rust::TEMPLATES,
-        template_folder: &RelPath::new(".orchestrate-templates").unwrap(),
+        template_folder: &RelPath::new("orchestration/templates").unwrap(),
         look: &look,
     })
 }

@@ -249,7 +249,7 @@ fn what_cannot_be_done_is_said() {
 fn a_project_has_its_own_template_and_formatter() {
     let rig = project();
     rig.write(
-        ".orchestrate-templates/service.ts.j2",
+        "orchestration/templates/service.ts.j2",
         "{% for block in blocks %}{% for case in block.cases %}\nit({{ case.name }}, async () => { {{ case.act | join(' ') }} {{ case.then | join(' ') }} });\n{% endfor %}{% endfor %}",
     );
     rig.write(".prettierrc", "{}");
@@ -261,10 +261,10 @@ fn a_project_has_its_own_template_and_formatter() {
     let text = stands(&rig).unwrap();
     assert!(text.starts_with("// formatted\n// Generated from src/pricing.ts."), "{text}");
     assert!(text.contains("async () => { const result = shipping(3); expect(result).toBe(5); });"), "{text}");
-    rig.write(".orchestrate-templates/service.ts.j2", "{{ nothing }}");
+    rig.write("orchestration/templates/service.ts.j2", "{{ nothing }}");
     let said = run(&rig, pricing()).err().unwrap();
     assert!(
-        said.contains("the template `.orchestrate-templates/service.ts.j2` could not be rendered"),
+        said.contains("the template `orchestration/templates/service.ts.j2` could not be rendered"),
         "{said}"
     );
 }

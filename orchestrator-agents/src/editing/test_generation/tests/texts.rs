@@ -37,7 +37,7 @@ pub(super) fn generated(rig: &Rig, path: &str) -> Result<Generated, String> {
         text: &look.read_text(&path).unwrap().unwrap(),
         test_file: &test_file,
         templates: &[Template::Service, Template::Route, Template::Config],
-        template_folder: &RelPath::new(".orchestrate-templates").unwrap(),
+        template_folder: &RelPath::new("orchestration/templates").unwrap(),
         look: &look,
     };
     language.read_and_write(&source).map_err(|error| error.to_string())

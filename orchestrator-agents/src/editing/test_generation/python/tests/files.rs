@@ -12,7 +12,7 @@ pub(super) fn made(rig: &Rig, path: &str) -> Result<Generated, BoxError> {
         text: &text,
         test_file: &Python::test_file(&path, &look),
         templates: Python::TEMPLATES,
-        template_folder: &RelPath::new(".orchestrate-templates").unwrap(),
+        template_folder: &RelPath::new("orchestration/templates").unwrap(),
         look: &look,
     })
 }
