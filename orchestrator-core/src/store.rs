@@ -33,6 +33,11 @@ pub trait Store: Send + Sync {
     /// Loads a journal. A torn last line is left out, said, and overwritten by the next append.
     async fn load(&self, run: &RunId) -> Result<Journal, StoreError>;
 
+    /// The first record of a journal: what is known of how the run began. None where it cannot be read.
+    async fn first(&self, run: &RunId) -> Result<Option<Record>, StoreError> {
+        Ok(self.load(run).await?.records.into_iter().next())
+    }
+
     /// The runs that have a journal, the latest first.
     async fn list(&self) -> Result<Vec<RunId>, StoreError>;
 

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 
 use super::{Orchestrator, OrchestratorError};
 use crate::effect::Effect;
+use crate::event::Event;
 use crate::id::{RunId, TaskId};
 use crate::json::Json;
 use crate::outcome::{Outcome, Reason};
 use crate::planner::Earlier;
 use crate::state::RunState;
 
-/// How many earlier runs are looked at.
+/// How many earlier runs of the pipeline are read.
 const RUNS: usize = 20;
+/// How many runs are looked at for them: of most, how they began is enough.
+const LOOKED_AT: usize = 1_000;
 
 /// What passed in earlier runs.
 #[derive(Default)]
@@ -35,16 +38,23 @@ impl Passed {
         pipeline: &str,
     ) -> Result<Self, OrchestratorError> {
         let mut passed = Self::default();
-        for run in orchestrator.runs().await?.into_iter().take(RUNS) {
+        let mut read = 0;
+        for run in orchestrator.runs().await?.into_iter().take(LOOKED_AT) {
+            let first = orchestrator.store.first(&run).await.ok().flatten();
+            let counts = first.is_some_and(|record| match record.event {
+                Event::RunStarted(begun) => begun.pipeline == pipeline && begun.ceiling > Effect::Reads,
+                _ => false,
+            });
+            if !counts {
+                continue;
+            }
             match orchestrator.load(&run).await {
-                Ok((state, _)) => {
-                    let begun = state.begun();
-                    if begun.is_some_and(|begun| begun.pipeline == pipeline && begun.ceiling > Effect::Reads)
-                    {
-                        passed.add(&run, &state);
-                    }
-                }
+                Ok((state, _)) => passed.add(&run, &state),
                 Err(error) => tracing::warn!(%run, %error, "an earlier run could not be read"),
+            }
+            read += 1;
+            if read == RUNS {
+                break;
             }
         }
         Ok(passed)

@@ -413,6 +413,9 @@ async fn what_is_done_once_is_not_done_again() {
         serde_json::to_value(outcomes(&record.state)).unwrap(),
         json!({ "once": "passed", "each": "passed" })
     );
+    for _ in 0..25 {
+        orchestrator.run(&again, Effect::Reads).await.unwrap();
+    }
     let third = orchestrator.plan_selected(&all("ok"), &everything).await.unwrap();
     assert_eq!(selection(&third), "carried", "also from a run that carried it");
     assert_eq!(selection(&orchestrator.plan_selected(&all("ok"), &by_name).await.unwrap()), "selected");

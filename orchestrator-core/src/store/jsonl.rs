@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +15,9 @@ use crate::lock::{Lock, Owner};
 use crate::order::Signal;
 use crate::store::journal::{self, Appender, io_error};
 use crate::store::{Journal, Store, StoreError, inbox};
+
+/// The most bytes of a first record.
+const FIRST: u64 = 1 << 20;
 
 /// Keeps journals as JSON lines in a state folder.
 ///
@@ -156,6 +159,17 @@ impl Store for JsonlStore {
             let plan = fs::read(&plan).map_err(|error| io_error("read", &plan, error))?;
             let (records, torn) = journal::read(&journal)?;
             if records.is_empty() { Err(StoreError::Empty(run)) } else { Ok(Journal { plan, records, torn }) }
+        })
+        .await
+    }
+
+    async fn first(&self, run: &RunId) -> Result<Option<Record>, StoreError> {
+        let journal = self.layout.journal(run);
+        blocking(move || {
+            let mut line = Vec::new();
+            let file = fs::File::open(&journal).map_err(|error| io_error("read", &journal, error))?;
+            let read = io::BufReader::new(file).take(FIRST).read_until(b'\n', &mut line);
+            Ok(read.ok().and_then(|_| Record::parse(&line).ok()))
         })
         .await
     }
