@@ -8,8 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::file::cursor::Cursor;
 use crate::file::decode;
-use crate::file::keys::roadmap::{ABOUT, CHECKPOINT, GROUP, NOTIFICATIONS, PHASE, ROADMAP, SETTINGS};
-use crate::file::keys::{EXECUTION, MANY, Shape};
+use crate::file::keys::roadmap::{
+    ABOUT, CHECKPOINT, GROUP, MINUTES, NOTIFICATIONS, PHASE, RETRIES, ROADMAP, SETTINGS,
+};
+use crate::file::keys::{EXECUTION, MANY};
 use crate::file::tree::{Data, Node};
 use crate::id::{GroupName, PhaseName};
 use crate::pipeline::{Checkpoint, GroupSpec, PhaseSpec, Pipeline};
@@ -72,14 +74,14 @@ fn settings(at: &Cursor<'_>, layer: &mut Value) -> Notifications {
     at.each_key(&SETTINGS, |key, value| match key {
         "max_parallel_tasks" => own.extend(value.count(&MANY).map(|jobs| ("jobs".into(), jobs.into()))),
         "retry_attempts" => {
-            let count = value.count(&Shape::Count(0, 99));
+            let count = value.count(&RETRIES);
             own.extend(count.map(|count| ("retries".into(), count.into())));
         }
         "retry_delay_seconds" => {
             own.extend(value.amount(3_600.0).map(|delay| ("retry_delay".into(), delay.into())));
         }
         "timeout_minutes" => {
-            let minutes = value.count(&Shape::Count(1, 100_000));
+            let minutes = value.count(&MINUTES);
             own.extend(minutes.map(|minutes| ("timeout".into(), (u64::from(minutes) * 60).into())));
         }
         "notifications" => notifications = Notifications::read(&value, &NOTIFICATIONS),

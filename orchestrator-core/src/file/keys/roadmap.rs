@@ -2,6 +2,11 @@
 
 use super::{COMMON, EXECUTION, MANY, NAME, Others, Shape, TASK_ID, Table, key};
 
+/// How often a failed task may be tried again.
+pub(in crate::file) const RETRIES: Shape = Shape::Count(0, 99);
+/// How many minutes an attempt may take.
+pub(in crate::file) const MINUTES: Shape = Shape::Count(1, 100_000);
+
 /// The top of a roadmap; phases are keys of their own.
 pub(in crate::file) static ROADMAP: Table = Table {
     what: "roadmap",
@@ -38,9 +43,9 @@ pub(in crate::file) static SETTINGS: Table = Table {
     what: "setting",
     parts: &[&[
         key("max_parallel_tasks", MANY, "The most tasks at once."),
-        key("retry_attempts", Shape::Count(0, 99), "How often a failed task is tried again."),
+        key("retry_attempts", RETRIES, "How often a failed task is tried again."),
         key("retry_delay_seconds", Shape::Amount(3_600), "Before the first retry; doubles from then on."),
-        key("timeout_minutes", Shape::Count(1, 100_000), "How long an attempt of a task may take."),
+        key("timeout_minutes", MINUTES, "How long an attempt of a task may take."),
         key("notifications", Shape::One(&NOTIFICATIONS), "What is told, and where."),
     ]],
     required: &[],
