@@ -1,5 +1,8 @@
 //! What a snapshot says of itself: `manifest.json`. A value; nothing here touches the world.
 
+mod check;
+mod entry;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -12,8 +15,10 @@ use orchestrator_core::path::{Digest, RelPath};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The format of manifests that this version writes.
-pub const MANIFEST_VERSION: u32 = 1;
+pub use entry::{Entry, Stamp, What};
+
+/// The format of manifests that this version writes; it reads all up to it. 2: archives in segments, sparse files, zstd.
+pub const MANIFEST_VERSION: u32 = 2;
 
 /// What a snapshot holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +33,9 @@ pub struct Manifest {
     pub compressor: String,
     /// The archive of the working tree.
     pub archive: Stored,
+    /// Parts of the archive that can be unpacked each by itself, in order; none in manifests of version 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Segment>,
     /// The bundle of git refs; none without git or without a commit.
     pub bundle: Option<Stored>,
     /// State of the repository; none outside git.
@@ -55,6 +63,15 @@ pub struct Stored {
     pub blake3: Digest,
 }
 
+/// A part of an archive that begins and ends with whole entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its bytes in the archive.
+    pub packed: u64,
+    /// The bytes that come out of it.
+    pub bytes: u64,
+}
+
 /// State of a git repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
@@ -70,38 +87,6 @@ pub struct Position {
     pub refs: BTreeMap<String, String>,
 }
 
-/// A file, link or folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Where, relative to the root.
-    pub path: Name,
-    /// Permission bits.
-    pub mode: u32,
-    /// What it is.
-    #[serde(flatten)]
-    pub what: What,
-}
-
-/// What an entry is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum What {
-    /// A file.
-    File {
-        /// Its size.
-        bytes: u64,
-        /// Its digest.
-        blake3: Digest,
-    },
-    /// A symbolic link.
-    Link {
-        /// Where it points.
-        target: Name,
-    },
-    /// A folder.
-    Folder,
-}
-
 /// Something that could not be stored as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unsettled {
@@ -114,6 +99,13 @@ pub struct Unsettled {
 /// Bytes of a path or link target. UTF-8 is written as text, anything else as `{"hex": ".."}`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(pub Vec<u8>);
+
+impl Manifest {
+    /// Every file of the snapshot that is stored as it is, apart from the manifest.
+    pub fn stored(&self) -> impl Iterator<Item = &Stored> {
+        std::iter::once(&self.archive).chain(&self.bundle)
+    }
+}
 
 impl Name {
     /// The name as a path.
@@ -213,13 +205,15 @@ mod tests {
             Entry {
                 path: Name(b"a\xff\n".to_vec()),
                 mode: 0o644,
-                what: What::File { bytes: 1, blake3: Digest::of(b"x") },
+                what: What::File { bytes: 1, blake3: Digest::of(b"x"), extents: Some(vec![(0, 1)]) },
+                stamp: Some(Stamp { inode: 1, modified: (2, 3), changed: (-4, 5), settled: true }),
             },
-            Entry { path: Name(b"b".to_vec()), mode: 0o755, what: What::Folder },
+            Entry { path: Name(b"b".to_vec()), mode: 0o755, what: What::Folder, stamp: None },
             Entry {
                 path: Name(b"c".to_vec()),
                 mode: 0o777,
                 what: What::Link { target: Name(b"../\xfe".to_vec()) },
+                stamp: None,
             },
         ];
         let text = serde_json::to_string(&entries).unwrap();

@@ -3,12 +3,18 @@
 mod archive;
 mod bundle;
 mod caches;
+mod compress;
 mod disk;
+mod earlier;
 mod list;
-mod made;
-mod restore;
+pub(super) mod made;
+mod pool;
+pub(super) mod restore;
 mod script;
 mod snapshot;
+mod sparse;
+mod stamp;
+mod untar;
 mod verify;
 
 pub use caches::{ClearPaths, Cleared, ClearedPaths, Paths};

@@ -6,6 +6,7 @@ use std::path::Path;
 use orchestrator_core::BoxError;
 
 use super::archive::digest;
+use super::earlier::Earlier;
 use crate::backup::manifest::{Position, Stored};
 use crate::ops::git::Git;
 use crate::ops::here::{Here, Scratch};
@@ -47,16 +48,23 @@ pub(super) fn position(git: &Git<'_>) -> Result<Position, BoxError> {
     })
 }
 
-/// Bundles every ref into the snapshot and notes them; nothing where there is no commit yet, or where the history is
+/// Bundles every ref into the snapshot and notes them; links the bundle of an earlier one that has the same. Nothing where there is no commit yet, or where the history is
 /// not whole.
 pub(super) fn write(
     git: &Git<'_>,
     position: &mut Position,
     snapshot: &Path,
+    earlier: Option<&Earlier>,
 ) -> Result<Option<Stored>, BoxError> {
     let none = git.text(["for-each-ref", "--count=1"])?.is_empty() && position.head.is_none();
     if none || is_shallow(git)? {
         return Ok(None);
+    }
+    position.refs = present(git, position)?;
+    if let Some(stored) = earlier.and_then(|earlier| earlier.bundle(position))
+        && earlier.is_some_and(|earlier| earlier.link(stored, snapshot))
+    {
+        return Ok(Some(stored.clone()));
     }
     let path = snapshot.join(BUNDLE);
     git.bytes([
@@ -71,7 +79,18 @@ pub(super) fn write(
     // The heads of other worktrees are bundled too; their refs are not of this checkout.
     position.refs.retain(|name, _| name == "HEAD" || name.starts_with("refs/"));
     let (bytes, blake3) = digest(&path)?;
-    Ok(Some(Stored { file: BUNDLE.to_owned(), bytes, blake3 }))
+    let stored = Stored { file: BUNDLE.to_owned(), bytes, blake3 };
+    if let Some(earlier) = earlier {
+        earlier.share(&stored, snapshot);
+    }
+    Ok(Some(stored))
+}
+
+/// The refs that a bundle would hold.
+fn present(git: &Git<'_>, position: &Position) -> Result<BTreeMap<String, String>, BoxError> {
+    let mut present = refs(&git.text(["for-each-ref", "--format=%(objectname) %(refname)"])?);
+    present.extend(position.head.clone().map(|head| ("HEAD".to_owned(), head)));
+    Ok(present)
 }
 
 /// Whether the history was cut off when it was cloned.

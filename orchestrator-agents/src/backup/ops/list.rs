@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use orchestrator_core::BoxError;
 use orchestrator_core::path::RelPath;
 
+use super::pool;
 use crate::backup::manifest::{Name, Unsettled};
 use crate::ops::git::Git;
 use crate::ops::here::Here;
@@ -70,6 +71,7 @@ fn ignored(git: &Git<'_>) -> Result<Vec<PathBuf>, BoxError> {
 }
 
 impl Listing {
+    /// Adds what is below a folder, level by level, each at once on all processors.
     fn below(
         &mut self,
         here: &Here,
@@ -77,43 +79,39 @@ impl Listing {
         folder: &Path,
         leave_out: &LeftOut,
     ) -> Result<(), BoxError> {
-        here.go_on()?;
-        let entries = match fs::read_dir(root.join(folder)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.vanished(folder);
-                return Ok(());
-            }
-            entries => entries.map_err(|error| unreadable(folder, &error))?,
-        };
-        for entry in entries {
-            let path = folder.join(entry.map_err(|error| unreadable(folder, &error))?.file_name());
-            if !leave_out.contains(&path) {
-                self.one(here, root, &path, leave_out)?;
+        let mut level = vec![folder.to_path_buf()];
+        while !level.is_empty() {
+            here.go_on()?;
+            let folders = pool::map(&level, |folder| within(root, folder, leave_out))?;
+            level.clear();
+            for (path, found) in folders.into_iter().flatten() {
+                if self.add(&path, found) {
+                    level.push(path);
+                }
             }
         }
         Ok(())
     }
 
+    /// Adds one thing with what is below it.
     fn one(&mut self, here: &Here, root: &Path, path: &Path, leave_out: &LeftOut) -> Result<(), BoxError> {
-        let found = match root.join(path).symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.vanished(path);
-                return Ok(());
-            }
-            found => found.map_err(|error| unreadable(path, &error))?,
+        let found = found(path, root.join(path).symlink_metadata())?;
+        if self.add(path, found) { self.below(here, root, path, leave_out) } else { Ok(()) }
+    }
+
+    /// Adds one thing; whether it is a folder.
+    fn add(&mut self, path: &Path, found: Option<Metadata>) -> bool {
+        let Some(found) = found else {
+            self.unsettle(path, "vanished while being read");
+            return false;
         };
         let kind = found.file_type();
-        if kind.is_dir() {
+        if kind.is_dir() || kind.is_file() || kind.is_symlink() {
             self.found.insert(path.into(), found);
-            self.below(here, root, path, leave_out)
-        } else if kind.is_file() || kind.is_symlink() {
-            self.found.insert(path.into(), found);
-            Ok(())
         } else {
-            let why = "neither file, link nor folder".to_owned();
-            self.unsettled.push(Unsettled { path: path.into(), why });
-            Ok(())
+            self.unsettle(path, "neither file, link nor folder");
         }
+        kind.is_dir()
     }
 
     /// Adds an ignored path with the folders above it.
@@ -133,13 +131,42 @@ impl Listing {
         if here.root.join(path).symlink_metadata().is_ok() {
             return self.one(here, &here.root, path, leave_out);
         }
-        let why = "named to be included, but not there".to_owned();
-        self.unsettled.push(Unsettled { path: path.into(), why });
+        self.unsettle(path, "named to be included, but not there");
         Ok(())
     }
 
-    fn vanished(&mut self, path: &Path) {
-        self.unsettled.push(Unsettled { path: path.into(), why: "vanished while being read".to_owned() });
+    fn unsettle(&mut self, path: &Path, why: &str) {
+        self.unsettled.push(Unsettled { path: path.into(), why: why.to_owned() });
+    }
+}
+
+/// What is in a folder; nothing of what has vanished meanwhile.
+fn within(
+    root: &Path,
+    folder: &Path,
+    leave_out: &LeftOut,
+) -> Result<Vec<(PathBuf, Option<Metadata>)>, BoxError> {
+    let Some(entries) = found(folder, fs::read_dir(root.join(folder)))? else {
+        return Ok(vec![(folder.to_path_buf(), None)]);
+    };
+    let mut all = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| unreadable(folder, &error))?;
+        let path = folder.join(entry.file_name());
+        if !leave_out.contains(&path) {
+            let metadata = found(&path, entry.metadata())?;
+            all.push((path, metadata));
+        }
+    }
+    Ok(all)
+}
+
+/// What was found at a path; none where it is gone.
+fn found<T>(path: &Path, look: io::Result<T>) -> Result<Option<T>, BoxError> {
+    match look {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(path, &error)),
     }
 }
 

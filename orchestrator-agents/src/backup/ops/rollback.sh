@@ -1,6 +1,6 @@
 #!/bin/sh
 # Restores a backup: the files, and where the backup holds them the git refs and HEAD.
-# Needs sh, tar and gzip, and git where the backup holds refs. Nothing is lost: commits, refs and uncommitted work
+# Needs sh, tar, what the archive is compressed with, and git where the backup holds refs. Nothing is lost: commits, refs and uncommitted work
 # that it replaces stay under refs/before-rollback/. Files that git ignores are left alone, except those in the backup.
 #
 # Exit codes: 0 restored, 1 failed, 2 wrong usage, 3 refused because newer work would be replaced.
@@ -10,6 +10,7 @@ export LC_ALL
 unset CDPATH GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_NAMESPACE || :
 
 name='@NAME@' # of this backup
+compressor=@COMPRESSOR@
 with_refs='@WITH_REFS@'
 branch=@BRANCH@ # that HEAD named; empty where it was detached
 head='@HEAD@'
@@ -64,10 +65,11 @@ esac
 here=$(cd "$here" && pwd -P)
 [ -n "$target" ] || target=$(cd "$here/$back" && pwd -P)
 case $target in /*) ;; *) target=$(pwd -P)/$target ;; esac
-archive=$here/tree.tar.gz
+archive=$here/@ARCHIVE@
 bundle=$here/refs.bundle
 
-gzip -t "$archive" || die 1 "$archive is damaged; nothing was changed"
+command -v "$compressor" >/dev/null 2>&1 || die 1 "needs $compressor, which is not on PATH; nothing was changed"
+"$compressor" -t "$archive" >/dev/null 2>&1 || die 1 "$archive is damaged; nothing was changed"
 
 # Whether the target holds anything but what backups and runs keep there.
 occupied() {
@@ -90,7 +92,9 @@ open_folders() { # DIR
 @LOCKED@
 }
 
-unpack() { tar -xpzf "$archive" -C "$1" || die 1 "the files could not be unpacked into $1"; }
+# The archive was found to be whole before, so tar misses nothing of it.
+plain() { "$compressor" -dc "$archive"; }
+unpack() { plain | tar -xpf - -C "$1" || die 1 "the files could not be unpacked into $1"; }
 
 # Git as it is, whatever the user's settings and hooks say.
 g() {
@@ -233,7 +237,7 @@ restore_with_refs() {
 restore_files() {
     if [ -n "$dry" ]; then
         say "would unpack these files into $target:"
-        tar -tzf "$archive"
+        plain | tar -tf -
         return
     fi
     if occupied && [ -z "$force" ]; then

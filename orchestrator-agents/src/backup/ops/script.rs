@@ -14,6 +14,7 @@ use orchestrator_core::path::RelPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::compress::Compressor;
 use super::made::read;
 use super::snapshot::write_synced;
 use super::{bundle, restore};
@@ -26,10 +27,10 @@ use crate::said;
 /// Name of the script in a snapshot.
 pub(super) const SCRIPT: &str = "rollback.sh";
 const TEMPLATE: &str = include_str!("rollback.sh");
-/// All that the script may need.
-const TOOLS: [&str; 4] = ["sh", "tar", "gzip", "git"];
+/// All that the script may need, apart from what unpacks the archive.
+const TOOLS: [&str; 3] = ["sh", "tar", "git"];
 
-/// Writes `rollback.sh` into a snapshot and restores with it, with nothing but sh, tar, gzip and git to be found.
+/// Writes `rollback.sh` into a snapshot and restores with it, with nothing but sh, tar, git and the compressor to be found.
 #[derive(Debug, Clone, Copy)]
 pub struct WriteRollbackScript;
 
@@ -83,7 +84,7 @@ fn write(here: &Here, snapshot: &RelPath, order: &OrderKey) -> Result<WrittenScr
     here.progress.step("restoring with rollback.sh", None);
     let scratch = here.scratch(order, "rollback")?;
     let (target, bin) = (scratch.folder("target")?, scratch.folder("bin")?);
-    let tools = bare(here, &bin)?;
+    let tools = bare(here, Compressor::of(&manifest.compressor)?, &bin)?;
     let mut command = process::command(&tools, bin.join("sh"));
     command.arg(&path).arg("--target").arg(&target);
     let start = Instant::now();
@@ -116,11 +117,11 @@ fn compare_refs(here: &Here, manifest: &Manifest, target: &Path) -> Result<Vec<S
 }
 
 /// The same place with nothing on its search path but what the script may need.
-fn bare(here: &Here, bin: &Path) -> Result<Here, BoxError> {
+fn bare(here: &Here, compressor: Compressor, bin: &Path) -> Result<Here, BoxError> {
     let path = here.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
     let folders: Vec<PathBuf> =
         std::env::split_paths(&path.unwrap_or_else(|| "/usr/bin:/bin".into())).collect();
-    for tool in TOOLS {
+    for tool in TOOLS.into_iter().chain([compressor.program()]) {
         let found = folders.iter().map(|folder| folder.join(tool)).find(|path| path.is_file());
         match found {
             Some(found) => symlink(found.canonicalize().unwrap_or(found), bin.join(tool))?,
@@ -144,6 +145,8 @@ pub(super) fn render(manifest: &Manifest, snapshot: &RelPath) -> String {
         manifest.include.iter().map(|path| format!("    include {}", quoted(path.as_str()))).collect();
     let values = [
         ("@NAME@", manifest.name.clone()),
+        ("@COMPRESSOR@", quoted(&manifest.compressor)),
+        ("@ARCHIVE@", quoted(&manifest.archive.file)),
         ("@WITH_REFS@", if manifest.bundle.is_some() { "1" } else { "" }.to_owned()),
         ("@BRANCH@", quoted(git.branch.as_deref().unwrap_or_default())),
         ("@HEAD@", git.head.unwrap_or_default()),

@@ -5,7 +5,8 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::thread;
+use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
@@ -16,9 +17,12 @@ use orchestrator_core::path::{Digest, RelPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::archive::{self, Archived};
+use super::compress::Compressor;
+use super::earlier::Earlier;
 use super::made::{MANIFEST, MANIFEST_DIGEST, described, find};
-use super::{archive, bundle, list};
-use crate::backup::manifest::{MANIFEST_VERSION, Manifest, Unsettled, What, is_config};
+use super::{bundle, list};
+use crate::backup::manifest::{MANIFEST_VERSION, Manifest, Position, Stored, Unsettled, What, is_config};
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking, remove_tree};
 use crate::ops::process;
@@ -102,7 +106,8 @@ fn create(here: &Here, input: &SnapshotInput, order: OrderKey) -> Result<Snapsho
     let all = folder_of_snapshots(here, git.as_ref(), &input.to)?;
     let partial = all.join(format!("{PARTIAL}{}", input.name));
     DirBuilder::new().mode(0o700).create(&partial)?;
-    let made = fill(here, git.as_ref(), input, order, &partial);
+    let earlier = Earlier::newest(&all);
+    let made = fill(here, git.as_ref(), input, order, earlier.as_ref(), &partial);
     let (manifest, digest) = match made {
         Ok(made) => made,
         Err(error) => {
@@ -133,10 +138,9 @@ fn folder_of_snapshots(here: &Here, git: Option<&Git<'_>>, to: &RelPath) -> Resu
     let all = to.under(&here.root);
     fs::create_dir_all(&all)?;
     let ignore = all.join(".gitignore");
-    match File::create_new(&ignore) {
-        Ok(mut file) => file.write_all(b"*\n")?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error.into()),
+    // One that is empty was cut short.
+    if ignore.symlink_metadata().map_or(true, |found| found.is_file() && found.len() == 0) {
+        write_synced(&ignore, b"*\n", 0o644)?;
     }
     for entry in fs::read_dir(&all)? {
         let entry = entry?;
@@ -157,28 +161,28 @@ fn fill(
     git: Option<&Git<'_>>,
     input: &SnapshotInput,
     order: OrderKey,
+    earlier: Option<&Earlier>,
     partial: &Path,
 ) -> Result<(Manifest, Digest), BoxError> {
-    let mut position = git.map(bundle::position).transpose()?;
-    let bundle = match (git, &mut position) {
-        (Some(git), Some(position)) => {
-            here.progress.step("bundling refs", None);
-            bundle::write(git, position, partial)?
-        }
-        _ => None,
-    };
-    let listing = list::working_tree(here, git, &input.to, &input.include)?;
-    let archived = archive::write(here, &here.root, listing, &partial.join("tree.tar.gz"))?;
+    let compressor = Compressor::choose(here);
+    // Git packs its objects, and says what it ignores, at the same time.
+    let (archived, history) = thread::scope(|scope| {
+        let history = scope.spawn(|| history(here, git, earlier, partial));
+        let archived = tree(here, git, input, earlier, compressor, partial);
+        (archived, history.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let (archived, (position, bundle)) = (archived?, history?);
     let paths = archived.entries.iter().filter(|entry| entry.what != What::Folder).map(|entry| &entry.path);
     let manifest = Manifest {
         version: MANIFEST_VERSION,
         name: input.name.clone(),
         order,
-        compressor: "gzip".to_owned(),
+        compressor: compressor.program().to_owned(),
         archive: archived.stored,
+        segments: archived.segments,
         bundle,
         git: position,
-        tools: tools(here, git.is_some()),
+        tools: tools(here, git.is_some(), compressor),
         config: paths.filter(|path| is_config(path)).cloned().collect(),
         include: input.include.clone(),
         entries: archived.entries,
@@ -192,6 +196,45 @@ fn fill(
     Ok((manifest, digest))
 }
 
+/// Where the repository stands, and its refs.
+fn history(
+    here: &Here,
+    git: Option<&Git<'_>>,
+    earlier: Option<&Earlier>,
+    partial: &Path,
+) -> Result<(Option<Position>, Option<Stored>), BoxError> {
+    let Some(git) = git else { return Ok((None, None)) };
+    here.progress.step("bundling refs", None);
+    let mut position = bundle::position(git)?;
+    let stored = bundle::write(git, &mut position, partial, earlier)?;
+    Ok((Some(position), stored))
+}
+
+/// The working tree: linked where an earlier snapshot has it as it is.
+fn tree(
+    here: &Here,
+    git: Option<&Git<'_>>,
+    input: &SnapshotInput,
+    earlier: Option<&Earlier>,
+    compressor: Compressor,
+    partial: &Path,
+) -> Result<Archived, BoxError> {
+    let looked = SystemTime::now();
+    let listing = list::working_tree(here, git, &input.to, &input.include)?;
+    if let Some(earlier) = earlier
+        && let Some(archived) = earlier.archive(here, &listing, looked, compressor)?
+        && earlier.link(&archived.stored, partial)
+    {
+        return Ok(archived);
+    }
+    let archived =
+        archive::write(here, &here.root, listing, compressor, &partial.join(compressor.archive()))?;
+    if let Some(earlier) = earlier {
+        earlier.share(&archived.stored, partial);
+    }
+    Ok(archived)
+}
+
 /// Writes a file of a snapshot, down to the disk, by way of a temporary one.
 pub(super) fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let part = path.with_extension("part");
@@ -203,9 +246,9 @@ pub(super) fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<(
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-fn tools(here: &Here, git: bool) -> BTreeMap<String, String> {
+fn tools(here: &Here, git: bool, compressor: Compressor) -> BTreeMap<String, String> {
     let mut tools = BTreeMap::from([("orchestrate".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
-    for tool in ["git", "tar", "gzip"] {
+    for tool in ["git", "tar", compressor.program()] {
         if tool == "git" && !git {
             continue;
         }

@@ -13,11 +13,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::archive::digest;
-use super::made::{MANIFEST, MANIFEST_DIGEST, read};
+use super::made::{MANIFEST, MANIFEST_DIGEST, VERIFICATION, read};
+use super::restore::Unwritten;
 use super::snapshot::write_synced;
 use super::{bundle, restore, script};
 use crate::backup::manifest::{Manifest, Stored, What};
-use crate::ops::here::{Here, blocking};
+use crate::ops::here::{Here, blocking, remove_tree};
 use crate::said;
 
 /// Restores a snapshot into a scratch folder and compares. Reads only, as git sees it: the scratch folder is below the
@@ -75,8 +76,22 @@ impl Operation for VerifySnapshot {
 
 fn verify(here: &Here, input: &VerifyInput, order: &OrderKey) -> Result<Verification, BoxError> {
     let snapshot = input.snapshot.under(&here.root);
-    let (manifest, found) = sound(&snapshot, input.manifest).map_err(|wrong| rejected(input, &[wrong]))?;
-    let mut wrong = changed_files(&snapshot, &manifest, &input.snapshot);
+    restored(here, input, &snapshot, order).inspect_err(|error| {
+        if error.is::<Rejected>() {
+            // It was verified before, and is not any more. What cannot be removed now names another time all the same.
+            let _ = remove_tree(&snapshot.join(VERIFICATION));
+        }
+    })
+}
+
+fn restored(
+    here: &Here,
+    input: &VerifyInput,
+    snapshot: &Path,
+    order: &OrderKey,
+) -> Result<Verification, BoxError> {
+    let (manifest, found) = sound(snapshot, input.manifest).map_err(|wrong| rejected(input, &[wrong]))?;
+    let mut wrong = changed_files(snapshot, &manifest, &input.snapshot);
     if !wrong.is_empty() {
         return Err(rejected(input, &wrong));
     }
@@ -84,7 +99,11 @@ fn verify(here: &Here, input: &VerifyInput, order: &OrderKey) -> Result<Verifica
     let start = Instant::now();
     here.progress.step("restoring files", None);
     let tree = scratch.folder("tree")?;
-    restore::unpack(&snapshot.join(&manifest.archive.file), &tree)?;
+    restore::tree(here, snapshot, &manifest, &tree).map_err(|error| {
+        // A stop, or a disk that is full, says nothing about the backup.
+        let is_ours = !error.is::<Unwritten>() && here.go_on().is_ok();
+        if is_ours { rejected(input, &[error.to_string()]) } else { error }
+    })?;
     let (mut refs, mut wrong_refs) = (None, Vec::new());
     if let (Some(stored), Some(position)) = (&manifest.bundle, &manifest.git) {
         wrong_refs = bundle::verify(here, &snapshot.join(&stored.file), position, &scratch)?;
@@ -103,7 +122,7 @@ fn verify(here: &Here, input: &VerifyInput, order: &OrderKey) -> Result<Verifica
         Verification { snapshot: input.snapshot.clone(), manifest: found, files, refs, restore_ms };
     let mut bytes = serde_json::to_vec_pretty(&verification)?;
     bytes.push(b'\n');
-    write_synced(&snapshot.join("verification.json"), &bytes, 0o600)?;
+    write_synced(&snapshot.join(VERIFICATION), &bytes, 0o600)?;
     Ok(verification)
 }
 
@@ -119,13 +138,15 @@ fn sound(snapshot: &Path, wanted: Option<Digest>) -> Result<(Manifest, Digest), 
     if beside != format!("{found}\n") {
         return Err(format!("`{MANIFEST}` or `{MANIFEST_DIGEST}`: content differs"));
     }
-    read(snapshot).map_err(|error| error.to_string())
+    let (manifest, found) = read(snapshot).map_err(|error| error.to_string())?;
+    manifest.checked().map_err(|error| format!("`{MANIFEST}`: {error}"))?;
+    Ok((manifest, found))
 }
 
 /// Files of the snapshot that are not what the manifest says.
 fn changed_files(snapshot: &Path, manifest: &Manifest, place: &RelPath) -> Vec<String> {
     let mut wrong = Vec::new();
-    for Stored { file, bytes, blake3 } in std::iter::once(&manifest.archive).chain(&manifest.bundle) {
+    for Stored { file, bytes, blake3 } in manifest.stored() {
         match digest(&snapshot.join(file)) {
             Ok(found) if found == (*bytes, *blake3) => {}
             Ok(_) => wrong.push(format!("`{file}`: content differs")),
@@ -140,6 +161,14 @@ fn changed_files(snapshot: &Path, manifest: &Manifest, place: &RelPath) -> Vec<S
     wrong
 }
 
+/// A backup that is not what it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("backup `{snapshot}` does not restore: {wrong}")]
+struct Rejected {
+    snapshot: RelPath,
+    wrong: String,
+}
+
 fn rejected(input: &VerifyInput, wrong: &[String]) -> BoxError {
-    format!("backup `{}` does not restore: {}", input.snapshot, said::some(wrong)).into()
+    Rejected { snapshot: input.snapshot.clone(), wrong: said::some(wrong) }.into()
 }

@@ -19,7 +19,7 @@ async fn a_flipped_byte_is_found_wherever_it_is() {
     let made = backup(&rig).await.unwrap();
     script(&rig, &made).await.unwrap();
     let folder = made.snapshot.under(&rig.root);
-    for name in ["tree.tar.gz", "refs.bundle", "manifest.json", "manifest.b3", "rollback.sh"] {
+    for name in ["tree.tar.zst", "refs.bundle", "manifest.json", "manifest.b3", "rollback.sh"] {
         let file = folder.join(name);
         let length = fs::metadata(&file).unwrap().len() as usize;
         for at in [0, 5, length / 3, length / 2, length - 1] {

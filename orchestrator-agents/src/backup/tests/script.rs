@@ -113,7 +113,7 @@ async fn one_that_was_cut_short_can_be_run_again() {
 #[tokio::test]
 async fn damage_is_noticed_before_anything_changes() {
     let (rig, made) = prepared().await;
-    for name in ["tree.tar.gz", "refs.bundle"] {
+    for name in ["tree.tar.zst", "refs.bundle"] {
         let file = made.snapshot.under(&rig.root).join(name);
         let bytes = fs::read(&file).unwrap();
         let mut damaged = bytes.clone();
