@@ -2,7 +2,12 @@
 
 mod agents;
 mod caches;
+mod crashes;
 mod damage;
+mod disk_full;
+mod hostile;
+mod linked;
+mod restore;
 mod script;
 mod snapshot;
 
@@ -12,12 +17,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use orchestrator_core::BoxError;
-use orchestrator_core::path::RelPath;
+use orchestrator_core::path::{Digest, RelPath};
 
 use super::ops::{
     CreateBackup, ScriptInput, Snapshot, SnapshotInput, Verification, VerifyInput, VerifySnapshot,
     WriteRollbackScript, WrittenScript,
 };
+use crate::backup::manifest::Manifest;
+use crate::ops::here::Here;
 use crate::rig::Rig;
 
 /// Fills a tree with everything that file systems take.
@@ -59,6 +66,46 @@ async fn backup_with(rig: &Rig, include: &[&str]) -> Result<Snapshot, BoxError> 
     let include = include.iter().map(|included| path(included)).collect();
     let name = "2026-11-20-234433".to_owned();
     rig.call(CreateBackup, SnapshotInput { to: path("backups"), name, include }).await
+}
+
+/// Another snapshot of the same.
+async fn backup_again(rig: &Rig, index: u32) -> Result<Snapshot, BoxError> {
+    let name = format!("2026-11-20-2344{:02}", 33 + index);
+    rig.call_as(CreateBackup, SnapshotInput { to: path("backups"), name, include: vec![] }, index).await
+}
+
+fn manifest(rig: &Rig, made: &Snapshot) -> Manifest {
+    let text = rig.read(&format!("{}/manifest.json", made.snapshot));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Writes another manifest, as whoever can write to the snapshot could.
+fn forge(rig: &Rig, made: &Snapshot, manifest: &Manifest) -> Snapshot {
+    let (folder, bytes) = (made.snapshot.under(&rig.root), serde_json::to_vec(manifest).unwrap());
+    let digest = Digest::of(&bytes);
+    fs::write(folder.join("manifest.json"), bytes).unwrap();
+    fs::write(folder.join("manifest.b3"), format!("{digest}\n")).unwrap();
+    Snapshot { manifest: digest, ..made.clone() }
+}
+
+/// Leaves nothing on the search path but these and what git brings.
+fn only(rig: &mut Rig, tools: &[&str]) {
+    let bin = rig.home.join("only");
+    fs::create_dir(&bin).unwrap();
+    for tool in tools {
+        let said = rig.command("sh", &["-c", &format!("command -v {tool}")], &rig.home);
+        symlink(String::from_utf8(said.stdout).unwrap().trim(), bin.join(tool)).unwrap();
+    }
+    rig.env.retain(|(name, _)| name != "PATH");
+    rig.env.push(("PATH".into(), bin.into()));
+}
+
+const WITHOUT_ZSTD: [&str; 6] = ["sh", "git", "tar", "gzip", "chmod", "mkdir"];
+
+/// The place that operations of a rig work in.
+fn here(rig: &Rig) -> Here {
+    let (root, state) = (rig.root.clone(), rig.root.join(".orchestrate"));
+    Here { root, state, env: rig.env.clone().into(), stop: rig.stop.clone(), progress: rig.progress.clone() }
 }
 
 async fn verify(rig: &Rig, made: &Snapshot) -> Result<Verification, BoxError> {

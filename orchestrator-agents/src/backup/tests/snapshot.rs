@@ -4,12 +4,6 @@ use std::os::unix::fs::PermissionsExt;
 use orchestrator_core::operation::Already;
 
 use super::*;
-use crate::backup::manifest::Manifest;
-
-fn manifest(rig: &Rig, made: &Snapshot) -> Manifest {
-    let text = rig.read(&format!("{}/manifest.json", made.snapshot));
-    serde_json::from_str(&text).unwrap()
-}
 
 fn names(manifest: &Manifest) -> Vec<String> {
     manifest.entries.iter().map(|entry| entry.path.to_string()).collect()
