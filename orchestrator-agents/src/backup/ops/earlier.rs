@@ -32,25 +32,27 @@ impl Earlier {
 
     /// Puts a file of it into a new snapshot, if it still is what it was.
     pub(super) fn link(&self, stored: &Stored, into: &Path) -> bool {
+        self.link_as(stored, &into.join(&stored.file))
+    }
+
+    /// Replaces a file of a new snapshot by a link to the same of this one, so that it takes no room. Where that cannot be, it
+    /// stays as it is.
+    pub(super) fn share(&self, stored: &Stored, into: &Path) {
+        let same = |theirs: &&Stored| (theirs.bytes, theirs.blake3) == (stored.bytes, stored.blake3);
+        let aside = into.join(format!("{}.same", stored.file));
+        if self.manifest.stored().find(same).is_some_and(|theirs| self.link_as(theirs, &aside))
+            && fs::rename(&aside, into.join(&stored.file)).is_err()
+        {
+            let _ = fs::remove_file(&aside);
+        }
+    }
+
+    fn link_as(&self, stored: &Stored, to: &Path) -> bool {
         let from = self.folder.join(&stored.file);
         let is_whole = from.symlink_metadata().is_ok_and(|found| found.is_file())
             && digest(&from).is_ok_and(|found| found == (stored.bytes, stored.blake3));
         // A file system without links, or a file with too many: it is stored again.
-        is_whole && fs::hard_link(&from, into.join(&stored.file)).is_ok()
-    }
-
-    /// Replaces a file of a new snapshot by a link to the same of this one, so that it takes no room.
-    pub(super) fn share(&self, stored: &Stored, into: &Path) {
-        let same = |theirs: &&Stored| (theirs.bytes, theirs.blake3) == (stored.bytes, stored.blake3);
-        let Some(theirs) = self.manifest.stored().find(same) else { return };
-        let (ours, aside) = (into.join(&stored.file), into.join(format!("{}.same", stored.file)));
-        if theirs.file == stored.file && fs::rename(&ours, &aside).is_ok() {
-            // Whatever happens, one of the two is there under its name.
-            let linked = self.link(theirs, into) || fs::rename(&aside, &ours).is_ok();
-            if linked && ours.exists() {
-                let _ = fs::remove_file(&aside);
-            }
-        }
+        is_whole && fs::hard_link(&from, to).is_ok()
     }
 
     /// Its bundle, if these refs are in it and no others.

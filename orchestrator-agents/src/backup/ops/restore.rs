@@ -42,7 +42,7 @@ pub(in crate::backup) fn tree(
     let compressor = Compressor::of(&manifest.compressor)?;
     let unpacker = Unpacker { here, archive: &snapshot.join(name), compressor, entries: &entries, into };
     let (mut rest, mut count) = (Vec::new(), 0);
-    let jobs = unpacker.segments(manifest)?;
+    let jobs = unpack::segments(manifest)?;
     pool::in_order(
         jobs.into_iter(),
         |job| unpacker.unpack(job),

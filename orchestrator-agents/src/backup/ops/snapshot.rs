@@ -165,11 +165,12 @@ fn fill(
     partial: &Path,
 ) -> Result<(Manifest, Digest), BoxError> {
     let compressor = Compressor::choose(here);
-    // Git packs its objects, and says what it ignores, at the same time.
-    let (archived, history) = thread::scope(|scope| {
+    // Git packs its objects, and tools say what they are, at the same time.
+    let (archived, history, tools) = thread::scope(|scope| {
         let history = scope.spawn(|| history(here, git, earlier, partial));
+        let tools = scope.spawn(|| tools(here, git.is_some(), compressor));
         let archived = tree(here, git, input, earlier, compressor, partial);
-        (archived, history.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        (archived, joined(history), joined(tools))
     });
     let (archived, (position, bundle)) = (archived?, history?);
     let paths = archived.entries.iter().filter(|entry| entry.what != What::Folder).map(|entry| &entry.path);
@@ -182,7 +183,7 @@ fn fill(
         segments: archived.segments,
         bundle,
         git: position,
-        tools: tools(here, git.is_some(), compressor),
+        tools,
         config: paths.filter(|path| is_config(path)).cloned().collect(),
         include: input.include.clone(),
         entries: archived.entries,
@@ -194,6 +195,10 @@ fn fill(
     write_synced(&partial.join(MANIFEST_DIGEST), format!("{digest}\n").as_bytes(), 0o600)?;
     File::open(partial)?.sync_all()?;
     Ok((manifest, digest))
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Where the repository stands, and its refs.

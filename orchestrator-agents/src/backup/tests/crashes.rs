@@ -93,7 +93,7 @@ async fn cut_off(at: usize, stores_the_last: bool) -> bool {
     phase.uses = Some("standard".into());
     phase.with = serde_json::json!({ "caches": ["cache"] });
     let pipeline = Pipeline::new("backup").phase(phase);
-    let journal = || JsonlStore::open(&rig.root.join(".orchestrate")).unwrap();
+    let journal = || JsonlStore::open(rig.root.join(".orchestrate")).unwrap();
     let dying = Dying { journal: journal(), left: AtomicUsize::new(at), stores_the_last };
     let first = orchestrator(&rig, dying);
     let plan = first.plan(&pipeline).unwrap();

@@ -8,13 +8,19 @@ use super::*;
 use crate::backup::manifest::{Entry, Name, Segment, What};
 use crate::backup::ops::restore;
 
+/// What somebody changes in a manifest.
+type Lie = fn(&mut Manifest);
+
 /// An entry of an archive, its name as it is.
 fn put(tar: &mut Vec<u8>, kind: EntryType, name: &str, target: &str, content: &[u8]) {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
     header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
     header.as_old_mut().linkname[..target.len()].copy_from_slice(target.as_bytes());
-    (header.set_mode(0o644), header.set_uid(0), header.set_gid(0), header.set_mtime(0));
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     header.set_size(content.len() as u64);
     header.set_cksum();
     let mut builder = Builder::new(&mut *tar);
@@ -117,12 +123,12 @@ async fn what_is_too_much_is_refused() {
     // Something after the end.
     let mut after = one.clone();
     after.resize(after.len() + 1024, 0);
-    put(&mut after, EntryType::Regular, "b", "", &[1; 20_000]);
-    refused(&after, vec![file("a", b"x"), file("b", &[1; 20_000])], "something follows its end").await;
+    put(&mut after, EntryType::Regular, "b", "", &vec![1; 20_000]);
+    refused(&after, vec![file("a", b"x"), file("b", &vec![1; 20_000])], "something follows its end").await;
     // A name without end, and a device.
     let mut long = Vec::new();
-    put(&mut long, EntryType::GNULongName, "x", "", &[b'n'; 100_000]);
-    refused(&long, vec![file("a", &[0; 200_000])], "a name of 100000 bytes").await;
+    put(&mut long, EntryType::GNULongName, "x", "", &vec![b'n'; 100_000]);
+    refused(&long, vec![file("a", &vec![0; 200_000])], "a name of 100000 bytes").await;
     let mut device = Vec::new();
     put(&mut device, EntryType::Char, "a", "", b"");
     refused(&device, vec![file("a", b"")], "of a kind that backups do not hold").await;
@@ -153,10 +159,10 @@ async fn manifests_that_lie_are_refused() {
     let rig = Rig::new();
     let made = backup(&rig).await.unwrap();
     let sound = manifest(&rig, &made);
-    let lies: [(&str, fn(&mut Manifest)); 6] = [
+    let lies: [(&str, Lie); 6] = [
         ("is not a name of a file in the snapshot", |lie| lie.archive.file = "../../gitconfig".to_owned()),
         ("is not a name of a file in the snapshot", |lie| {
-            lie.bundle.as_mut().unwrap().file = "/etc/passwd".into()
+            lie.bundle.as_mut().unwrap().file = "/etc/passwd".into();
         }),
         ("is newer than 2", |lie| lie.version = 3),
         ("unknown compressor `sh -c`", |lie| lie.compressor = "sh -c".to_owned()),

@@ -60,6 +60,15 @@ pub(super) struct Packed {
 }
 
 impl Packed {
+    /// What is not there any more is left out; what cannot be read is an error.
+    fn gone(&mut self, path: &Name, error: &io::Error) -> Result<(), BoxError> {
+        if error.kind() != io::ErrorKind::NotFound {
+            return Err(unreadable(path.as_path(), error));
+        }
+        self.unsettle(path, "vanished while being read");
+        Ok(())
+    }
+
     pub(super) fn unsettle(&mut self, path: &Name, why: &str) {
         self.unsettled.push(Unsettled { path: path.clone(), why: why.to_owned() });
     }
@@ -118,7 +127,7 @@ impl<'a> Packer<'a> {
             Job::End => self.close(Packed { ends: true, ..Packed::default() }, &block::END),
             Job::Failed(at, error) => {
                 let mut packed = Packed::default();
-                self.gone(&mut packed, &self.found[at].0, error)?;
+                packed.gone(&self.found[at].0, &error)?;
                 Ok(packed)
             }
         }
@@ -131,7 +140,7 @@ impl<'a> Packer<'a> {
             let start = raw.len();
             if let Err(error) = self.add(&mut raw, &mut packed, path, found) {
                 raw.truncate(start);
-                self.gone(&mut packed, path, error)?;
+                packed.gone(path, &error)?;
             }
         }
         self.close(packed, &raw)
@@ -141,15 +150,6 @@ impl<'a> Packer<'a> {
         packed.holds = raw.len() as u64;
         packed.bytes = self.compressor.pack(raw)?;
         Ok(packed)
-    }
-
-    /// What is not there any more is left out; what cannot be read is an error.
-    fn gone(&self, packed: &mut Packed, path: &Name, error: io::Error) -> Result<(), BoxError> {
-        if error.kind() != io::ErrorKind::NotFound {
-            return Err(unreadable(path.as_path(), &error));
-        }
-        packed.unsettle(path, "vanished while being read");
-        Ok(())
     }
 
     fn add(&self, raw: &mut Vec<u8>, packed: &mut Packed, path: &Name, found: &Metadata) -> io::Result<()> {

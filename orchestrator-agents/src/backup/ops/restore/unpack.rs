@@ -57,24 +57,24 @@ pub(super) struct Job {
     is_last: bool,
 }
 
-impl<'a> Unpacker<'a> {
-    /// The segments of the archive; all of it as one where the manifest knows none.
-    pub(super) fn segments(&self, manifest: &Manifest) -> Result<Vec<Job>, BoxError> {
-        let most = most(manifest);
-        let whole = [Segment { packed: manifest.archive.bytes, bytes: most }];
-        let known = if manifest.segments.is_empty() { &whole[..] } else { &manifest.segments };
-        let (mut start, mut bytes, mut jobs) = (0_u64, 0_u64, Vec::with_capacity(known.len()));
-        for (at, segment) in known.iter().enumerate() {
-            jobs.push(Job { start, segment: *segment, is_last: at + 1 == known.len() });
-            start = start.saturating_add(segment.packed);
-            bytes = bytes.saturating_add(segment.bytes);
-        }
-        if start != manifest.archive.bytes || bytes > most {
-            return Err("its segments do not fit its archive".into());
-        }
-        Ok(jobs)
+/// The segments of the archive; all of it as one where the manifest knows none.
+pub(super) fn segments(manifest: &Manifest) -> Result<Vec<Job>, BoxError> {
+    let most = most(manifest);
+    let whole = [Segment { packed: manifest.archive.bytes, bytes: most }];
+    let known = if manifest.segments.is_empty() { &whole[..] } else { &manifest.segments };
+    let (mut start, mut bytes, mut jobs) = (0_u64, 0_u64, Vec::with_capacity(known.len()));
+    for (at, segment) in known.iter().enumerate() {
+        jobs.push(Job { start, segment: *segment, is_last: at + 1 == known.len() });
+        start = start.saturating_add(segment.packed);
+        bytes = bytes.saturating_add(segment.bytes);
     }
+    if start != manifest.archive.bytes || bytes > most {
+        return Err("its segments do not fit its archive".into());
+    }
+    Ok(jobs)
+}
 
+impl<'a> Unpacker<'a> {
     /// Unpacks a segment. Gives its entries, with their times.
     pub(super) fn unpack(&self, job: Job) -> Result<Vec<Done<'a>>, BoxError> {
         let mut file = File::open(self.archive)?;
