@@ -3,6 +3,9 @@
 mod agents;
 mod caches;
 mod damage;
+mod keeping;
+mod leftovers;
+mod restoring;
 mod script;
 mod snapshot;
 

@@ -108,7 +108,7 @@ fn verify(here: &Here, input: &VerifyInput, order: &OrderKey) -> Result<Verifica
 }
 
 /// The manifest, if it is the one that was written.
-fn sound(snapshot: &Path, wanted: Option<Digest>) -> Result<(Manifest, Digest), String> {
+pub(super) fn sound(snapshot: &Path, wanted: Option<Digest>) -> Result<(Manifest, Digest), String> {
     let beside = std::fs::read_to_string(snapshot.join(MANIFEST_DIGEST))
         .map_err(|error| format!("`{MANIFEST_DIGEST}`: {error}"))?;
     let bytes = std::fs::read(snapshot.join(MANIFEST)).map_err(|error| format!("`{MANIFEST}`: {error}"))?;
@@ -123,7 +123,7 @@ fn sound(snapshot: &Path, wanted: Option<Digest>) -> Result<(Manifest, Digest), 
 }
 
 /// Files of the snapshot that are not what the manifest says.
-fn changed_files(snapshot: &Path, manifest: &Manifest, place: &RelPath) -> Vec<String> {
+pub(super) fn changed_files(snapshot: &Path, manifest: &Manifest, place: &RelPath) -> Vec<String> {
     let mut wrong = Vec::new();
     for Stored { file, bytes, blake3 } in std::iter::once(&manifest.archive).chain(&manifest.bundle) {
         match digest(&snapshot.join(file)) {
