@@ -113,7 +113,10 @@ impl With {
             group = group.task(TaskSpec::of::<ResetEnvironment>("reset-environment", &config)?);
         }
         let check = CheckDiskConfig { path: to.clone(), min_free, backups: Some(to.clone()), growth };
-        let backup = TaskSpec::of::<Backup>("backup", &BackupConfig { to: to.clone(), include })?;
+        let check = TaskSpec::of::<CheckDisk>("check-disk", &check)?;
+        // The order alone would let it begin on a disk that is full.
+        let backup = TaskSpec::of::<Backup>("backup", &BackupConfig { to: to.clone(), include })?
+            .needs([check.id.clone()]);
         let verify = VerifyBackupConfig {
             snapshot: backup.output("snapshot"),
             manifest: Some(backup.output("manifest")),
@@ -122,11 +125,7 @@ impl With {
         let script = RollbackScriptConfig { snapshot: backup.output("snapshot") };
         let script = TaskSpec::of::<RollbackScript>("rollback-script", &script)?;
         let proven = [verify.id.clone(), script.id.clone()];
-        group = group
-            .task(TaskSpec::of::<CheckDisk>("check-disk", &check)?)
-            .task(backup)
-            .task(verify)
-            .task(script);
+        group = group.task(check).task(backup).task(verify).task(script);
         if !caches.is_empty() || known_caches {
             let config = ClearCachesConfig { paths: caches, known: known_caches };
             group = group.task(TaskSpec::of::<ClearCaches>("clear-caches", &config)?);

@@ -2,6 +2,7 @@
 
 mod approve;
 mod architecture;
+mod backup;
 mod commands;
 mod demo;
 mod doctor;

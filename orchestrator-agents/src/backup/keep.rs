@@ -168,6 +168,12 @@ pub struct Judged {
     pub stays: Vec<Rule>,
 }
 
+/// Whether a pipeline of this name is one that a command makes for itself to look at the machine or to keep backups: no
+/// delivery, and nothing that `rollback` undoes unless it is named.
+pub fn is_housekeeping(pipeline: &str) -> bool {
+    pipeline == "orchestrate doctor" || pipeline.starts_with("orchestrate backup ")
+}
+
 /// What holds snapshots, by name. Of several reasons the strongest counts.
 pub fn held(seen: &[Seen], runs: &[RunSeen]) -> BTreeMap<String, Held> {
     let mut held = BTreeMap::new();

@@ -14,10 +14,8 @@ use orchestrator_core::state::{RunState, RunStatus};
 use orchestrator_core::store::{Journal, JsonlStore, Store, StoreError};
 
 use super::known::Known;
-use crate::backup::keep::{RunSeen, Stands};
+use crate::backup::keep::{RunSeen, Stands, is_housekeeping};
 
-/// How the names of pipelines begin that commands make for themselves.
-const COMMAND: &str = "orchestrate ";
 /// How the name of the pipeline begins that reverses a run.
 const ROLLBACK: &str = "rollback of ";
 
@@ -68,7 +66,7 @@ fn one(
     seen.parent = state.begun().and_then(|begun| begun.parent.clone());
     let is_real = state.ceiling() > Effect::Reads;
     let reverses = pipeline.strip_prefix(ROLLBACK).and_then(|run| RunId::new(run).ok());
-    seen.delivers = is_real && reverses.is_none() && !pipeline.starts_with(COMMAND);
+    seen.delivers = is_real && reverses.is_none() && !is_housekeeping(&pipeline);
     match state.status() {
         RunStatus::Finished(outcome) if !live => {
             seen.stands = Stands::Over;
