@@ -1,11 +1,15 @@
-//! RESTART & BACKUP: free disk checked, a snapshot that is proven by restoring it, a script that brings it back, caches
-//! cleared.
+//! RESTART & BACKUP: what dead runs left is removed, free disk checked, a snapshot made that is proven by restoring it, a
+//! script that brings it back, caches cleared, older snapshots removed by policy.
 
 mod check_disk;
 mod clear_caches;
 mod create;
+pub mod keep;
 pub mod manifest;
 pub mod ops;
+mod prune;
+mod reset;
+mod restore;
 mod rollback_script;
 mod verify;
 
@@ -13,16 +17,21 @@ mod verify;
 mod tests;
 
 use orchestrator_core::BoxError;
-use orchestrator_core::id::PhaseName;
+use orchestrator_core::id::{GroupName, PhaseName};
 use orchestrator_core::path::RelPath;
 use orchestrator_core::phase::{Draft, Phase};
-use orchestrator_core::pipeline::TaskSpec;
+use orchestrator_core::pipeline::{GroupSpec, TaskSpec};
 use orchestrator_core::project::Project;
 use serde::Deserialize;
+
+use keep::Keep;
 
 pub use check_disk::{Bytes, CheckDisk, CheckDiskConfig, DiskChecked};
 pub use clear_caches::{ClearCaches, ClearCachesConfig};
 pub use create::{Backup, BackupConfig};
+pub use prune::{BackupsPruned, PruneBackups, PruneBackupsConfig};
+pub use reset::{ResetEnvironment, ResetEnvironmentConfig};
+pub use restore::{BackupRestored, Restore, RestoreConfig};
 pub use rollback_script::{RollbackScript, RollbackScriptConfig};
 pub use verify::{VerifyBackup, VerifyBackupConfig};
 
@@ -31,17 +40,43 @@ pub use verify::{VerifyBackup, VerifyBackupConfig};
 pub struct RestartBackup;
 
 /// What the phase may be given in `with:`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct With {
     /// The folder of all snapshots; `backups` by default.
-    to: Option<RelPath>,
+    to: RelPath,
     /// Ignored paths to back up all the same.
     include: Vec<RelPath>,
-    /// Ignored paths to clear.
-    caches: Vec<RelPath>,
     /// Bytes of disk that must be free; the settings' by default.
     min_free: Option<Bytes>,
+    /// How many times the growth of the last backup must be free on top of that; 2 by default.
+    growth: u32,
+    /// Which snapshots are kept; all by default.
+    keep: Option<Keep>,
+    /// Ignored paths to clear.
+    caches: Vec<RelPath>,
+    /// Whether the caches that stacks are known to keep are cleared as well.
+    known_caches: bool,
+    /// Whether what dead runs left is removed; it is by default.
+    reset: bool,
+    /// Pid files of the project's programs.
+    pid_files: Vec<RelPath>,
+}
+
+impl Default for With {
+    fn default() -> Self {
+        Self {
+            to: create::backups(),
+            include: Vec::new(),
+            min_free: None,
+            growth: check_disk::GROWTH,
+            keep: None,
+            caches: Vec::new(),
+            known_caches: false,
+            reset: true,
+            pid_files: Vec::new(),
+        }
+    }
 }
 
 impl Phase for RestartBackup {
@@ -54,25 +89,10 @@ impl Phase for RestartBackup {
     }
 
     fn draft(&self, project: &Project, draft: &mut Draft<'_>) -> Result<(), BoxError> {
-        let With { to, include, caches, min_free } = draft.with()?;
-        let to = to.unwrap_or_else(create::backups);
-        let min_free = min_free.unwrap_or(Bytes(draft.settings().min_free_disk));
-        let check = TaskSpec::of::<CheckDisk>("check-disk", &CheckDiskConfig { path: to.clone(), min_free })?;
-        let backup = TaskSpec::of::<Backup>("backup", &BackupConfig { to, include })?;
-        let verify = VerifyBackupConfig {
-            snapshot: backup.output("snapshot"),
-            manifest: Some(backup.output("manifest")),
-        };
-        let script = RollbackScriptConfig { snapshot: backup.output("snapshot") };
-        *draft.group("backup")? = draft_group()?
-            .task(check)
-            .task(backup)
-            .task(TaskSpec::of::<VerifyBackup>("verify-backup", &verify)?)
-            .task(TaskSpec::of::<RollbackScript>("rollback-script", &script)?);
-        if !caches.is_empty() {
-            let config = ClearCachesConfig { paths: caches };
-            draft.task("backup", TaskSpec::of::<ClearCaches>("clear-caches", &config)?)?;
-        }
+        let with: With = draft.with()?;
+        let min_free = with.min_free.unwrap_or(Bytes(draft.settings().min_free_disk));
+        let group = draft.group("backup")?;
+        *group = with.group(min_free)?;
         if project.git.is_none() {
             draft.note("not a git repository: the backup holds the files only, no history");
         }
@@ -80,7 +100,40 @@ impl Phase for RestartBackup {
     }
 }
 
-fn draft_group() -> Result<orchestrator_core::pipeline::GroupSpec, BoxError> {
-    let name = orchestrator_core::id::GroupName::new("backup")?;
-    Ok(orchestrator_core::pipeline::GroupSpec::new(name).sequential())
+impl With {
+    /// One task after the other: room is made before it is measured, and nothing older goes before what is new is proven.
+    fn group(self, min_free: Bytes) -> Result<GroupSpec, BoxError> {
+        let Self { to, include, min_free: _, growth, keep, caches, known_caches, reset, pid_files } = self;
+        if keep.is_some_and(|keep| keep.is_empty()) {
+            return Err("`with.keep` keeps nothing: say how many of `last`, `daily` or `weekly`".into());
+        }
+        let mut group = GroupSpec::new(GroupName::new("backup")?).sequential();
+        if reset {
+            let config = ResetEnvironmentConfig { backups: to.clone(), pid_files };
+            group = group.task(TaskSpec::of::<ResetEnvironment>("reset-environment", &config)?);
+        }
+        let check = CheckDiskConfig { path: to.clone(), min_free, backups: Some(to.clone()), growth };
+        let check = TaskSpec::of::<CheckDisk>("check-disk", &check)?;
+        // The order alone would let it begin on a disk that is full.
+        let backup = TaskSpec::of::<Backup>("backup", &BackupConfig { to: to.clone(), include })?
+            .needs([check.id.clone()]);
+        let verify = VerifyBackupConfig {
+            snapshot: backup.output("snapshot"),
+            manifest: Some(backup.output("manifest")),
+        };
+        let verify = TaskSpec::of::<VerifyBackup>("verify-backup", &verify)?;
+        let script = RollbackScriptConfig { snapshot: backup.output("snapshot") };
+        let script = TaskSpec::of::<RollbackScript>("rollback-script", &script)?;
+        let proven = [verify.id.clone(), script.id.clone()];
+        group = group.task(check).task(backup).task(verify).task(script);
+        if !caches.is_empty() || known_caches {
+            let config = ClearCachesConfig { paths: caches, known: known_caches };
+            group = group.task(TaskSpec::of::<ClearCaches>("clear-caches", &config)?);
+        }
+        if keep.is_some() {
+            let config = PruneBackupsConfig { of: to, keep };
+            group = group.task(TaskSpec::of::<PruneBackups>("prune-backups", &config)?.needs(proven));
+        }
+        Ok(group)
+    }
 }

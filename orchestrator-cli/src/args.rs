@@ -1,6 +1,7 @@
 //! Arguments. The only place that knows what the command line looks like.
 
 mod approve;
+mod backup;
 mod cache;
 mod doctor;
 mod mend;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 
 pub(crate) use approve::ApproveArgs;
+pub(crate) use backup::{BackupCommand, CreateArgs, PruneBackupsArgs, RestoreArgs, VerifyArgs};
 pub(crate) use cache::{CacheCommand, SweepArgs, WhyArgs};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use mend::Mend;
@@ -38,6 +40,7 @@ Examples:
   orchestrate resume                    go on after Ctrl-C, a crash or a wait
   orchestrate approve latest TASK       a person has done what a task waits for
   orchestrate rollback --dry-run        show what would undo the latest run
+  orchestrate backup create             a snapshot that is proven by restoring it
 
 RUN is a run id, a unique beginning or end of one, or `latest`.";
 
@@ -92,6 +95,9 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Undo what a run did, from its journal
     Rollback(RollbackArgs),
+    /// List, make, verify, restore and prune backups of this project
+    #[command(subcommand, after_help = backup::EXAMPLES)]
+    Backup(BackupCommand),
     /// Answer a task that waits for a person: done, skipped or aborted
     #[command(after_help = approve::EXAMPLES)]
     Approve(ApproveArgs),
@@ -253,6 +259,7 @@ impl Args {
                 args.show.format == Format::Json
             }
             Some(Command::Approve(args)) => args.show.format == Format::Json,
+            Some(Command::Backup(command)) => command.format() == Format::Json,
             Some(Command::Cache(command)) => command.show().format == Format::Json,
             Some(Command::Validate(args) | Command::Runs(args) | Command::Agents(args)) => {
                 args.format == Format::Json

@@ -5,6 +5,7 @@ mod also;
 mod answers;
 mod approve;
 mod ask;
+mod backup;
 mod cache;
 mod cancel;
 mod completions;
@@ -59,6 +60,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Logs(args) => block_on(logs::logs(front()?, args)),
         Command::Resume(args) => block_on(resume::resume(front()?, args)),
         Command::Rollback(args) => block_on(rollback::rollback(front()?, args)),
+        Command::Backup(command) => block_on(backup::backup(front()?, &global.dir, command)),
         Command::Approve(args) => block_on(approve::approve(front()?, args)),
         Command::Signal(args) => block_on(signal::signal(front()?, args)),
         Command::Cancel(args) => block_on(cancel::cancel(front()?, args)),

@@ -1,5 +1,6 @@
 //! Which run is meant: an id, a unique beginning or end of one, or the latest that fits.
 
+use orchestrator_agents::backup::keep::is_housekeeping;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::RunId;
 use orchestrator_core::orchestrator::Orchestrator;
@@ -27,7 +28,7 @@ pub(crate) enum Latest {
     Open,
     /// One in which a task waits.
     Waiting,
-    /// One that was no dry run, and no look at the machine.
+    /// One that was no dry run, and neither a look at the machine nor one that keeps backups.
     Real,
 }
 
@@ -37,7 +38,9 @@ impl Latest {
             Self::Any => true,
             Self::Open => !matches!(record.state.status(), RunStatus::Finished(_)),
             Self::Waiting => crate::questions::open(&record.state).next().is_some(),
-            Self::Real => record.state.ceiling() > Effect::Reads && record.plan().pipeline() != DOCTOR,
+            Self::Real => {
+                record.state.ceiling() > Effect::Reads && !is_housekeeping(record.plan().pipeline())
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 mod approve;
 mod architecture;
 mod backup_kill;
+mod backup;
 mod commands;
 mod demo;
 mod doctor;

@@ -16,7 +16,7 @@ use orchestrator_core::workspace::Workspace;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ops::{Disk, FreeDisk, MeasureDisk};
+use super::ops::{Disk, FreeDisk, Growth, MeasureDisk};
 use crate::said;
 
 /// Checks that the disk has room before anything is written to it.
@@ -29,13 +29,21 @@ pub struct CheckDisk;
 pub struct CheckDiskConfig {
     /// A path on the disk.
     pub path: RelPath,
-    /// Bytes that must be free.
+    /// Bytes that must be free besides.
     pub min_free: Bytes,
+    /// The folder of snapshots whose last one tells how much the next may add; none: `min_free` alone counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backups: Option<RelPath>,
+    /// How many times that must be free, on top of `min_free`.
+    pub growth: u32,
 }
+
+/// How many times the growth of the last backup must be free.
+pub(super) const GROWTH: u32 = 2;
 
 impl Default for CheckDiskConfig {
     fn default() -> Self {
-        Self { path: RelPath::root(), min_free: Bytes(1_000_000_000) }
+        Self { path: RelPath::root(), min_free: Bytes(1_000_000_000), backups: None, growth: GROWTH }
     }
 }
 
@@ -44,6 +52,9 @@ impl Default for CheckDiskConfig {
 pub struct DiskChecked {
     /// Bytes that are free.
     pub free: u64,
+    /// Bytes that had to be.
+    #[serde(default)]
+    pub wanted: u64,
 }
 
 impl Agent for CheckDisk {
@@ -53,7 +64,8 @@ impl Agent for CheckDisk {
     type Output = DiskChecked;
 
     async fn plan(&self, task: &Task<CheckDiskConfig>, _: &Workspace) -> Result<Vec<Action>, BoxError> {
-        Ok(vec![MeasureDisk::action(&Disk { path: task.config.path.clone() })?])
+        let CheckDiskConfig { path, backups, .. } = task.config.clone();
+        Ok(vec![MeasureDisk::action(&Disk { path, backups })?])
     }
 
     fn conclude(
@@ -66,23 +78,57 @@ impl Agent for CheckDisk {
             Ok(disk) => disk,
             Err(why) => return Ok(Verdict::failed(why)),
         };
+        let Wanted { bytes: wanted, because } = Wanted::of(&task.config, disk.growth.as_ref());
         let evidence = || Evidence::of("statvfs").command(format!("statvfs {}", task.config.path));
-        let metrics = [
+        let mut metrics = vec![
             Metric::new("disk.free", disk.free as f64, "bytes", evidence()),
             Metric::new("disk.total", disk.total as f64, "bytes", evidence()),
+            Metric::new("disk.wanted", wanted as f64, "bytes", Evidence::of("orchestrate").command(&because)),
         ];
-        let (free, wanted) = (said::bytes(disk.free), task.config.min_free);
-        Ok(if disk.free < wanted.0 {
-            let summary = format!("Only {free} of disk are free; {wanted} are wanted (`min_free`)");
+        metrics.extend(disk.growth.as_ref().map(|Growth { snapshot, bytes }| {
+            let evidence = Evidence::of("orchestrate").command(format!("blocks that only {snapshot} has"));
+            Metric::new("backup.growth", *bytes as f64, "bytes", evidence)
+        }));
+        let free = said::bytes(disk.free);
+        Ok(if disk.free < wanted {
+            let summary = format!(
+                "Only {free} of disk are free; {} are wanted: {because}. Nothing was written. Make room, for instance with \
+                 `orchestrate backup prune --keep-last 3` or `orchestrate cache prune`; or want less: `min_free`, `growth`",
+                said::bytes(wanted)
+            );
             Verdict::Failed(Conclusion::new(summary, ()).metrics(metrics))
         } else {
-            let summary = format!("Disk has room ({free} free)");
-            Verdict::Passed(Conclusion::new(summary, DiskChecked { free: disk.free }).metrics(metrics))
+            let summary = format!("Disk has room ({free} free, {} wanted)", said::bytes(wanted));
+            let checked = DiskChecked { free: disk.free, wanted };
+            Verdict::Passed(Conclusion::new(summary, checked).metrics(metrics))
         })
     }
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
         Ok(vec![dyn_operation(MeasureDisk)?])
+    }
+}
+
+/// How much must be free, and why.
+struct Wanted {
+    bytes: u64,
+    because: String,
+}
+
+impl Wanted {
+    fn of(config: &CheckDiskConfig, last: Option<&Growth>) -> Self {
+        let CheckDiskConfig { min_free, growth, .. } = config;
+        let because = format!("{min_free} by `min_free`");
+        match last {
+            Some(Growth { snapshot, bytes }) if *growth > 0 => Self {
+                bytes: min_free.0.saturating_add(bytes.saturating_mul(u64::from(*growth))),
+                because: format!(
+                    "{because}, and {growth} times the {} that backup {snapshot} added",
+                    said::bytes(*bytes)
+                ),
+            },
+            _ => Self { bytes: min_free.0, because },
+        }
     }
 }
 

@@ -8,6 +8,9 @@ mod disk_full;
 mod hostile;
 mod linked;
 mod restore;
+mod keeping;
+mod leftovers;
+mod restoring;
 mod script;
 mod snapshot;
 

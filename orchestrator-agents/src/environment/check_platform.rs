@@ -171,7 +171,7 @@ fn remedy(left: Vec<RelPath>) -> Result<Remedy, BoxError> {
     let files = crate::said::count(left.len() as u64, "resource-fork file");
     let (does, did) =
         (format!("remove {files} that git ignores"), format!("{files} that git ignores removed"));
-    Ok(Remedy::new(does, did, vec![ClearPaths::action(&Paths { paths: left })?]))
+    Ok(Remedy::new(does, did, vec![ClearPaths::action(&Paths { paths: left, bytes: None })?]))
 }
 
 fn paths(listed: &str) -> impl Iterator<Item = RelPath> {

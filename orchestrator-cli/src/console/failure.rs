@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use orchestrator_agents::backup::keep::is_housekeeping;
 use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::layout::Layout;
 use orchestrator_core::order::Receipt;
@@ -13,7 +14,6 @@ use orchestrator_core::state::TaskState;
 use super::paint::Paint;
 use super::text::{clean, plural};
 use crate::here::shown;
-use crate::runs::DOCTOR;
 
 /// The most failed tasks that are told of in full.
 const TASKS: usize = 10;
@@ -66,8 +66,11 @@ fn one(text: &mut String, record: &RunRecord, ix: TaskIx, layout: &Layout, paint
         }
     }
     let _ = writeln!(text, "  all it printed: orchestrate logs {run} {}", planned.id);
-    let again =
-        if record.plan().pipeline() == DOCTOR { "doctor".to_owned() } else { format!("run --failed {run}") };
+    let pipeline = record.plan().pipeline();
+    let again = match pipeline.strip_prefix("orchestrate ").filter(|_| is_housekeeping(pipeline)) {
+        Some(command) => command.to_owned(),
+        None => format!("run --failed {run}"),
+    };
     let _ = writeln!(text, "  run it again: orchestrate {again}");
 }
 

@@ -29,6 +29,9 @@ pub struct ClearPaths;
 pub struct Paths {
     /// Files or folders; they must be ignored by git.
     pub paths: Vec<RelPath>,
+    /// Bytes on disk that they took when they were found, for people who read the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// What was removed.
@@ -91,7 +94,7 @@ fn clear(here: &Here, paths: &[RelPath]) -> Result<ClearedPaths, BoxError> {
 }
 
 /// Refuses what is not a cache: the root, the state, anything that git keeps or that lies behind a link.
-fn allowed(here: &Here, git: Option<&Git<'_>>, path: &RelPath) -> Result<(), BoxError> {
+pub(super) fn allowed(here: &Here, git: Option<&Git<'_>>, path: &RelPath) -> Result<(), BoxError> {
     let refuse = |why: &str| -> Result<(), BoxError> {
         Err(format!("`{path}` is not cleared: {why}; nothing was removed").into())
     };
@@ -131,7 +134,7 @@ fn holds_backups(path: &Path) -> bool {
         || fs::read_dir(path).is_ok_and(|entries| entries.flatten().any(|entry| is_snapshot(&entry.path())))
 }
 
-fn measure(path: &Path, files: &mut u64, freed: &mut u64) -> io::Result<()> {
+pub(super) fn measure(path: &Path, files: &mut u64, freed: &mut u64) -> io::Result<()> {
     let found = path.symlink_metadata()?;
     // The space of a file with other names is not freed.
     if found.is_dir() || found.nlink() == 1 {

@@ -103,7 +103,7 @@ fn write(here: &Here, snapshot: &RelPath, order: &OrderKey) -> Result<WrittenScr
     Ok(WrittenScript { script: snapshot.join(SCRIPT)?, files, restore_ms })
 }
 
-fn compare_refs(here: &Here, manifest: &Manifest, target: &Path) -> Result<Vec<String>, BoxError> {
+pub(super) fn compare_refs(here: &Here, manifest: &Manifest, target: &Path) -> Result<Vec<String>, BoxError> {
     let (Some(_), Some(position)) = (&manifest.bundle, &manifest.git) else { return Ok(Vec::new()) };
     let git = Git::new(here).at(target);
     let mut restored = bundle::refs(&git.text(["for-each-ref", "--format=%(objectname) %(refname)"])?);

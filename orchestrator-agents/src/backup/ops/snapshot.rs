@@ -27,7 +27,7 @@ use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking, remove_tree};
 use crate::ops::process;
 
-const PARTIAL: &str = ".partial-";
+pub(super) const PARTIAL: &str = ".partial-";
 
 /// Makes a snapshot of the working tree and of git's refs. There is no undo: a backup survives a rollback.
 #[derive(Debug, Clone, Copy)]

@@ -127,7 +127,7 @@ fn restored(
 }
 
 /// The manifest, if it is the one that was written.
-fn sound(snapshot: &Path, wanted: Option<Digest>) -> Result<(Manifest, Digest), String> {
+pub(super) fn sound(snapshot: &Path, wanted: Option<Digest>) -> Result<(Manifest, Digest), String> {
     let beside = std::fs::read_to_string(snapshot.join(MANIFEST_DIGEST))
         .map_err(|error| format!("`{MANIFEST_DIGEST}`: {error}"))?;
     let bytes = std::fs::read(snapshot.join(MANIFEST)).map_err(|error| format!("`{MANIFEST}`: {error}"))?;
@@ -144,7 +144,7 @@ fn sound(snapshot: &Path, wanted: Option<Digest>) -> Result<(Manifest, Digest), 
 }
 
 /// Files of the snapshot that are not what the manifest says.
-fn changed_files(snapshot: &Path, manifest: &Manifest, place: &RelPath) -> Vec<String> {
+pub(super) fn changed_files(snapshot: &Path, manifest: &Manifest, place: &RelPath) -> Vec<String> {
     let mut wrong = Vec::new();
     for Stored { file, bytes, blake3 } in manifest.stored() {
         match digest(&snapshot.join(file)) {

@@ -33,7 +33,7 @@ async fn a_dry_run_shows_the_snapshot_to_come() {
         actions[0].to_string(),
         r#"call create-backup {"to":"backups","name":"2026-11-20-234433","include":[".env"]} [writes]"#
     );
-    let caches = ClearCachesConfig { paths: vec![] };
+    let caches = ClearCachesConfig { paths: vec![], known: false };
     assert!(ClearCaches.plan(&task(caches.clone()), &rig.look()).await.unwrap().is_empty());
     assert_eq!(concluded(&ClearCaches, caches, &[]), (true, "No caches to clear".into()));
 }
@@ -41,13 +41,13 @@ async fn a_dry_run_shows_the_snapshot_to_come() {
 #[tokio::test]
 async fn a_full_disk_stops_everything() {
     let rig = Rig::bare();
-    let disk = rig.call(MeasureDisk, Disk { path: path("not/there/yet") }).await.unwrap();
+    let disk = rig.call(MeasureDisk, Disk { path: path("not/there/yet"), backups: None }).await.unwrap();
     assert!(disk.free > 0 && disk.total >= disk.free);
     let wants = |bytes| CheckDiskConfig { min_free: Bytes(bytes), ..CheckDiskConfig::default() };
     let receipt = || done(json!({ "free": 5_000_000, "total": 9_000_000 }));
     assert_eq!(
         concluded(&CheckDisk, wants(5_000_000), &[receipt()]),
-        (true, "Disk has room (5.0 MB free)".into())
+        (true, "Disk has room (5.0 MB free, 5.0 MB wanted)".into())
     );
     let (passed, summary) = concluded(&CheckDisk, wants(5_000_001), &[receipt()]);
     assert!(!passed && summary.contains("Only 5.0 MB of disk are free"), "{summary}");
@@ -56,6 +56,35 @@ async fn a_full_disk_stops_everything() {
     };
     assert_eq!((read("2 GiB").unwrap(), read("500mb").unwrap()), (2 << 30, 500_000_000));
     assert!(read("much").is_err());
+}
+
+#[tokio::test]
+async fn the_next_backup_may_add_as_much_as_the_last() {
+    let rig = Rig::new();
+    let measure = || rig.call(MeasureDisk, Disk { path: path("."), backups: Some(path("backups")) });
+    assert_eq!(measure().await.unwrap().growth, None);
+    let made = backup(&rig).await.unwrap();
+    let growth = measure().await.unwrap().growth.unwrap();
+    assert_eq!(format!("backups/{}", growth.snapshot), made.snapshot.as_str());
+    assert!(growth.bytes >= made.bytes, "{growth:?}");
+    let wants =
+        |growth| CheckDiskConfig { min_free: Bytes(1_000_000_000), growth, ..CheckDiskConfig::default() };
+    let receipt = |free: u64| {
+        done(
+            json!({ "free": free, "total": 9_000_000_000_u64, "growth": { "snapshot": "s", "bytes": 300_000_000 } }),
+        )
+    };
+    let check = |growth, free| concluded(&CheckDisk, wants(growth), &[receipt(free)]);
+    assert!(check(2, 1_600_000_000).0 && check(0, 1_000_000_000).0 && !check(3, 1_600_000_000).0);
+    let (passed, summary) = check(2, 1_599_999_999);
+    assert!(!passed);
+    for part in [
+        "are wanted: 1.0 GB by `min_free`, and 2 times the 300.0 MB that backup s added",
+        "backup prune",
+        "Nothing was written",
+    ] {
+        assert!(summary.contains(part), "{part} in {summary}");
+    }
 }
 
 #[test]

@@ -2,10 +2,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::backup::ops::{ClearPaths, ClearedPaths, Paths};
+use crate::backup::ops::{CachesInput, ClearPaths, ClearedPaths, FindCaches, FoundCaches, Paths};
 
 async fn clear(rig: &Rig, paths: &[&str]) -> Result<ClearedPaths, BoxError> {
-    rig.call(ClearPaths, Paths { paths: paths.iter().map(|cleared| path(cleared)).collect() }).await
+    rig.call(ClearPaths, Paths { paths: paths.iter().map(|cleared| path(cleared)).collect(), bytes: None })
+        .await
 }
 
 #[tokio::test]
@@ -40,4 +41,58 @@ async fn without_git_nothing_is_a_cache() {
     rig.write("target/x", "x");
     clear(&rig, &["target"]).await.unwrap_err();
     assert!(rig.root.join("target/x").exists());
+}
+
+async fn find(rig: &Rig, paths: &[&str], known: bool) -> Result<FoundCaches, BoxError> {
+    let paths = paths.iter().map(|cache| path(cache)).collect();
+    rig.call(FindCaches, CachesInput { paths, known }).await
+}
+
+#[tokio::test]
+async fn known_caches_are_those_of_the_stacks_that_are_there() {
+    let rig = Rig::new();
+    rig.write(".gitignore", "target/\nnode_modules/\n__pycache__/\n.venv/\n.pytest_cache/\n.turbo\n");
+    for manifest in ["Cargo.toml", "web/package.json", "tools/py/pyproject.toml"] {
+        rig.write(manifest, "");
+    }
+    rig.write("web/.next/cache/x", "git keeps it\n");
+    rig.commit("chore: stacks");
+    let caches = [
+        "target/debug/incremental/a",
+        "target/debug/app",
+        "web/node_modules/.cache/a",
+        "web/node_modules/left/pad",
+        "tools/py/.pytest_cache/a",
+        "tools/py/deep/__pycache__/a.pyc",
+        "tools/py/.venv/lib/__pycache__/b.pyc",
+        // Of no stack here, or of one that git does not know.
+        "web/__pycache__/c.pyc",
+        "other/target/debug/incremental/a",
+        "web/target/debug/incremental/b",
+    ];
+    for cache in caches {
+        rig.write(cache, "x\n");
+    }
+    rig.write("other/Cargo.toml", "");
+    let found = find(&rig, &["web/node_modules/left", "target/never"], true).await.unwrap();
+    let names: Vec<_> = found
+        .caches
+        .iter()
+        .map(|found| (found.path.as_str(), found.of.as_ref().map(RelPath::as_str)))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("target/debug/incremental", Some("Cargo.toml")),
+            ("tools/py/.pytest_cache", Some("tools/py/pyproject.toml")),
+            ("tools/py/deep/__pycache__", Some("tools/py/pyproject.toml")),
+            ("web/node_modules/.cache", Some("web/package.json")),
+            ("web/node_modules/left", None),
+        ]
+    );
+    assert!(found.caches.iter().all(|found| found.files == 1 && found.bytes >= 4096), "{found:?}");
+    assert_eq!(found.absent, [path("target/never")]);
+    assert!(find(&rig, &[], false).await.unwrap().caches.is_empty());
+    find(&rig, &["web/.next/cache"], true).await.unwrap_err();
+    assert_eq!(find(&Rig::bare(), &[], true).await.unwrap(), FoundCaches::default());
 }

@@ -53,7 +53,10 @@ fn there_is_nothing_to_release_before_the_first_commit() {
 fn a_backup_is_always_drafted() {
     let (ids, notes) =
         drafted(&RestartBackup, true, false, json!({ "caches": ["target"], "min_free": "2 GB" }));
-    assert_eq!(ids, ["check-disk", "backup", "verify-backup", "rollback-script", "clear-caches"]);
+    assert_eq!(
+        ids,
+        ["reset-environment", "check-disk", "backup", "verify-backup", "rollback-script", "clear-caches"]
+    );
     assert!(notes.is_empty());
     assert_eq!(drafted(&RestartBackup, false, false, Value::Null).1.len(), 1);
 }
