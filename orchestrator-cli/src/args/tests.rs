@@ -82,3 +82,25 @@ fn help_teaches() {
         assert!(help.contains(part), "{part} is missing in\n{help}");
     }
 }
+
+#[test]
+fn backups_are_kept_by_what_is_said() {
+    let policy = |flags: &str| match parse(&format!("orchestrate backup prune {flags}")).unwrap().command {
+        Some(Command::Backup(BackupCommand::Prune(args))) => args.keep.policy().map(|keep| keep.to_string()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(policy(""), None);
+    assert_eq!(policy("--keep-daily 7").as_deref(), Some("last 0, daily 7, weekly 0"));
+    assert_eq!(policy("--keep-last 3 --keep-weekly 4 -n").as_deref(), Some("last 3, daily 0, weekly 4"));
+    assert!(parse("orchestrate backup list --format json").unwrap().is_json());
+    for bad in [
+        "backup",
+        "backup restore",
+        "backup restore x --to y --in-place",
+        "backup restore x --force",
+        "backup verify x --all",
+        "backup prune --keep-last -1",
+    ] {
+        assert!(parse(&format!("orchestrate {bad}")).is_err(), "{bad}");
+    }
+}

@@ -9,7 +9,7 @@ use orchestrator_core::path::RelPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::prune::growth;
+use super::known::growth;
 use crate::ops::here::{Here, blocking};
 
 /// Measures the free bytes of the disk on which a path lies, or will lie.

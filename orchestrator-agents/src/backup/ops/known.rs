@@ -121,23 +121,78 @@ pub(super) fn look(folder: &Path) -> io::Result<Shelf> {
     shelf.leftovers.sort();
     let order = |known: &Known| (known.at, known.name.len(), known.name.clone());
     shelf.snapshots.sort_by_key(order);
-    let mut all = BTreeSet::new();
-    for known in &mut shelf.snapshots {
-        let mut own = Vec::new();
-        // One that vanishes meanwhile takes no room.
-        let _ = inodes(&folder.join(&known.name), &mut own);
-        let mut once = BTreeSet::new();
-        for (inode, bytes) in own {
-            if once.insert(inode) {
-                known.bytes += bytes;
-                if all.insert(inode) {
-                    known.added += bytes;
-                }
-            }
-        }
-        shelf.bytes += known.added;
+    let names: Vec<&str> = shelf.snapshots.iter().map(|known| known.name.as_str()).collect();
+    let sizes = sizes(folder, &names);
+    for (known, Size { bytes, added }) in shelf.snapshots.iter_mut().zip(sizes) {
+        (known.bytes, known.added) = (bytes, added);
+        shelf.bytes += added;
     }
     Ok(shelf)
+}
+
+/// What a snapshot takes on disk.
+struct Size {
+    bytes: u64,
+    /// What of it none before it has.
+    added: u64,
+}
+
+/// What snapshots take on disk, in the order of their names here; what has several names counts once.
+fn sizes(folder: &Path, names: &[&str]) -> Vec<Size> {
+    let mut all = BTreeSet::new();
+    let size = |name: &&str| {
+        let mut own = Vec::new();
+        // One that vanishes meanwhile takes no room.
+        let _ = inodes(&folder.join(name), &mut own);
+        let (mut size, mut once) = (Size { bytes: 0, added: 0 }, BTreeSet::new());
+        for (inode, bytes) in own {
+            if once.insert(inode) {
+                size.bytes += bytes;
+                size.added += if all.insert(inode) { bytes } else { 0 };
+            }
+        }
+        size
+    };
+    names.iter().map(size).collect()
+}
+
+/// The last snapshot of a folder and the bytes that it added on disk; none where there is none. No manifest is read.
+pub(super) fn growth(folder: &Path) -> io::Result<Option<(String, u64)>> {
+    let names = snapshots(folder)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let last = sizes(folder, &names).pop();
+    Ok(names.last().zip(last).map(|(name, size)| ((*name).to_owned(), size.added)))
+}
+
+/// Bytes on disk of all snapshots of a folder. No manifest is read.
+pub(super) fn total(folder: &Path) -> io::Result<u64> {
+    let names = snapshots(folder)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Ok(sizes(folder, &names).iter().map(|size| size.added).sum())
+}
+
+/// The names of all snapshots, the oldest first by what their names tell, or else by when they were last changed.
+fn snapshots(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') && entry.file_type()?.is_dir() && is_snapshot(&entry.path()) {
+            let at = named(&name).or_else(|| modified(&entry.path()).ok()).unwrap_or_default();
+            found.push((at, name.len(), name));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, _, name)| name).collect())
+}
+
+/// The time that a name tells.
+fn named(name: &str) -> Option<Timestamp> {
+    Some(stamp(name)?.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 /// Whether a folder is a snapshot of ours, sound or not.
@@ -155,10 +210,10 @@ fn known(folder: &Path, name: String) -> Known {
     let holds = manifest.ok().map(|(manifest, _)| holds(&manifest));
     let of_run = || {
         let (stamp, _) = holds.as_ref()?.run.as_str().split_once('-')?;
-        DateTime::strptime("%Y%m%d%H%M%S", stamp).ok()
+        let time = DateTime::strptime("%Y%m%d%H%M%S", stamp).ok()?;
+        Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
     };
-    let named = stamp(&name).or_else(of_run).and_then(|time| time.to_zoned(TimeZone::UTC).ok());
-    let at = named.map(|time| time.timestamp()).or_else(|| modified(folder).ok()).unwrap_or_default();
+    let at = named(&name).or_else(of_run).or_else(|| modified(folder).ok()).unwrap_or_default();
     Known { name, at, bytes: 0, added: 0, holds, verified, damaged }
 }
 

@@ -140,7 +140,7 @@ fn remove(here: &Here, input: &RemoveInput, now: &Listed) -> Result<Removed, Box
     let there: BTreeSet<&String> = now.shelf.snapshots.iter().map(|known| &known.name).collect();
     let missing = input.remove.iter().filter(|name| !there.contains(name));
     removed.gone.extend(missing.cloned());
-    removed.freed = now.shelf.bytes.saturating_sub(known::look(&all)?.bytes);
+    removed.freed = now.shelf.bytes.saturating_sub(known::total(&all)?);
     Ok(removed)
 }
 
@@ -151,11 +151,6 @@ fn gone(all: &Path, name: &str) -> std::io::Result<()> {
     fs::rename(all.join(name), &aside)?;
     File::open(all)?.sync_all()?;
     remove_tree(&aside)
-}
-
-/// Bytes on disk that the last snapshot added, and its name; none where there is none.
-pub(super) fn growth(folder: &Path) -> std::io::Result<Option<(String, u64)>> {
-    Ok(known::look(folder)?.snapshots.pop().map(|known| (known.name, known.added)))
 }
 
 /// Whether a name is that of something half-made or half-removed.
