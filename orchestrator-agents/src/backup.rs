@@ -4,6 +4,7 @@
 mod check_disk;
 mod clear_caches;
 mod create;
+mod fallback;
 pub mod manifest;
 pub mod ops;
 mod rollback_script;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 pub use check_disk::{Bytes, CheckDisk, CheckDiskConfig, DiskChecked};
 pub use clear_caches::{ClearCaches, ClearCachesConfig};
 pub use create::{Backup, BackupConfig};
+pub use fallback::OwnBackup;
 pub use rollback_script::{RollbackScript, RollbackScriptConfig};
 pub use verify::{VerifyBackup, VerifyBackupConfig};
 

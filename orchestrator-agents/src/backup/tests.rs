@@ -3,6 +3,7 @@
 mod agents;
 mod caches;
 mod damage;
+mod rollback;
 mod script;
 mod snapshot;
 
