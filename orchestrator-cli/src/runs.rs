@@ -2,7 +2,7 @@
 
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::RunId;
-use orchestrator_core::orchestrator::Orchestrator;
+use orchestrator_core::orchestrator::{Orchestrator, Rollback};
 use orchestrator_core::problem::unknown;
 use orchestrator_core::report::RunRecord;
 use orchestrator_core::state::RunStatus;
@@ -29,6 +29,8 @@ pub(crate) enum Latest {
     Waiting,
     /// One that was no dry run, and no look at the machine.
     Real,
+    /// The same, and no rollback.
+    Undoable,
 }
 
 impl Latest {
@@ -38,6 +40,7 @@ impl Latest {
             Self::Open => !matches!(record.state.status(), RunStatus::Finished(_)),
             Self::Waiting => crate::questions::open(&record.state).next().is_some(),
             Self::Real => record.state.ceiling() > Effect::Reads && record.plan().pipeline() != DOCTOR,
+            Self::Undoable => Self::Real.fits(record) && Rollback::of(&record.state).is_none(),
         }
     }
 
@@ -46,7 +49,9 @@ impl Latest {
             Self::Any => "there are no runs yet; start one with `orchestrate run`",
             Self::Open => "no run is left to resume; start one with `orchestrate run`",
             Self::Waiting => "no run waits for a person; `orchestrate runs` lists them",
-            Self::Real => "there is no run yet that was no dry run; start one with `orchestrate run`",
+            Self::Real | Self::Undoable => {
+                "there is no run yet that was no dry run; start one with `orchestrate run`"
+            }
         }
     }
 }
