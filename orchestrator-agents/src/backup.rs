@@ -5,6 +5,7 @@ mod check_disk;
 mod clear_caches;
 mod create;
 pub mod keep;
+mod fallback;
 pub mod manifest;
 pub mod ops;
 mod prune;
@@ -32,6 +33,7 @@ pub use create::{Backup, BackupConfig};
 pub use prune::{BackupsPruned, PruneBackups, PruneBackupsConfig};
 pub use reset::{ResetEnvironment, ResetEnvironmentConfig};
 pub use restore::{BackupRestored, Restore, RestoreConfig};
+pub use fallback::OwnBackup;
 pub use rollback_script::{RollbackScript, RollbackScriptConfig};
 pub use verify::{VerifyBackup, VerifyBackupConfig};
 

@@ -6,6 +6,7 @@ mod cache;
 mod doctor;
 mod mend;
 mod prune;
+mod rollback;
 mod run;
 mod show;
 
@@ -19,6 +20,7 @@ pub(crate) use cache::{CacheCommand, SweepArgs, WhyArgs};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use mend::Mend;
 pub(crate) use prune::PruneArgs;
+pub(crate) use rollback::RollbackArgs;
 pub(crate) use run::RunArgs;
 pub(crate) use show::{Format, OneArgs, Output, PlanFormat, ShowArgs};
 
@@ -93,7 +95,8 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// Go on with a run that was stopped, waits, or whose process died
     Resume(ResumeArgs),
-    /// Undo what a run did, from its journal
+    /// Undo what a run did, from its journal and its own backup
+    #[command(after_help = rollback::EXAMPLES)]
     Rollback(RollbackArgs),
     /// List, make, verify, restore and prune backups of this project
     #[command(subcommand, after_help = backup::EXAMPLES)]
@@ -172,24 +175,6 @@ pub(crate) struct ResumeArgs {
     /// Go on with a shared run though another machine holds its lease
     #[arg(long)]
     pub(crate) take_over: bool,
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
-/// `rollback`.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct RollbackArgs {
-    /// Which run [default: the latest that was no dry run]
-    pub(crate) run: Option<String>,
-    /// Show what would be undone; change nothing
-    #[arg(long, short = 'n')]
-    pub(crate) dry_run: bool,
-    /// Do not ask
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    /// Wait where another run holds the checkout
-    #[arg(long)]
-    pub(crate) wait: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

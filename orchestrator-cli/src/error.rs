@@ -66,10 +66,12 @@ impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Pipeline(_) | Self::Settings(_) | Self::Name(_) => Exit::Usage,
-            Self::Core(Core::Problems(_) | Core::Over(_) | Core::Name(_)) => Exit::Usage,
+            Self::Core(Core::Problems(_) | Core::Over(_) | Core::Name(_) | Core::NoTask { .. }) => {
+                Exit::Usage
+            }
             Self::Core(Core::Locked(LockError::Held { .. })) => Exit::Locked,
             Self::Core(Core::Locked(LockError::Stopped { .. })) => Exit::Interrupted,
-            Self::Core(Core::Run(RunError::Unsure { .. })) => Exit::Unsure,
+            Self::Core(Core::Run(RunError::Unsure { .. }) | Core::HalfPublished { .. }) => Exit::Unsure,
             Self::Core(Core::Run(RunError::Store { source, .. }) | Core::Store(source))
             | Self::Store(source) => of_store(source),
             Self::Shared(error) => of_shared(error),
@@ -97,6 +99,9 @@ impl CliError {
             Self::Core(Core::NoRoom { .. }) => Some(
                 "make room, for instance with `orchestrate prune`; or want less with `settings.min_free_disk`",
             ),
+            Self::Core(Core::Store(StoreError::Empty(_))) => {
+                Some("nothing was done in it; start anew with `orchestrate run`")
+            }
             Self::Core(Core::Run(_)) if self.exit() == Exit::Broken => {
                 Some("nothing that was recorded is lost: mend the cause, then `orchestrate resume`")
             }
@@ -186,7 +191,7 @@ fn of_shared(error: &SharedError) -> Exit {
 
 fn of_store(error: &StoreError) -> Exit {
     match error {
-        StoreError::Unknown(_) => Exit::Usage,
+        StoreError::Unknown(_) | StoreError::Empty(_) => Exit::Usage,
         StoreError::Busy { .. } => Exit::Locked,
         _ => Exit::Broken,
     }
@@ -206,6 +211,14 @@ mod tests {
         assert_eq!(error.text(), "error: 2 problems\np.yaml: phases[0]: one\np.yaml: phases[1]: two");
         assert_eq!(error.exit(), Exit::Usage);
         assert_eq!(error.json()["problems"][1]["message"], "two");
+    }
+
+    #[test]
+    fn a_run_that_never_began_is_no_broken_machine() {
+        let run = orchestrator_core::id::RunId::new("20261120234433-00ff00ff").unwrap();
+        let error = CliError::from(Core::Store(StoreError::Empty(run)));
+        assert_eq!(error.exit(), Exit::Usage);
+        assert!(error.text().contains("next: nothing was done in it"), "{}", error.text());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use orchestrator_agents::backup::keep::is_housekeeping;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::RunId;
-use orchestrator_core::orchestrator::Orchestrator;
+use orchestrator_core::orchestrator::{Orchestrator, Rollback};
 use orchestrator_core::problem::unknown;
 use orchestrator_core::report::RunRecord;
 use orchestrator_core::state::RunStatus;
@@ -30,6 +30,8 @@ pub(crate) enum Latest {
     Waiting,
     /// One that was no dry run, and neither a look at the machine nor one that keeps backups.
     Real,
+    /// The same, and no rollback.
+    Undoable,
 }
 
 impl Latest {
@@ -41,6 +43,7 @@ impl Latest {
             Self::Real => {
                 record.state.ceiling() > Effect::Reads && !is_housekeeping(record.plan().pipeline())
             }
+            Self::Undoable => Self::Real.fits(record) && Rollback::of(&record.state).is_none(),
         }
     }
 
@@ -49,7 +52,9 @@ impl Latest {
             Self::Any => "there are no runs yet; start one with `orchestrate run`",
             Self::Open => "no run is left to resume; start one with `orchestrate run`",
             Self::Waiting => "no run waits for a person; `orchestrate runs` lists them",
-            Self::Real => "there is no run yet that was no dry run; start one with `orchestrate run`",
+            Self::Real | Self::Undoable => {
+                "there is no run yet that was no dry run; start one with `orchestrate run`"
+            }
         }
     }
 }

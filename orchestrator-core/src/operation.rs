@@ -44,6 +44,11 @@ pub trait Operation: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// What people can do instead where it has no undo, in one line. Pure, and without secrets; by default nobody knows.
+    fn advice(&self, _input: &Self::Input) -> Option<String> {
+        None
+    }
+
     /// Asked first after a crash: was this order already carried out?
     async fn already(
         &self,
@@ -127,6 +132,10 @@ pub trait DynOperation: Send + Sync {
     async fn call(&self, input: &Json, order: &OrderKey, site: &Site<'_>) -> Result<Json, BoxError>;
     /// What would reverse it.
     async fn undo(&self, input: &Json, site: &Site<'_>) -> Result<Vec<Action>, BoxError>;
+    /// What people can do instead; none where the input is none of its own.
+    fn advice(&self, _input: &Json) -> Option<String> {
+        None
+    }
     /// Whether it was carried out before a crash.
     async fn already(
         &self,
@@ -166,6 +175,10 @@ impl<O: Operation> DynOperation for Typed<O> {
 
     async fn undo(&self, input: &Json, site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
         self.operation.undo(&input.parse()?, site).await
+    }
+
+    fn advice(&self, input: &Json) -> Option<String> {
+        self.operation.advice(&input.parse().ok()?)
     }
 
     async fn already(

@@ -36,8 +36,8 @@ pub use crate::job::Assume;
 pub use crate::reuse::{ReuseMode, Why};
 pub use crate::runner::RunError;
 pub use error::OrchestratorError;
-pub use rollback::{Irreversible, Rollback};
-pub(crate) use rollback::{may_have_changed, reverses};
+pub use rollback::{Fallback, Irreversible, LeftOut, Lost, Restoration, Reversal, Rollback, RollbackOptions};
+pub(crate) use rollback::{follows, may_have_changed, reverses};
 
 /// Takes a repository through its delivery life.
 pub struct Orchestrator {
@@ -132,6 +132,11 @@ impl Orchestrator {
         self.executor.root()
     }
 
+    /// The environment that commands get.
+    pub fn environment(&self) -> Arc<[(std::ffi::OsString, std::ffi::OsString)]> {
+        self.executor.environment()
+    }
+
     /// What is known of the repository by looking.
     pub fn project(&self) -> Result<Project, OrchestratorError> {
         crate::detect::detect(self.executor.root()).map_err(|error| OrchestratorError::Io {
@@ -220,7 +225,17 @@ impl Orchestrator {
 
     /// The plan that would reverse a run, from the undo actions in its journal; and what cannot be reversed.
     pub async fn rollback(&self, run: &RunId) -> Result<Rollback, OrchestratorError> {
-        rollback::plan(self, run).await
+        self.rollback_with(run, RollbackOptions::default()).await
+    }
+
+    /// The same, with all options. What earlier rollbacks of the run reversed is left out. Errors: the run or a rollback of it
+    /// is running; there is no such task; a rollback was cut off while it published.
+    pub async fn rollback_with(
+        &self,
+        run: &RunId,
+        options: RollbackOptions<'_>,
+    ) -> Result<Rollback, OrchestratorError> {
+        rollback::plan(self, run, options).await
     }
 
     /// Loads and folds a journal; how many bytes of a torn last line were left out.

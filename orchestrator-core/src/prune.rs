@@ -7,12 +7,12 @@
 //! - it waits for a person, or was stopped while publishing: no limit removes it;
 //! - it was stopped or its process died, so that it can be resumed: number and size do not remove it, age does;
 //! - **its undo is live**: an action with a journaled undo may have changed something, and no later rollback of the run has
-//!   passed whole. A rollback is a run as well, with an undo of its own;
+//!   passed whole and was not itself rolled back. A rollback is a run as well, with an undo of its own;
 //! - **its release is live**: an action that publishes was performed and is not rolled back; where the journal has no undo for
 //!   it, it stays for good;
 //! - **a deployment of it is in use**: the front door says so, since the core knows no deployments;
 //! - a run that stays cites it: a task of that one passed here, and what it kept may be read from here. An unfinished
-//!   rollback reads what the run that it reverses kept;
+//!   rollback reads what the run that it reverses kept. And the rollbacks of a run that stays: they say what of it is undone;
 //! - its journal cannot be read: nobody knows what it did. It may be set aside, never deleted.
 //!
 //! Removing is crash safe: the folder is renamed to `.gone-*` under the run's lock, then deleted; what is left over is
@@ -189,7 +189,7 @@ impl fmt::Display for Because {
             Self::Waiting => f.write_str("it waits for a person; `resume` or `cancel` it"),
             Self::Unsure => f.write_str("it was stopped while publishing; `resume --assume` it"),
             Self::Resumable => f.write_str("it can be resumed until it is older than `keep.run_age`"),
-            Self::Undo => f.write_str("what it did can be undone; `rollback` uses its journal"),
+            Self::Undo => f.write_str("what it did can be undone; it stays until it is rolled back, since `rollback` uses its journal"),
             Self::Published => f.write_str("what it published was not rolled back"),
             Self::InUse => f.write_str("a deployment of it is in use"),
             Self::Cited(run) => write!(f, "run {run} stays and cites it"),

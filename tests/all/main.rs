@@ -14,5 +14,6 @@ mod kill;
 mod plugin;
 mod readme;
 mod roadmap;
+mod rollback;
 mod shared;
 mod support;

@@ -4,6 +4,7 @@ mod archive;
 mod bundle;
 mod caches;
 mod compress;
+mod differences;
 mod disk;
 mod earlier;
 mod list;
@@ -18,12 +19,16 @@ mod prune;
 mod restore_backup;
 mod roll_back;
 mod runs;
+mod look;
+mod restore_checkout;
 mod script;
 mod snapshot;
 mod sparse;
 mod stamp;
 mod untar;
 mod verify;
+
+pub(super) use look::{Looked, look};
 
 pub use caches::{ClearPaths, Cleared, ClearedPaths, Paths};
 pub use disk::{Disk, FreeDisk, Growth, MeasureDisk};
@@ -33,6 +38,8 @@ pub use leftovers::{FindLeftovers, Found, Kind, Leftover, LeftoversInput, Remove
 pub use prune::{ListBackups, Listed, RemoveBackups, RemoveInput, Removed, ShelfInput, listed};
 pub use restore_backup::{RestoreBackup, RestoreInput, Restored};
 pub use roll_back::{InPlace, PreviewRollBack, Previewed, RollBack, RolledBack};
+pub use differences::Replace;
+pub use restore_checkout::{CheckoutInput, RestoreCheckout, RestoredCheckout};
 pub use script::{ScriptInput, WriteRollbackScript, WrittenScript};
 pub use snapshot::{CreateBackup, Snapshot, SnapshotInput};
 pub use verify::{Verification, VerifyInput, VerifySnapshot};

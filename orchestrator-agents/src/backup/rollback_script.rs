@@ -15,7 +15,7 @@ use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ops::{ScriptInput, WriteRollbackScript, WrittenScript};
+use super::ops::{RestoreCheckout, ScriptInput, WriteRollbackScript, WrittenScript};
 use crate::said;
 
 /// Writes `rollback.sh` into a snapshot and restores with it into a scratch folder.
@@ -58,6 +58,6 @@ impl Agent for RollbackScript {
     }
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
-        Ok(vec![dyn_operation(WriteRollbackScript)?])
+        Ok(vec![dyn_operation(WriteRollbackScript)?, dyn_operation(RestoreCheckout)?])
     }
 }

@@ -11,6 +11,7 @@ mod restore;
 mod keeping;
 mod leftovers;
 mod restoring;
+mod rollback;
 mod script;
 mod snapshot;
 

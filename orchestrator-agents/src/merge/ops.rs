@@ -6,6 +6,7 @@ mod next_version;
 mod push;
 mod release_commit;
 mod restore_ref;
+mod restore_tag;
 mod tag;
 
 pub use merge::{MergeInput, MergeIntoBranch, Merged};
@@ -13,4 +14,5 @@ pub use next_version::{NextVersion, VersionFound, VersionInput};
 pub use push::{PushInput, PushRelease, Pushed};
 pub use release_commit::{Committed, ReleaseCommit, ReleaseInput};
 pub use restore_ref::{RefInput, RefRestored, RestoreRef};
+pub use restore_tag::{RestoreTag, RestoredTags, TagObjects};
 pub use tag::{CreateTag, DeleteTag, DeletedTags, TagInput, TagNames, Tagged};

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::history::main_branch;
-use super::ops::{CreateTag, DeleteTag, TagInput, Tagged};
+use super::ops::{CreateTag, DeleteTag, RestoreTag, TagInput, Tagged};
 use crate::said;
 
 /// Makes annotated tags at the tip of the released branch.
@@ -58,7 +58,7 @@ impl Agent for Tag {
     }
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
-        Ok(vec![dyn_operation(CreateTag)?, dyn_operation(DeleteTag)?])
+        Ok(vec![dyn_operation(CreateTag)?, dyn_operation(DeleteTag)?, dyn_operation(RestoreTag)?])
     }
 }
 

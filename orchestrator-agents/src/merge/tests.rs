@@ -11,7 +11,7 @@ use orchestrator_core::action::Action;
 
 use super::ops::{
     CreateTag, DeleteTag, MergeInput, MergeIntoBranch, Merged, PushInput, PushRelease, ReleaseCommit,
-    RestoreRef, TagInput,
+    RestoreRef, RestoreTag, TagInput, TagNames,
 };
 use crate::rig::Rig;
 
@@ -30,6 +30,7 @@ async fn perform(rig: &Rig, actions: Vec<Action>) -> Result<(), BoxError> {
         match call.operation.as_str() {
             "restore-ref" => drop(rig.call(RestoreRef, call.input.parse()?).await?),
             "delete-tag" => drop(rig.call(DeleteTag, call.input.parse()?).await?),
+            "restore-tag" => drop(rig.call(RestoreTag, call.input.parse()?).await?),
             "release-commit" => drop(rig.call(ReleaseCommit, call.input.parse()?).await?),
             other => panic!("unknown operation {other}"),
         }

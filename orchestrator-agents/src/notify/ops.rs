@@ -57,6 +57,10 @@ impl Operation for PostMessage {
     type Input = PostInput;
     type Output = Posted;
 
+    fn advice(&self, _: &PostInput) -> Option<String> {
+        Some("people may have read it: send a correction to the same channel".to_owned())
+    }
+
     async fn call(&self, input: PostInput, _: &OrderKey, site: &Site<'_>) -> Result<Posted, BoxError> {
         let name = &input.webhook;
         let url = site.secrets.secret(name).map(|url| url.trim().to_owned()).filter(|url| !url.is_empty());

@@ -10,6 +10,7 @@ mod logs;
 mod operations;
 mod rollback;
 mod survivors;
+mod undone;
 mod watchers;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! What keeps the orchestrator from its work.
 
 use super::RunError;
-use crate::id::{NameError, RunId};
+use crate::id::{NameError, RunId, TaskId};
 use crate::lock::LockError;
 use crate::problem::Problems;
 use crate::state::ApplyError;
@@ -54,6 +54,35 @@ pub enum OrchestratorError {
         free: u64,
         /// Bytes that are wanted.
         wanted: u64,
+    },
+    /// A run has no such task.
+    #[error("run `{run}`: {message}")]
+    NoTask {
+        /// Which run.
+        run: RunId,
+        /// Which tasks there are.
+        message: String,
+    },
+    /// A rollback was cut off while it published. Nothing was planned.
+    #[error(
+        "rollback `{rollback}` was cut off while `{task}` published, and nobody knows whether that went out; \
+         look, then go on with it: `resume {rollback} --assume done {task}`, or `not-done`"
+    )]
+    HalfPublished {
+        /// The rollback.
+        rollback: RunId,
+        /// Its task.
+        task: TaskId,
+    },
+    /// Whether a backup is to be restored could not be found out.
+    #[error(
+        "whether the backup of run `{run}` is needed could not be found out; `--no-backup` leaves it out"
+    )]
+    Fallback {
+        /// Which run.
+        run: RunId,
+        /// Why.
+        source: crate::BoxError,
     },
     /// An agent has a name that is none.
     #[error(transparent)]

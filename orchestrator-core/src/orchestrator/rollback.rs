@@ -1,32 +1,95 @@
-//! Rollback: a plan made of the undo actions in a journal, in reverse; shown and run like any other.
+//! Rollback: a plan made of the undo actions in a journal, in reverse; shown and run like any other. What a journal cannot
+//! undo is listed with advice; where a front door hands in a [`Fallback`], the run's own backup brings back what it can.
+//!
+//! A rollback is a run as well: it is journaled, resumed and rolled back like any other. What it undid is read from its own
+//! journal (`earlier`), so that the next rollback of the same run does the rest only.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod advice;
+mod changes;
+mod earlier;
+mod fallback;
+mod steps;
+mod undo;
+
+use jiff::Timestamp;
 
 use super::{Orchestrator, OrchestratorError};
 use crate::BoxError;
-use crate::action::{Action, Expects, Remove, Write};
-use crate::agent::{Agent, Task, Verdict};
+use crate::action::Action;
 use crate::effect::Effect;
-use crate::event::RunOutcome;
-use crate::id::{GroupName, PhaseName, RunId, TaskId};
-use crate::json::Json;
-use crate::order::{Artifacts, Receipt, Status};
-use crate::outcome::Outcome;
-use crate::pipeline::{GroupSpec, PhaseSpec, Pipeline, TaskSpec};
-use crate::plan::{Plan, PlannedTask};
-use crate::state::{Round, RunState, RunStatus, Step, TaskState};
-use crate::workspace::Workspace;
+use crate::id::{RunId, TaskId};
+use crate::plan::Plan;
+use crate::state::RunState;
+use crate::store::StoreError;
+
+pub(crate) use changes::may_have_changed;
+pub(crate) use earlier::{follows, reverses};
+pub use fallback::{Fallback, Lost, Restoration};
+pub(super) use undo::Undo;
+
+use changes::{Change, Scope, StepKey};
+use earlier::{Earlier, Said};
+
+/// What of a run is to be undone, and with what.
+#[derive(Clone, Copy, Default)]
+pub struct RollbackOptions<'a> {
+    /// Back to how things were before this task started: it and everything after it is undone. By default everything is.
+    pub to: Option<&'a TaskId>,
+    /// What restores where the journal cannot undo; by default nothing.
+    pub fallback: Option<&'a dyn Fallback>,
+}
 
 /// What would reverse a run.
 #[derive(Debug)]
 pub struct Rollback {
-    /// The plan; empty where nothing is to be reversed.
+    /// The plan; none where nothing is to be reversed. It is run with the run as `RunOptions::parent`: by that later rollbacks
+    /// know what it reversed.
     pub plan: Option<Plan>,
     /// How far it reaches.
     pub reach: Effect,
-    /// What was done and cannot be reversed from the journal.
+    /// What the tasks of the plan reverse, in their order.
+    pub steps: Vec<Reversal>,
+    /// What earlier rollbacks reversed already; it is left out.
+    pub left_out: Vec<LeftOut>,
+    /// What was done and cannot be reversed from the journal, the latest first.
     pub irreversible: Vec<Irreversible>,
+    /// What the backup brings back; one of the steps.
+    pub restoration: Option<Restoration>,
+    /// Rollbacks of the run that were cut off. This one does what they left, so they are not to be resumed.
+    pub cut_off: Vec<RunId>,
+}
+
+impl Rollback {
+    /// The run that a run is a rollback of; none where it is no rollback.
+    pub fn of(state: &RunState) -> Option<RunId> {
+        state.begun().and_then(follows)
+    }
+}
+
+/// What a task of the plan reverses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reversal {
+    /// The task of the plan.
+    pub id: TaskId,
+    /// Whose work is reversed.
+    pub task: TaskId,
+    /// What was done; of several changes of one file the first. None where a backup brings many things back.
+    pub action: Option<Action>,
+    /// When it was started.
+    pub at: Option<Timestamp>,
+    /// What reverses it.
+    pub undo: Vec<Action>,
+}
+
+/// Something that an earlier rollback reversed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftOut {
+    /// Whose.
+    pub task: TaskId,
+    /// What was done.
+    pub action: Action,
+    /// The rollback that reversed it.
+    pub by: RunId,
 }
 
 /// Something that was done and cannot be reversed from the journal.
@@ -36,148 +99,114 @@ pub struct Irreversible {
     pub task: TaskId,
     /// What was done.
     pub action: Action,
-}
-
-/// Performs recorded undo actions.
-pub(super) struct Undo;
-
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct UndoConfig {
-    /// The task whose work is reversed.
-    task: TaskId,
-    /// The actions, as they were recorded.
-    actions: Json,
-}
-
-impl Agent for Undo {
-    const NAME: &'static str = "undo";
-    const ABOUT: &'static str = "Performs the undo actions that a run recorded; made by `rollback`.";
-    type Config = UndoConfig;
-    type Output = ();
-
-    async fn plan(&self, task: &Task<UndoConfig>, _look: &Workspace) -> Result<Vec<Action>, BoxError> {
-        Ok(task.config.actions.parse()?)
-    }
-
-    fn conclude(
-        &self,
-        task: &Task<UndoConfig>,
-        receipts: &[Receipt],
-        _artifacts: &Artifacts<'_>,
-    ) -> Result<Verdict<()>, BoxError> {
-        let actions: Vec<Action> = task.config.actions.parse()?;
-        for (action, receipt) in actions.iter().zip(receipts) {
-            if !receipt.ok() {
-                return Ok(Verdict::failed(format!("`{action}`: {}", receipt.status)));
-            }
-        }
-        Ok(Verdict::passed(format!("{} undone", task.config.task), ()))
-    }
+    /// When it was started.
+    pub at: Option<Timestamp>,
+    /// What to do instead, as far as anybody knows.
+    pub advice: Option<String>,
+    /// Whether the backup brings back what it did to the checkout.
+    pub covered: bool,
 }
 
 /// Makes the plan.
-pub(super) async fn plan(orchestrator: &Orchestrator, run: &RunId) -> Result<Rollback, OrchestratorError> {
+pub(super) async fn plan(
+    orchestrator: &Orchestrator,
+    run: &RunId,
+    options: RollbackOptions<'_>,
+) -> Result<Rollback, OrchestratorError> {
     let (state, _) = orchestrator.load(run).await?;
-    let mut done: Vec<(&TaskId, &Action, &Step)> = Vec::new();
-    for (task, planned) in state.tasks().iter().zip(state.plan().tasks()) {
-        let rounds = task.past.iter().flat_map(|attempt| &attempt.rounds).chain(&task.rounds);
-        let steps = rounds.flat_map(|Round { actions, steps, carried: _ }| actions.iter().zip(steps));
-        done.extend(
-            steps
-                .filter(|(_, step)| step.started.is_some())
-                .map(|(action, step)| (&planned.id, action, step)),
-        );
-    }
-    // Stable: of what was started at the same time the later in the plan is undone first.
-    done.sort_by_key(|(_, _, step)| step.started);
-    done.reverse();
-    done.retain(|(_, action, step)| may_have_changed(action, step));
-    let mut group = GroupSpec::new(GroupName::new("undo")?).sequential();
-    let (mut reach, mut irreversible) = (Effect::Reads, Vec::new());
-    let mut undos: Vec<(&TaskId, &Action, Vec<Action>)> = Vec::new();
-    for (task, action, step) in done {
-        if step.undo.is_empty() {
-            irreversible.push(Irreversible { task: task.clone(), action: action.clone() });
-            continue;
+    let earlier = Earlier::of(orchestrator, run).await?;
+    for run in std::iter::once(run).chain(earlier.open()) {
+        if orchestrator.store.is_live(run) {
+            return Err(StoreError::Busy { run: run.clone(), owner: None }.into());
         }
-        let mut undo = step.undo.clone();
-        if let Some(at) = undos.iter().position(|(_, _, later)| joined(later, &undo).is_some()) {
-            let (_, _, later) = undos.remove(at);
-            undo = joined(&later, &undo).into_iter().collect();
+    }
+    if let Some((rollback, task)) = earlier.unsure() {
+        return Err(OrchestratorError::HalfPublished { rollback, task });
+    }
+    let scope = Scope::new(run, &state, options.to)?;
+    let mut found = Found::default();
+    for change in changes::of(&state) {
+        if scope.has(&change) {
+            found.sort(change, &earlier, &state);
+        } else if !matches!(earlier.said(&change, &state), Said::Undone(_)) {
+            found.kept.push((change.step.started, change.action));
         }
-        undos.push((task, action, undo));
     }
-    for (task, action, undo) in undos {
-        reach = undo.iter().map(Action::effect).fold(reach, Effect::max);
-        let actions =
-            Json::of(&undo).map_err(|source| OrchestratorError::Plan { run: run.clone(), source })?;
-        let config = serde_json::json!({ "task": task, "actions": actions });
-        let id = TaskId::new(format!("undo.{}.{}", group.tasks.len() + 1, short(task)))?;
-        let before = group.tasks.last().map(|task| task.id.clone());
-        let agent = crate::id::AgentName::new(Undo::NAME)?;
-        group
-            .tasks
-            .push(TaskSpec::new(id, agent, config).needs(before).describe(format!("undoes `{action}`")));
-    }
-    if group.tasks.is_empty() {
-        return Ok(Rollback { plan: None, reach, irreversible });
-    }
-    let phase = PhaseSpec::new(PhaseName::new("rollback")?).group(group);
-    let plan = orchestrator.plan(&Pipeline::new(name(run)).phase(phase))?;
-    Ok(Rollback { plan: Some(plan), reach, irreversible })
-}
-
-/// Name of the pipeline that reverses a run.
-fn name(run: &RunId) -> String {
-    format!("rollback of {run}")
-}
-
-/// The run that this one has reversed: all that could be undone is undone.
-pub(crate) fn reverses(state: &RunState) -> Option<RunId> {
-    let begun = state.begun()?;
-    let run = begun.parent.clone().filter(|run| begun.pipeline == name(run))?;
-    let undone = |(planned, task): (&PlannedTask, &TaskState)| {
-        planned.agent.as_str() == Undo::NAME && task.outcome() == Some(Outcome::Passed)
-    };
-    let passed = state.status() == RunStatus::Finished(RunOutcome::Passed) && begun.ceiling > Effect::Reads;
-    (passed && state.plan().tasks().iter().zip(state.tasks()).all(undone)).then_some(run)
-}
-
-/// Whether there is something to reverse. A command that failed may have done half of its work.
-pub(crate) fn may_have_changed(action: &Action, step: &Step) -> bool {
-    let Some(receipt) = &step.receipt else { return true };
-    match (action, &receipt.status) {
-        (Action::Await(_), _) | (_, Status::AlreadySo) => false,
-        (Action::Write(_) | Action::Remove(_), _) => receipt.ok(),
-        // It was not started.
-        (Action::Run(_), Status::Failed { .. }) if receipt.stdout.is_none() && receipt.stderr.is_none() => {
-            false
-        }
-        (Action::Run(_) | Action::Call(_), _) => true,
-    }
-}
-
-/// Two undos of one file as one, where the first brings back just what the second expects: so that a rollback can be
-/// repeated, and shows a file once.
-fn joined(first: &[Action], second: &[Action]) -> Option<Action> {
-    let ([first], [second]) = (first, second) else { return None };
-    let (path, expects, gives) = match first {
-        Action::Write(write) => (&write.path, write.expects, Expects::Digest(write.content.digest()?)),
-        Action::Remove(remove) => (&remove.path, remove.expects, Expects::Absent),
-        Action::Run(_) | Action::Call(_) | Action::Await(_) => return None,
-    };
-    match second {
-        Action::Write(write) if write.path == *path && write.expects == gives => {
-            Some(Write { expects, ..write.clone() }.into())
-        }
-        Action::Remove(remove) if remove.path == *path && remove.expects == gives => {
-            Some(Remove { expects, ..remove.clone() }.into())
+    let mut irreversible: Vec<Irreversible> =
+        found.lost.iter().map(|lost| irreversible(orchestrator, lost)).collect();
+    let restoration = match options.fallback {
+        Some(fallback) if !irreversible.is_empty() => {
+            let restoration = found.restoration(fallback, &state, &irreversible, earlier.spans()).await;
+            restoration.map_err(|source| OrchestratorError::Fallback { run: run.clone(), source })?
         }
         _ => None,
+    };
+    for at in restoration.iter().flat_map(|restoration| &restoration.covers) {
+        if let Some(lost) = irreversible.get_mut(*at) {
+            lost.covered = true;
+        }
+    }
+    let made = steps::made(run, &found, restoration.as_ref())?;
+    let name = earlier::name(run, options.to);
+    let (plan, steps, reach) = steps::planned(orchestrator, name, made)?;
+    let cut_off = earlier.open().cloned().collect();
+    Ok(Rollback { plan, reach, steps, left_out: found.left_out, irreversible, restoration, cut_off })
+}
+
+/// The changes of a run, the latest first, by what can be done about them.
+#[derive(Default)]
+struct Found<'s> {
+    undo: Vec<Undoing<'s>>,
+    lost: Vec<Change<'s>>,
+    left_out: Vec<LeftOut>,
+    /// What is to stay.
+    kept: Vec<(Option<Timestamp>, &'s Action)>,
+}
+
+/// A change, and what is left to do to undo it.
+struct Undoing<'s> {
+    change: Change<'s>,
+    undo: Vec<Action>,
+    /// How many of its undo actions were performed already.
+    after: usize,
+}
+
+impl<'s> Found<'s> {
+    fn sort(&mut self, change: Change<'s>, earlier: &Earlier, state: &RunState) {
+        let Change { action, step, .. } = change;
+        let (by, done) = match earlier.said(&change, state) {
+            Said::Undone(by) => (Some(by), step.undo.len()),
+            Said::Begun(by, done) => (Some(by), done),
+            Said::Nothing => (None, 0),
+        };
+        let rest = step.undo.get(done..).unwrap_or_default();
+        match by {
+            // What a backup brought back had no undo.
+            Some(by) if rest.is_empty() => {
+                self.left_out.push(LeftOut { task: change.key.task, action: action.clone(), by });
+            }
+            _ if step.undo.is_empty() => self.lost.push(change),
+            _ => self.undo.push(Undoing { undo: rest.to_vec(), after: done, change }),
+        }
     }
 }
 
-fn short(task: &TaskId) -> String {
-    task.as_str().chars().take(100).collect()
+impl Found<'_> {
+    /// What brings back what is lost.
+    async fn restoration(
+        &self,
+        fallback: &dyn Fallback,
+        state: &RunState,
+        actions: &[Irreversible],
+        spans: &[(Timestamp, Timestamp)],
+    ) -> Result<Option<Restoration>, BoxError> {
+        let undo: Vec<_> = self.undo.iter().map(|it| (it.change.step.started, it.undo.as_slice())).collect();
+        fallback.restoration(&Lost { state, actions, undo: &undo, spans, kept: &self.kept }).await
+    }
+}
+
+fn irreversible(orchestrator: &Orchestrator, change: &Change<'_>) -> Irreversible {
+    let Change { key: StepKey { task, .. }, action, step } = change;
+    let advice = orchestrator.advice(action, step);
+    Irreversible { task: task.clone(), action: (*action).clone(), at: step.started, advice, covered: false }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::effect::Effect;
 use crate::event::Stopped;
 use crate::id::RunId;
-use crate::orchestrator::{may_have_changed, reverses};
+use crate::orchestrator::{follows, may_have_changed, reverses};
 use crate::plan::Selection;
 use crate::state::{RunState, RunStatus};
 
@@ -24,6 +24,9 @@ pub(crate) struct Facts {
     pub(super) cites: BTreeSet<RunId>,
     /// The run that it has rolled back whole.
     pub(super) reverses: Option<RunId>,
+    /// The run that it is a rollback of, whole or in part.
+    #[serde(default)]
+    pub(super) follows: Option<RunId>,
     /// Time of its first record.
     pub(super) first: Option<Timestamp>,
     /// Time of its last record.
@@ -72,7 +75,7 @@ impl Facts {
         if end != End::Over {
             cites.extend(state.begun().and_then(|begun| begun.parent.clone()));
         }
-        let reverses = reverses(state);
-        Self { end, undo, published, cites, reverses, first: state.started(), last: state.last() }
+        let (reverses, follows) = (reverses(state), state.begun().and_then(follows));
+        Self { end, undo, published, cites, reverses, follows, first: state.started(), last: state.last() }
     }
 }

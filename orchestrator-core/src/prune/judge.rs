@@ -94,6 +94,14 @@ pub(super) fn judge(
                 look.push(cited.clone());
             }
         }
+        // Its rollbacks say what of it is undone already.
+        let of_it = |other: &Seen| other.facts().is_some_and(|facts| facts.follows.as_ref() == Some(&run));
+        for rollback in seen.iter().filter(|(_, other)| of_it(other)).map(|(rollback, _)| rollback) {
+            if !kept(&held, rollback) {
+                held.insert(rollback.clone(), Because::Cited(run.clone()));
+                look.push(rollback.clone());
+            }
+        }
     }
     for (run, limit) in over.iter().rev() {
         let (run, bytes, over, seal) = (run.clone(), runs[run].bytes, *limit, runs[run].seal);
@@ -109,20 +117,23 @@ pub(super) fn judge(
 }
 
 fn holds(run: &RunId, facts: &Facts, limit: Over, seen: &BTreeMap<RunId, Seen>) -> Option<Because> {
-    let rolled_back = || {
-        seen.values().any(|other| match other {
-            Seen::Read(other) => {
-                other.reverses.as_ref() == Some(run) && facts.end == End::Over && other.first > facts.last
-            }
-            _ => false,
-        })
-    };
     match facts.end {
         End::Waiting => Some(Because::Waiting),
         End::Unsure => Some(Because::Unsure),
         End::Open | End::Over if facts.published => Some(Because::Published),
-        End::Open | End::Over if facts.undo && !rolled_back() => Some(Because::Undo),
+        End::Open | End::Over if facts.undo && !rolled_back(run, facts, seen) => Some(Because::Undo),
         End::Open if limit != Over::Age => Some(Because::Resumable),
         End::Open | End::Over => None,
     }
+}
+
+/// Whether a later rollback of it passed whole, and was not itself rolled back.
+fn rolled_back(run: &RunId, facts: &Facts, seen: &BTreeMap<RunId, Seen>) -> bool {
+    seen.iter().any(|(by, other)| match other {
+        Seen::Read(other) => {
+            let later = facts.end == End::Over && other.first > facts.last;
+            other.reverses.as_ref() == Some(run) && later && !rolled_back(by, other, seen)
+        }
+        Seen::Running(_) | Seen::Empty(_) | Seen::Unreadable(_) => false,
+    })
 }

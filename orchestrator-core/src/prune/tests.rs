@@ -27,6 +27,7 @@ fn over_and_done() -> Facts {
         published: false,
         cites: BTreeSet::new(),
         reverses: None,
+        follows: None,
         first: time(10),
         last: time(20),
     }
@@ -131,6 +132,7 @@ fn a_rollback_that_passed_later_lets_go_of_the_run_and_stays_itself() {
     let rollback = |first: i64| Facts {
         undo: true,
         reverses: Some(run(0)),
+        follows: Some(run(0)),
         first: Some(later(first)),
         last: Some(later(first + 10)),
         ..over_and_done()
@@ -145,6 +147,36 @@ fn a_rollback_that_passed_later_lets_go_of_the_run_and_stays_itself() {
     let seen = vec![Seen::Read(published), Seen::Read(rollback(30)), Seen::Read(over_and_done())];
     let pruning = judged(&limits(1, 0, 0), &[9, 8, 7], seen, &[], Unreadable::Stay);
     assert_eq!(pruning.stays[1].because, Because::Published, "what has no undo is not rolled back");
+}
+
+#[test]
+fn a_rollback_that_was_rolled_back_counts_no_more() {
+    let later = |second| Some(jiff::Timestamp::from_second(second).unwrap());
+    let did = Facts { undo: true, ..over_and_done() };
+    let rollback = |n: u64, first: i64| Facts {
+        reverses: Some(run(n)),
+        follows: Some(run(n)),
+        first: later(first),
+        last: later(first + 5),
+        ..did.clone()
+    };
+    let seen = [did.clone(), rollback(0, 30), rollback(1, 40), over_and_done()].map(Seen::Read).into();
+    let pruning = judged(&limits(1, 0, 0), &[9, 8, 7, 6], seen, &[], Unreadable::Stay);
+    // The rollback itself is undone by the later one; it stays all the same, since its run does.
+    let because: Vec<_> =
+        pruning.stays.iter().map(|stays| (stays.run.clone(), stays.because.clone())).collect();
+    let expected = [(run(2), Because::Undo), (run(1), Because::Cited(run(0))), (run(0), Because::Undo)];
+    assert_eq!(because, expected);
+}
+
+#[test]
+fn a_run_that_stays_keeps_its_rollbacks() {
+    let published = Facts { published: true, ..over_and_done() };
+    let part = Facts { follows: Some(run(0)), ..over_and_done() };
+    let seen = [published, part, over_and_done(), over_and_done()].map(Seen::Read).into();
+    let pruning = judged(&limits(1, 0, 0), &[9, 8, 7, 6], seen, &[], Unreadable::Stay);
+    assert_eq!(goes(&pruning), [run(2)]);
+    assert!(pruning.stays.iter().any(|stays| stays.because == Because::Cited(run(0))));
 }
 
 #[test]

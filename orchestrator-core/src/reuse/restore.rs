@@ -40,6 +40,10 @@ impl Operation for Restore {
     type Input = Outputs;
     type Output = Restored;
 
+    fn advice(&self, _: &Outputs) -> Option<String> {
+        Some("results of an earlier run: the task makes them anew when it runs".to_owned())
+    }
+
     async fn call(&self, input: Outputs, _: &OrderKey, site: &Site<'_>) -> Result<Restored, BoxError> {
         let root = site.root.canonicalize()?;
         for made in &input.files {

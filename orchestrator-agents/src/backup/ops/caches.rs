@@ -63,6 +63,10 @@ impl Operation for ClearPaths {
     type Input = Paths;
     type Output = ClearedPaths;
 
+    fn advice(&self, _: &Paths) -> Option<String> {
+        Some("caches: the next build makes them anew".to_owned())
+    }
+
     async fn call(&self, input: Paths, _: &OrderKey, site: &Site<'_>) -> Result<ClearedPaths, BoxError> {
         blocking(site, move |here| clear(here, &input.paths)).await
     }

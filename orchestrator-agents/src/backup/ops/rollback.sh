@@ -20,10 +20,13 @@ back='@BACK@' # from here to the root of the project
 store=@STORE@  # folder of all backups, from that root
 
 usage() {
-    printf '%s\n' "usage: sh rollback.sh [--target DIR] [--dry-run] [--force]" \
-        "  --target DIR  where to restore; by default the project that was backed up" \
-        "  --dry-run     only say what would change" \
-        "  --force       also where uncommitted work is newer than the backup"
+    printf '%s\n' "usage: sh rollback.sh [--target DIR] [--version TAG] [--dry-run] [--force]" \
+        "  --target DIR   where to restore; by default the project that was backed up" \
+        "  --version TAG  the committed files of a version that the backup's history has, instead of the backup's own;" \
+        "                 the branch goes to that commit, and what git ignores stays as it is. Says how a deployment of" \
+        "                 that version was started, where this project had one; starts and stops nothing" \
+        "  --dry-run      only say what would change" \
+        "  --force        also where uncommitted work is newer than the backup"
 }
 say() { printf '%s\n' "$*"; }
 die() {
@@ -34,6 +37,7 @@ die() {
 }
 
 target=
+version=
 dry=
 force=
 while [ $# -gt 0 ]; do
@@ -44,6 +48,12 @@ while [ $# -gt 0 ]; do
         shift
         ;;
     --target=*) target=${1#--target=} ;;
+    --version)
+        [ $# -gt 1 ] || die 2 "--version needs a tag"
+        version=$2
+        shift
+        ;;
+    --version=*) version=${1#--version=} ;;
     --dry-run) dry=1 ;;
     --force) force=1 ;;
     -h | --help)
@@ -124,7 +134,7 @@ included() {
 @INCLUDED@
 }
 
-# Compares the target with the backup. Sets $was, $now (trees), $work (a commit of the present files).
+# Compares the target with the backup, or the version in it. Sets $was, $now (trees), $work (a commit of the present files).
 compare() {
     gitdir=$(at rev-parse --absolute-git-dir)
     empty=$(at hash-object -t tree -w --stdin </dev/null)
@@ -132,18 +142,84 @@ compare() {
     at worktree add -q --detach --no-checkout "$stage" "$(commit "$empty")"
     trap 'open_folders "$stage" && at worktree remove --force "$stage" || :' 0
     trap 'exit 1' 1 2 15
-    unpack "$stage"
-    GIT_ATTR_SOURCE=$empty g -C "$stage" add -A -f . || die 1 "git could not read the backup; nothing was changed"
-    was=$(g -C "$stage" write-tree)
+    if [ -n "$version" ]; then
+        head=$(at rev-parse -q --verify "$tagged^{commit}") || die 2 "$version names no commit"
+        was=$(at rev-parse -q --verify "$head:$prefix") || die 2 "$version does not have this project"
+    else
+        unpack "$stage"
+        GIT_ATTR_SOURCE=$empty g -C "$stage" add -A -f . || die 1 "git could not read the backup; nothing was changed"
+        was=$(g -C "$stage" write-tree)
+    fi
     index=$(g -C "$stage" rev-parse --absolute-git-dir)/now
     committed=$(at rev-parse -q --verify "HEAD:$prefix" || printf '%s\n' "$empty")
     looked read-tree "$committed"
-    looked add -A -- . ':(exclude,top).orchestrate' || die 1 "git could not read $target; nothing was changed"
-    included
+    # Git takes it ill to be told to leave out what it ignores anyway.
+    apart=':(exclude,top).orchestrate'
+    if looked check-ignore -q .orchestrate; then apart=; fi
+    looked add -A -- . ${apart:+"$apart"} || die 1 "git could not read $target; nothing was changed"
+    [ -n "$version" ] || included
     now=$(looked write-tree)
     work=$(commit "$now" -p "$(commit "$committed")" -p "$(commit "$was")")
     # What differs from the commit and from the backup is work that only this place has.
     newer=$(at diff-tree -c --no-commit-id --name-only -r "$work")
+}
+
+# Finds the commit of $version in the backup's history. Sets $version (the tag), $tagged (the tag's object).
+find_version() {
+    [ -n "$with_refs" ] || die 2 "this backup holds no history, so no version of it either"
+    known=
+    tagged=
+    heads=$(g bundle list-heads "$bundle") || die 1 "$bundle is damaged; nothing was changed"
+    while read -r object ref; do
+        case $ref in
+        "refs/tags/$version") tagged=$object ;;
+        "refs/tags/v$version") other=$object ;;
+        refs/tags/*) known="$known ${ref#refs/tags/}" ;;
+        esac
+    done <<LIST
+$heads
+LIST
+    if [ -z "$tagged" ] && [ -n "${other:-}" ]; then
+        tagged=$other
+        version=v$version
+    fi
+    [ -n "$tagged" ] || die 2 "this backup has no version $version; it has:${known:- none}"
+}
+
+# The refs that a version sets: all of the backup in a new repository, else its branch and its tag.
+version_refs() {
+    printf '%s\n' "$refs" | while read -r object ref; do
+        case $ref in
+        "refs/heads/$branch") ;;
+        "refs/tags/$version") say "$object $ref" ;;
+        *) [ -z "$fresh" ] || say "$object $ref" ;;
+        esac
+    done
+    [ -z "$branch" ] || say "$head refs/heads/$branch"
+}
+
+# Says how releases of the version were started, as the project's state folder has it.
+deployments() {
+    for release in "$here/$back"/.orchestrate/deploy/*/releases/"${version#v}"-*/release.json; do
+        [ -f "$release" ] || continue
+        binary=
+        words=
+        inside=
+        while IFS= read -r line; do
+            case $line in
+            '  "binary": "'*)
+                binary=${line#'  "binary": "'}
+                binary=${binary%'",'}
+                ;;
+            '  "argv": [') inside=1 ;;
+            '  ]'*) inside= ;;
+            *) [ -z "$inside" ] || words="$words ${line#    }" ;;
+            esac
+        done <"$release"
+        folder=${release%/release.json}
+        place=${folder%/releases/*}
+        say "deployed once to ${place##*/}: $folder/$binary" "  started as:${words:- {binary\}}"
+    done
 }
 
 # Makes those of $changes that keep what was there, or those that move refs.
@@ -193,20 +269,23 @@ ref_changes() {
 }
 
 restore_with_refs() {
+    fresh=
     if [ -d "$target" ] && [ "$(at rev-parse --show-prefix 2>/dev/null || printf none)" = "$prefix" ]; then
         :
     elif [ -n "$dry" ]; then
-        say "would make a repository in $target and restore backup $name into it"
+        say "would make a repository in $target and restore ${version:-backup $name} into it"
         return
     else
         if occupied && [ -z "$force" ]; then
             die 3 "$target holds files and is not the repository that was backed up; use --force to replace them"
         fi
         git init -q --object-format="$format" "$target"
+        fresh=1
     fi
     at bundle verify -q "$bundle" || die 1 "$bundle is damaged; nothing was changed"
     refs=$(at bundle unbundle "$bundle")
     compare
+    if [ -n "$version" ]; then refs=$(version_refs); fi
     if [ -n "$newer" ]; then
         [ -n "$force" ] || printf '%s\n' "uncommitted work that is not in the backup:" "$newer" >&2
         [ -n "$force$dry" ] || die 3 "refused; commit it, or use --force (it then stays under refs/before-rollback/)"
@@ -224,7 +303,7 @@ restore_with_refs() {
     open_folders "$target"
     # Removes what is not in the backup; the archive then gives every byte and mode.
     looked read-tree --reset -u "$now" "$was"
-    unpack "$target"
+    [ -n "$version" ] || unpack "$target"
     change_refs move
     if [ -n "$branch" ]; then
         at symbolic-ref -m "rollback to $name" HEAD "refs/heads/$branch"
@@ -248,5 +327,7 @@ restore_files() {
     unpack "$target"
 }
 
+if [ -n "$version" ]; then find_version; fi
 if [ -n "$with_refs" ]; then restore_with_refs; else restore_files; fi
-[ -n "$dry" ] || say "restored backup $name into $target"
+if [ -n "$version" ]; then deployments; fi
+[ -n "$dry" ] || say "restored ${version:+$version of }backup $name into $target"

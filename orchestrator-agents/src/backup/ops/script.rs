@@ -60,6 +60,10 @@ impl Operation for WriteRollbackScript {
     type Input = ScriptInput;
     type Output = WrittenScript;
 
+    fn advice(&self, input: &ScriptInput) -> Option<String> {
+        Some(format!("it belongs to the backup `{}`, which survives a rollback", input.snapshot))
+    }
+
     async fn call(
         &self,
         input: ScriptInput,

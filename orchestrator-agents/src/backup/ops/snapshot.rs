@@ -76,6 +76,10 @@ impl Operation for CreateBackup {
     type Input = SnapshotInput;
     type Output = Snapshot;
 
+    fn advice(&self, input: &SnapshotInput) -> Option<String> {
+        Some(format!("a backup survives a rollback; backups lie in `{}`", input.to))
+    }
+
     async fn call(
         &self,
         input: SnapshotInput,

@@ -185,3 +185,158 @@ async fn a_project_in_a_folder_of_a_repository_comes_back() {
     assert!(!rig.root.join("b.txt").exists());
     assert_eq!(rig.git(&["status", "--porcelain"]), "");
 }
+
+/// Two versions, then the backup.
+async fn versions() -> (Rig, Snapshot) {
+    let rig = Rig::new();
+    rig.write(".gitignore", ".env\n.orchestrate/\n");
+    rig.write("src/main.rs", "fn main() { first() }\n");
+    rig.commit("feat: first");
+    rig.git(&["tag", "-a", "-m", "Release v0.1.0", "v0.1.0"]);
+    rig.write("src/main.rs", "fn main() { second() }\n");
+    rig.write("second.txt", "second\n");
+    rig.commit("feat: second");
+    rig.git(&["tag", "-a", "-m", "Release v0.2.0", "v0.2.0"]);
+    rig.write(".env", "TOKEN=1\n");
+    let made = backup_with(&rig, &[".env"]).await.unwrap();
+    script(&rig, &made).await.unwrap();
+    (rig, made)
+}
+
+#[tokio::test]
+async fn a_version_comes_back_as_it_was_committed() {
+    let (rig, made) = versions().await;
+    let (old, new) = (rig.git(&["rev-parse", "v0.1.0^{commit}"]), rig.git(&["rev-parse", "main"]));
+    let dry = rollback(&rig, &made, &["--version", "0.1.0", "--dry-run"]);
+    assert!(dry.status.success(), "{}", said(&dry));
+    for line in ["D\tsecond.txt", "M\tsrc/main.rs", &format!("update refs/heads/main {old} {new}")] {
+        assert!(said(&dry).contains(line), "{line}: {}", said(&dry));
+    }
+    assert_eq!(rig.git(&["rev-parse", "main"]), new);
+    rig.git(&["tag", "-d", "v0.1.0"]);
+    rig.git(&["branch", "other"]);
+    let output = rollback(&rig, &made, &["--version=v0.1.0"]);
+    assert!(
+        output.status.success() && said(&output).contains("restored v0.1.0 of backup"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(
+        (rig.git(&["rev-parse", "main"]), rig.git(&["rev-parse", "v0.1.0^{commit}"])),
+        (old.clone(), old)
+    );
+    assert_eq!(rig.git(&["symbolic-ref", "HEAD"]), "refs/heads/main");
+    assert_eq!(
+        (rig.read("src/main.rs").as_str(), rig.read(".env").as_str()),
+        ("fn main() { first() }\n", "TOKEN=1\n")
+    );
+    assert!(!rig.root.join("second.txt").exists());
+    assert_eq!(rig.git(&["status", "--porcelain"]), "");
+    assert_eq!(
+        (rig.git(&["rev-parse", "refs/before-rollback/1/heads/main"]), rig.git(&["rev-parse", "other"])),
+        (new.clone(), new)
+    );
+    assert_eq!(rig.git(&["worktree", "list"]).lines().count(), 1);
+
+    // Into a folder of its own: all refs, and the version checked out.
+    let target = rig.home.join("target");
+    let output = rollback(&rig, &made, &["--version", "v0.1.0", "--target", target.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(fs::read_to_string(target.join("src/main.rs")).unwrap(), "fn main() { first() }\n");
+    assert_eq!(rig.git_at(&target, &["tag"]), "v0.1.0\nv0.2.0");
+    assert_eq!(rig.git_at(&target, &["status", "--porcelain"]), "");
+    assert!(!target.join(".env").exists());
+}
+
+#[tokio::test]
+async fn a_version_does_not_replace_newer_work_and_must_be_there() {
+    let (rig, made) = versions().await;
+    let output = rollback(&rig, &made, &["--version", "v9"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("no version v9; it has: v0.1.0 v0.2.0"), "{}", said(&output));
+    assert_eq!(rollback(&rig, &made, &["--version"]).status.code(), Some(2));
+    let before = rig.git(&["rev-parse", "main"]);
+    rig.write("src/main.rs", "fn main() { mine() }\n");
+    let output = rollback(&rig, &made, &["--version", "v0.1.0"]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert_eq!(
+        (rig.read("src/main.rs").as_str(), rig.git(&["rev-parse", "main"])),
+        ("fn main() { mine() }\n", before)
+    );
+    assert!(rollback(&rig, &made, &["--version", "v0.1.0", "--force"]).status.success());
+    assert_eq!(rig.git(&["show", "refs/before-rollback/1/files:src/main.rs"]), "fn main() { mine() }");
+
+    let bare = Rig::bare();
+    bare.write("a.txt", "a\n");
+    let made = backup(&bare).await.unwrap();
+    script(&bare, &made).await.unwrap();
+    let output = rollback(&bare, &made, &["--version", "v1"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("no history"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn it_says_how_a_deployment_of_the_version_was_started() {
+    use crate::deployment::Release;
+    let (rig, made) = versions().await;
+    let release: Release = serde_json::from_value(serde_json::json!({
+        "environment": "production", "version": "0.1.0", "name": "0.1.0-run-deploy-1.0.0", "binary": "school",
+        "digest": orchestrator_core::path::Digest::of(b"x"), "argv": ["{binary}", "--port", "{port}"],
+        "env": { "A": "a" }, "health": {}, "start_timeout": 5, "order": "run/deploy#1.0.0",
+    }))
+    .unwrap();
+    let text = serde_json::to_string_pretty(&release).unwrap();
+    rig.write(".orchestrate/deploy/production/releases/0.1.0-run-deploy-1.0.0/release.json", &text);
+    for dry in [true, false] {
+        let args: &[&str] = if dry { &["--version", "0.1.0", "--dry-run"] } else { &["--version", "0.1.0"] };
+        let output = said(&rollback(&rig, &made, args));
+        assert!(output.contains("deployed once to production: "), "{output}");
+        assert!(output.contains("releases/0.1.0-run-deploy-1.0.0/school"), "{output}");
+        assert!(output.contains(r#"started as: "{binary}", "--port", "{port}""#), "{output}");
+    }
+    let output = said(&rollback(&rig, &made, &["--version", "0.2.0"]));
+    assert!(!output.contains("deployed once"), "{output}");
+}
+
+/// Killed in the middle of the last step of a rollback: the same order goes on with it, and is not held up by its own work.
+#[tokio::test]
+async fn a_restoration_that_was_cut_short_is_gone_on_with() {
+    use super::super::ops::{Replace, RestoreCheckout, RestoreInput};
+    let mut rig = Rig::new();
+    rig.write("a.txt", "a\n");
+    rig.write("b.txt", "b\n");
+    rig.commit("feat: files");
+    let made = backup(&rig).await.unwrap();
+    script(&rig, &made).await.unwrap();
+    rig.write("a.txt", "changed\n");
+    rig.write("b.txt", "changed\n");
+    let replace = Replace::Made { until: jiff::Timestamp::now(), during: Vec::new() };
+    let input = RestoreInput {
+        snapshot: made.snapshot.clone(),
+        manifest: made.manifest,
+        replace,
+        before: made.snapshot.clone(),
+    };
+    // A tar that leaves half of a file behind, as a kill would.
+    let bin = rig.home.join("bin");
+    fs::create_dir(&bin).unwrap();
+    let root = rig.root.display();
+    let tar = format!(
+        "#!/bin/sh\nPATH=${{PATH#*:}}\ncase \"$*\" in *\"-C {root}\") printf half > '{root}/a.txt'; exit 1;; esac\nexec tar \"$@\"\n"
+    );
+    fs::write(bin.join("tar"), tar).unwrap();
+    fs::set_permissions(bin.join("tar"), fs::Permissions::from_mode(0o755)).unwrap();
+    let env = rig.env.clone();
+    let path = std::env::var("PATH").unwrap();
+    rig.env.retain(|(name, _)| name != "PATH");
+    rig.env.push(("PATH".into(), format!("{}:{path}", bin.display()).into()));
+    let error = rig.call(RestoreCheckout, input.clone()).await.unwrap_err().to_string();
+    assert!(error.contains("could not be unpacked"), "{error}");
+    assert_eq!(rig.read("a.txt"), "half");
+    rig.env = env;
+    // Another order would have to be told that it may; this one had begun.
+    let error = rig.call_as(RestoreCheckout, input.clone(), 1).await.unwrap_err().to_string();
+    assert!(error.contains("newer work would be replaced, nothing was changed: a.txt"), "{error}");
+    rig.call(RestoreCheckout, input).await.unwrap();
+    assert_eq!((rig.read("a.txt"), rig.read("b.txt")), ("a\n".into(), "b\n".into()));
+}

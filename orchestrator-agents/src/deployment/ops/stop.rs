@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
+use orchestrator_core::action::Action;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::OrderKey;
 use orchestrator_core::operation::{Already, Operation, Site};
@@ -16,7 +17,8 @@ use super::error::DeployError;
 use super::halt::{Halt, blocking};
 use super::place::Place;
 use super::process;
-use crate::deployment::{Environment, Process, Seconds, Version, What};
+use super::reinstate::{Reinstate, ReinstateInput};
+use crate::deployment::{Current, Environment, Process, Seconds, Version, What};
 
 /// How long a service gets to end before it is killed.
 pub(super) const GRACE: Seconds = Seconds::known(10);
@@ -108,6 +110,33 @@ impl Operation for StopService {
     ) -> Result<StopOutput, BoxError> {
         let state = site.state.to_owned();
         blocking(site, move |halt| stop(&state, &input, halt)).await
+    }
+
+    /// What is current and runs is started again from its release; a candidate is not: nobody has seen it.
+    async fn undo(&self, input: &StopInput, site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
+        let places = match &input.environment {
+            Some(environment) => vec![Place::new(site.state, environment)],
+            None => Place::all(site.state)?,
+        };
+        let mut back = Vec::new();
+        for place in places {
+            let Some(Current { service, .. }) = place.current()? else { continue };
+            let is_meant = match &input.which {
+                Which::All => true,
+                Which::Candidate { .. } => false,
+                Which::Release { release } => service.release == *release,
+                Which::Process { process } => service.process == *process,
+            };
+            if is_meant && process::is_alive(&service.process) {
+                let (environment, release) = (place.environment.clone(), service.release);
+                back.push(Reinstate::action(&ReinstateInput { environment, release, grace: GRACE })?);
+            }
+        }
+        Ok(back)
+    }
+
+    fn advice(&self, _: &StopInput) -> Option<String> {
+        Some("deploy it again".to_owned())
     }
 
     async fn already(&self, _: &StopInput, _: &OrderKey, _: &Site<'_>) -> Already<StopOutput> {

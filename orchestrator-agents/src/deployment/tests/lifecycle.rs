@@ -195,3 +195,33 @@ fn the_runs_of_what_is_deployed_are_in_use() {
     std::fs::write(&record, text).unwrap();
     stop_all(&desk.state()).unwrap();
 }
+
+/// The rollback of a first deployment ends it; the rollback of that rollback starts the same release again.
+#[test]
+fn what_a_rollback_ended_comes_back() {
+    let desk = Desk::new();
+    let undo = {
+        let started = desk.call(StartService, start("0.1.0", ""), &key(1, 0, 0)).unwrap();
+        let promote = json!({ "environment": "production", "release": started["release"] });
+        let undo = desk.undo(Promote, promote.clone());
+        desk.call(Promote, promote, &key(1, 1, 0)).unwrap();
+        undo
+    };
+    let input = |action: &Action| match action {
+        Action::Call(call) => (call.operation.to_string(), call.input.value()),
+        other => panic!("not a call: {other}"),
+    };
+    let (name, stop) = input(&undo[0]);
+    assert_eq!(name, "stop-service");
+    let back = desk.undo(ops::StopService, stop.clone());
+    desk.call(ops::StopService, stop.clone(), &key(2, 0, 0)).unwrap();
+    assert!(desk.current().is_none_or(|(_, url)| !answers(&url)));
+    assert!(desk.undo(ops::StopService, stop).is_empty(), "nothing runs any more");
+    let (name, reinstate) = input(&back[0]);
+    assert_eq!((back.len(), name.as_str()), (1, "reinstate"));
+    desk.call(ops::Reinstate, reinstate, &key(3, 0, 0)).unwrap();
+    let (version, url) = desk.current().unwrap();
+    assert_eq!((version.as_str(), get(&format!("{url}/hello")).as_str()), ("0.1.0", "hello from 0.1.0"));
+    let candidate = json!({ "environment": "production", "which": { "candidate": { "version": "0.1.0" } } });
+    assert!(desk.undo(ops::StopService, candidate).is_empty(), "a candidate is not started again");
+}

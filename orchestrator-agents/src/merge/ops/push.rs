@@ -49,6 +49,18 @@ impl Operation for PushRelease {
     type Input = PushInput;
     type Output = Pushed;
 
+    fn advice(&self, input: &PushInput) -> Option<String> {
+        let PushInput { remote, branch, tags } = input;
+        let gone: Vec<String> = tags.iter().map(|tag| format!(":refs/tags/{tag}")).collect();
+        let tags = match gone.as_slice() {
+            [] => String::new(),
+            gone => format!("; tags that nobody has yet go with `git push {remote} {}`", gone.join(" ")),
+        };
+        Some(format!(
+            "others may have it: mend it on `{branch}` and release that as the next patch version{tags}"
+        ))
+    }
+
     async fn call(&self, input: PushInput, _: &OrderKey, site: &Site<'_>) -> Result<Pushed, BoxError> {
         blocking(site, move |here| push(here, &input)).await
     }

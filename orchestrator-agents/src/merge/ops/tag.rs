@@ -1,5 +1,7 @@
 //! Annotated tags.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
@@ -10,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::land::{TRAILER, tip, trailer};
+use super::restore_tag::{RestoreTag, TagObjects};
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
 
@@ -111,7 +114,7 @@ fn create(here: &Here, input: TagInput, order: &OrderKey) -> Result<Tagged, BoxE
     Ok(Tagged { tags: input.tags, commit })
 }
 
-/// Deletes local tags that a run made; others are left, and said. There is no undo: a new run makes them anew.
+/// Deletes local tags that a run made; others are left, and said. Its undo makes them name the same objects again.
 #[derive(Debug, Clone, Copy)]
 pub struct DeleteTag;
 
@@ -141,6 +144,19 @@ impl Operation for DeleteTag {
         blocking(site, move |here| delete(here, input.tags)).await
     }
 
+    async fn undo(&self, input: &TagNames, site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
+        let names = input.tags.clone();
+        blocking(site, move |here| {
+            let git = Git::new(here);
+            let mut tags = BTreeMap::new();
+            for tag in names {
+                tags.extend(object(&git, &tag)?.map(|object| (tag, object)));
+            }
+            Ok(if tags.is_empty() { Vec::new() } else { vec![RestoreTag::action(&TagObjects { tags })?] })
+        })
+        .await
+    }
+
     async fn already(&self, _: &TagNames, _: &OrderKey, _: &Site<'_>) -> Already<DeletedTags> {
         Already::NotDone
     }
@@ -162,7 +178,7 @@ fn delete(here: &Here, tags: Vec<String>) -> Result<DeletedTags, BoxError> {
     Ok(DeletedTags { deleted })
 }
 
-fn full(git: &Git<'_>, tag: &str) -> Result<String, BoxError> {
+pub(super) fn full(git: &Git<'_>, tag: &str) -> Result<String, BoxError> {
     let full = format!("refs/tags/{tag}");
     match git.maybe(["check-ref-format", &full])? {
         Some(_) if !tag.starts_with('-') => Ok(full),
@@ -170,6 +186,6 @@ fn full(git: &Git<'_>, tag: &str) -> Result<String, BoxError> {
     }
 }
 
-fn object(git: &Git<'_>, tag: &str) -> Result<Option<String>, BoxError> {
+pub(super) fn object(git: &Git<'_>, tag: &str) -> Result<Option<String>, BoxError> {
     Ok(git.maybe(["rev-parse", "--quiet", "--verify", &format!("refs/tags/{tag}")])?)
 }

@@ -117,3 +117,48 @@ async fn tags_are_made_once_and_only_ours_are_deleted() {
     assert!(error.contains("tag `v0.2.0` is there already"), "{error}");
     assert_eq!(rig.git(&["tag", "--list", "v0.2.0*"]), "v0.2.0");
 }
+
+#[tokio::test]
+async fn deleted_tags_come_back_as_the_very_same_objects() {
+    let rig = project();
+    let tags = vec!["v0.2.0".to_owned(), "v0.2.0-20261120-234433".to_owned()];
+    let input = TagInput { tags: tags.clone(), branch: "main".into(), message: "Release v0.2.0".into() };
+    rig.call(CreateTag, input).await.unwrap();
+    let refs = || rig.git(&["for-each-ref", "refs/tags"]);
+    let before = refs();
+    let names = TagNames { tags: vec![tags[0].clone(), tags[1].clone(), "never-there".into()] };
+    let back = rig.undo(DeleteTag, &names).await;
+    rig.call(DeleteTag, names.clone()).await.unwrap();
+    assert!(rig.undo(DeleteTag, &names).await.is_empty());
+    // Its own undo, captured before it is performed, deletes them again.
+    let Action::Call(call) = &back[0] else { panic!("not a call: {}", back[0]) };
+    let forth = rig.undo(RestoreTag, &call.input.parse().unwrap()).await;
+    for _ in 0..2 {
+        perform(&rig, back.clone()).await.unwrap();
+        assert_eq!(refs(), before);
+    }
+    perform(&rig, forth).await.unwrap();
+    assert_eq!(rig.git(&["tag", "--list", "v0.2.0*"]), "");
+
+    // One that somebody made meanwhile is left.
+    rig.git(&["tag", "-a", "-m", "by hand", "v0.2.0"]);
+    let theirs = refs();
+    let error = perform(&rig, back.clone()).await.unwrap_err().to_string();
+    assert!(error.contains("tag `v0.2.0` is there already"), "{error}");
+    assert_eq!(refs(), theirs);
+    rig.git(&["tag", "-d", "v0.2.0"]);
+    rig.git(&["gc", "--quiet", "--prune=now"]);
+    let error = perform(&rig, back).await.unwrap_err().to_string();
+    assert!(error.contains("is not in the repository any more"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_pushed_has_advice() {
+    let input =
+        PushInput { remote: "origin".into(), branch: "main".into(), tags: vec!["v1".into(), "v1-x".into()] };
+    let advice = orchestrator_core::operation::Operation::advice(&PushRelease, &input).unwrap();
+    assert!(
+        advice.contains("next patch version")
+            && advice.ends_with("`git push origin :refs/tags/v1 :refs/tags/v1-x`")
+    );
+}
