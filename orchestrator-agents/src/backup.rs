@@ -4,6 +4,7 @@
 mod check_disk;
 mod clear_caches;
 mod create;
+pub mod databases;
 pub mod manifest;
 pub mod ops;
 mod rollback_script;
@@ -38,6 +39,8 @@ struct With {
     to: Option<RelPath>,
     /// Ignored paths to back up all the same.
     include: Vec<RelPath>,
+    /// Databases to dump.
+    databases: Vec<databases::Database>,
     /// Ignored paths to clear.
     caches: Vec<RelPath>,
     /// Bytes of disk that must be free; the settings' by default.
@@ -54,11 +57,11 @@ impl Phase for RestartBackup {
     }
 
     fn draft(&self, project: &Project, draft: &mut Draft<'_>) -> Result<(), BoxError> {
-        let With { to, include, caches, min_free } = draft.with()?;
+        let With { to, include, databases, caches, min_free } = draft.with()?;
         let to = to.unwrap_or_else(create::backups);
         let min_free = min_free.unwrap_or(Bytes(draft.settings().min_free_disk));
         let check = TaskSpec::of::<CheckDisk>("check-disk", &CheckDiskConfig { path: to.clone(), min_free })?;
-        let backup = TaskSpec::of::<Backup>("backup", &BackupConfig { to, include })?;
+        let backup = TaskSpec::of::<Backup>("backup", &BackupConfig { to, include, databases })?;
         let verify = VerifyBackupConfig {
             snapshot: backup.output("snapshot"),
             manifest: Some(backup.output("manifest")),

@@ -12,6 +12,8 @@ use orchestrator_core::path::{Digest, RelPath};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::databases::Dumped;
+
 /// The format of manifests that this version writes.
 pub const MANIFEST_VERSION: u32 = 1;
 
@@ -42,6 +44,9 @@ pub struct Manifest {
     pub entries: Vec<Entry>,
     /// What could not be stored as it was, and why.
     pub unsettled: Vec<Unsettled>,
+    /// Databases that were dumped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<Dumped>,
 }
 
 /// A file of the snapshot.

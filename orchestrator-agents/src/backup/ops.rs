@@ -3,6 +3,7 @@
 mod archive;
 mod bundle;
 mod caches;
+mod databases;
 mod disk;
 mod list;
 mod made;
@@ -12,6 +13,7 @@ mod snapshot;
 mod verify;
 
 pub use caches::{ClearPaths, Cleared, ClearedPaths, Paths};
+pub use databases::{RestoreDatabase, RestoreDatabaseInput, RestoredDatabases, VerifiedDatabase};
 pub use disk::{Disk, FreeDisk, MeasureDisk};
 pub use script::{ScriptInput, WriteRollbackScript, WrittenScript};
 pub use snapshot::{CreateBackup, Snapshot, SnapshotInput};

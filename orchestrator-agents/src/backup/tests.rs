@@ -3,6 +3,7 @@
 mod agents;
 mod caches;
 mod damage;
+mod databases;
 mod script;
 mod snapshot;
 
@@ -10,6 +11,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::path::RelPath;
@@ -58,7 +60,7 @@ async fn backup(rig: &Rig) -> Result<Snapshot, BoxError> {
 async fn backup_with(rig: &Rig, include: &[&str]) -> Result<Snapshot, BoxError> {
     let include = include.iter().map(|included| path(included)).collect();
     let name = "2026-11-20-234433".to_owned();
-    rig.call(CreateBackup, SnapshotInput { to: path("backups"), name, include }).await
+    rig.call(CreateBackup, SnapshotInput { to: path("backups"), name, include, databases: vec![] }).await
 }
 
 async fn verify(rig: &Rig, made: &Snapshot) -> Result<Verification, BoxError> {

@@ -23,6 +23,7 @@ usage() {
         "  --target DIR  where to restore; by default the project that was backed up" \
         "  --dry-run     only say what would change" \
         "  --force       also where uncommitted work is newer than the backup"
+    database_usage
 }
 say() { printf '%s\n' "$*"; }
 die() {
@@ -31,6 +32,8 @@ die() {
     printf 'rollback: %s\n' "$*" >&2
     exit "$code"
 }
+
+@DATABASE_STEPS@
 
 target=
 dry=
@@ -45,6 +48,13 @@ while [ $# -gt 0 ]; do
     --target=*) target=${1#--target=} ;;
     --dry-run) dry=1 ;;
     --force) force=1 ;;
+    --files-only) files_only=1 ;;
+    --database)
+        [ $# -gt 1 ] || die 2 "--database needs a name"
+        only="$only $2"
+        shift
+        ;;
+    --database=*) only="$only ${1#--database=}" ;;
     -h | --help)
         usage
         exit 0
@@ -62,12 +72,17 @@ case $0 in
 *) here=. ;;
 esac
 here=$(cd "$here" && pwd -P)
+elsewhere=$target
 [ -n "$target" ] || target=$(cd "$here/$back" && pwd -P)
 case $target in /*) ;; *) target=$(pwd -P)/$target ;; esac
 archive=$here/tree.tar.gz
 bundle=$here/refs.bundle
 
 gzip -t "$archive" || die 1 "$archive is damaged; nothing was changed"
+for one in $only; do
+    case " $known " in *" $one "*) ;; *) die 2 "the backup holds no database $one; it holds: ${known:-none}" ;; esac
+done
+databases check
 
 # Whether the target holds anything but what backups and runs keep there.
 occupied() {
@@ -217,6 +232,7 @@ restore_with_refs() {
     fi
     # What would be lost is kept first; refs move last, so that one that was cut short can be run again.
     change_refs keep
+    databases keep
     open_folders "$target"
     # Removes what is not in the backup; the archive then gives every byte and mode.
     looked read-tree --reset -u "$now" "$was"
@@ -240,9 +256,13 @@ restore_files() {
         die 3 "$target holds files, and without git nobody can tell whether they are newer; use --force"
     fi
     [ -d "$target" ] || mkdir -p "$target"
+    databases keep
     open_folders "$target"
     unpack "$target"
 }
 
-if [ -n "$with_refs" ]; then restore_with_refs; else restore_files; fi
+if [ -n "$only" ]; then
+    [ -n "$dry" ] || databases keep
+elif [ -n "$with_refs" ]; then restore_with_refs; else restore_files; fi
+[ -n "$dry" ] || databases restore
 [ -n "$dry" ] || say "restored backup $name into $target"

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::made::read;
 use super::snapshot::write_synced;
-use super::{bundle, restore};
+use super::{bundle, databases, restore};
 use crate::backup::manifest::{Manifest, What};
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
@@ -29,7 +29,8 @@ const TEMPLATE: &str = include_str!("rollback.sh");
 /// All that the script may need.
 const TOOLS: [&str; 4] = ["sh", "tar", "gzip", "git"];
 
-/// Writes `rollback.sh` into a snapshot and restores with it, with nothing but sh, tar, gzip and git to be found.
+/// Writes `rollback.sh` into a snapshot and restores with it, with nothing but sh, tar, gzip and git to be found, and sqlite3
+/// where it holds a database of SQLite. Databases of servers are left alone by that.
 #[derive(Debug, Clone, Copy)]
 pub struct WriteRollbackScript;
 
@@ -83,16 +84,19 @@ fn write(here: &Here, snapshot: &RelPath, order: &OrderKey) -> Result<WrittenScr
     here.progress.step("restoring with rollback.sh", None);
     let scratch = here.scratch(order, "rollback")?;
     let (target, bin) = (scratch.folder("target")?, scratch.folder("bin")?);
-    let tools = bare(here, &bin)?;
+    let tools = bare(here, &bin, databases::script::in_files(&manifest))?;
     let mut command = process::command(&tools, bin.join("sh"));
-    command.arg(&path).arg("--target").arg(&target);
+    command.arg(&path).arg("--files-only").arg("--target").arg(&target);
     let start = Instant::now();
     let output = process::run(&tools, command, None, None)?;
     let restore_ms = start.elapsed().as_secs_f64() * 1000.0;
     if !output.status.success() {
         return Err(format!("`{SCRIPT}` failed ({}): {}", output.status, output.stderr).into());
     }
+    let (in_files, restore_files_ms) = databases::script::try_out(&tools, &bin, &path, &manifest, &scratch)?;
+    let restore_ms = restore_ms + restore_files_ms;
     let mut wrong = restore::compare(here, &manifest, &target)?;
+    wrong.extend(in_files);
     wrong.extend(compare_refs(here, &manifest, &target)?);
     if !wrong.is_empty() {
         return Err(format!("`{SCRIPT}` does not restore: {}", said::some(&wrong)).into());
@@ -116,11 +120,11 @@ fn compare_refs(here: &Here, manifest: &Manifest, target: &Path) -> Result<Vec<S
 }
 
 /// The same place with nothing on its search path but what the script may need.
-fn bare(here: &Here, bin: &Path) -> Result<Here, BoxError> {
+fn bare(here: &Here, bin: &Path, with_sqlite: bool) -> Result<Here, BoxError> {
     let path = here.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
     let folders: Vec<PathBuf> =
         std::env::split_paths(&path.unwrap_or_else(|| "/usr/bin:/bin".into())).collect();
-    for tool in TOOLS {
+    for tool in TOOLS.into_iter().chain(with_sqlite.then_some("sqlite3")) {
         let found = folders.iter().map(|folder| folder.join(tool)).find(|path| path.is_file());
         match found {
             Some(found) => symlink(found.canonicalize().unwrap_or(found), bin.join(tool))?,
@@ -153,6 +157,7 @@ pub(super) fn render(manifest: &Manifest, snapshot: &RelPath) -> String {
         ("@STORE@", quoted(store)),
         ("@INCLUDED@", included.join("\n")),
         ("@LOCKED@", locked(manifest).join("\n")),
+        ("@DATABASE_STEPS@", databases::script::steps(&manifest.databases)),
     ];
     // Each line holds one placeholder at most, so that what is filled in is never filled again.
     let filled = TEMPLATE.lines().map(|line| match values.iter().find(|(name, _)| line.contains(name)) {
@@ -171,6 +176,6 @@ fn locked(manifest: &Manifest) -> Vec<String> {
 }
 
 /// A word for sh, whatever is in it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -16,8 +16,10 @@ use orchestrator_core::path::{Digest, RelPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::databases::Secrets;
 use super::made::{MANIFEST, MANIFEST_DIGEST, described, find};
-use super::{archive, bundle, list};
+use super::{archive, bundle, databases, list};
+use crate::backup::databases::Database;
 use crate::backup::manifest::{MANIFEST_VERSION, Manifest, Unsettled, What, is_config};
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking, remove_tree};
@@ -40,6 +42,9 @@ pub struct SnapshotInput {
     /// Ignored paths to keep all the same.
     #[serde(default)]
     pub include: Vec<RelPath>,
+    /// Databases to dump.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<Database>,
 }
 
 /// A snapshot that was made.
@@ -59,6 +64,9 @@ pub struct Snapshot {
     pub head: Option<String>,
     /// Whether git's refs are in it.
     pub refs: bool,
+    /// Names of the databases in it.
+    #[serde(default)]
+    pub databases: Vec<String>,
     /// What could not be stored as it was.
     pub unsettled: Vec<Unsettled>,
     /// Milliseconds that it took; none where that is not known any more.
@@ -79,9 +87,10 @@ impl Operation for CreateBackup {
         site: &Site<'_>,
     ) -> Result<Snapshot, BoxError> {
         let order = order.clone();
+        let secrets = Secrets::of(&input.databases, site.secrets);
         blocking(site, move |here| match find(here, &input, &order) {
             Some(made) => Ok(made),
-            None => create(here, &input, order),
+            None => create(here, &input, order, &secrets),
         })
         .await
     }
@@ -96,13 +105,18 @@ impl Operation for CreateBackup {
     }
 }
 
-fn create(here: &Here, input: &SnapshotInput, order: OrderKey) -> Result<Snapshot, BoxError> {
+fn create(
+    here: &Here,
+    input: &SnapshotInput,
+    order: OrderKey,
+    secrets: &Secrets,
+) -> Result<Snapshot, BoxError> {
     let start = Instant::now();
     let git = bundle::repository(here)?;
     let all = folder_of_snapshots(here, git.as_ref(), &input.to)?;
     let partial = all.join(format!("{PARTIAL}{}", input.name));
     DirBuilder::new().mode(0o700).create(&partial)?;
-    let made = fill(here, git.as_ref(), input, order, &partial);
+    let made = fill(here, git.as_ref(), input, order, secrets, &partial);
     let (manifest, digest) = match made {
         Ok(made) => made,
         Err(error) => {
@@ -157,6 +171,7 @@ fn fill(
     git: Option<&Git<'_>>,
     input: &SnapshotInput,
     order: OrderKey,
+    secrets: &Secrets,
     partial: &Path,
 ) -> Result<(Manifest, Digest), BoxError> {
     let mut position = git.map(bundle::position).transpose()?;
@@ -169,6 +184,8 @@ fn fill(
     };
     let listing = list::working_tree(here, git, &input.to, &input.include)?;
     let archived = archive::write(here, &here.root, listing, &partial.join("tree.tar.gz"))?;
+    let scratch = here.scratch(&order, "databases")?;
+    let (databases, unsettled) = databases::dump(here, &input.databases, secrets, partial, &scratch)?;
     let paths = archived.entries.iter().filter(|entry| entry.what != What::Folder).map(|entry| &entry.path);
     let manifest = Manifest {
         version: MANIFEST_VERSION,
@@ -182,7 +199,8 @@ fn fill(
         config: paths.filter(|path| is_config(path)).cloned().collect(),
         include: input.include.clone(),
         entries: archived.entries,
-        unsettled: archived.unsettled,
+        unsettled: archived.unsettled.into_iter().chain(unsettled).collect(),
+        databases,
     };
     let bytes = serde_json::to_vec(&manifest)?;
     let digest = Digest::of(&bytes);

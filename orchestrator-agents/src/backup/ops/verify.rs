@@ -13,15 +13,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::archive::digest;
+use super::databases::{Secrets, VerifiedDatabase};
 use super::made::{MANIFEST, MANIFEST_DIGEST, read};
 use super::snapshot::write_synced;
-use super::{bundle, restore, script};
+use super::{bundle, databases, restore, script};
 use crate::backup::manifest::{Manifest, Stored, What};
 use crate::ops::here::{Here, blocking};
 use crate::said;
 
 /// Restores a snapshot into a scratch folder and compares. Reads only, as git sees it: the scratch folder is below the
-/// state folder, `verification.json` in the snapshot.
+/// state folder, `verification.json` in the snapshot. Databases of servers are restored into databases of their own that go
+/// again.
 #[derive(Debug, Clone, Copy)]
 pub struct VerifySnapshot;
 
@@ -47,6 +49,9 @@ pub struct Verification {
     pub files: u64,
     /// Refs that were restored and compared; none where the snapshot holds none.
     pub refs: Option<u64>,
+    /// Databases that were restored into scratch ones and compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<VerifiedDatabase>,
     /// Milliseconds that restoring took, comparing not counted.
     pub restore_ms: f64,
 }
@@ -65,7 +70,10 @@ impl Operation for VerifySnapshot {
         site: &Site<'_>,
     ) -> Result<Verification, BoxError> {
         let order = order.clone();
-        blocking(site, move |here| verify(here, &input, &order)).await
+        // A manifest that cannot be read is told of below.
+        let databases = read(&input.snapshot.under(site.root)).map(|(manifest, _)| manifest.databases);
+        let secrets = Secrets::of(databases.iter().flatten().map(|dumped| &dumped.source), site.secrets);
+        blocking(site, move |here| verify(here, &input, &order, &secrets)).await
     }
 
     async fn already(&self, _: &VerifyInput, _: &OrderKey, _: &Site<'_>) -> Already<Verification> {
@@ -73,7 +81,12 @@ impl Operation for VerifySnapshot {
     }
 }
 
-fn verify(here: &Here, input: &VerifyInput, order: &OrderKey) -> Result<Verification, BoxError> {
+fn verify(
+    here: &Here,
+    input: &VerifyInput,
+    order: &OrderKey,
+    secrets: &Secrets,
+) -> Result<Verification, BoxError> {
     let snapshot = input.snapshot.under(&here.root);
     let (manifest, found) = sound(&snapshot, input.manifest).map_err(|wrong| rejected(input, &[wrong]))?;
     let mut wrong = changed_files(&snapshot, &manifest, &input.snapshot);
@@ -90,17 +103,26 @@ fn verify(here: &Here, input: &VerifyInput, order: &OrderKey) -> Result<Verifica
         wrong_refs = bundle::verify(here, &snapshot.join(&stored.file), position, &scratch)?;
         refs = Some(position.refs.len() as u64);
     }
-    let restore_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let mut restore_ms = start.elapsed().as_secs_f64() * 1000.0;
     here.progress.step("comparing", None);
     wrong.extend(restore::compare(here, &manifest, &tree)?);
     wrong.extend(wrong_refs);
+    let (databases, wrong_databases) = databases::verify(here, &manifest, &snapshot, secrets, &scratch)?;
+    restore_ms += databases.iter().map(|database| database.restore_ms).sum::<f64>();
+    wrong.extend(wrong_databases);
     if !wrong.is_empty() {
         return Err(rejected(input, &wrong));
     }
     let files =
         manifest.entries.iter().filter(|entry| matches!(entry.what, What::File { .. })).count() as u64;
-    let verification =
-        Verification { snapshot: input.snapshot.clone(), manifest: found, files, refs, restore_ms };
+    let verification = Verification {
+        snapshot: input.snapshot.clone(),
+        manifest: found,
+        files,
+        refs,
+        databases,
+        restore_ms,
+    };
     let mut bytes = serde_json::to_vec_pretty(&verification)?;
     bytes.push(b'\n');
     write_synced(&snapshot.join("verification.json"), &bytes, 0o600)?;
@@ -125,7 +147,10 @@ fn sound(snapshot: &Path, wanted: Option<Digest>) -> Result<(Manifest, Digest), 
 /// Files of the snapshot that are not what the manifest says.
 fn changed_files(snapshot: &Path, manifest: &Manifest, place: &RelPath) -> Vec<String> {
     let mut wrong = Vec::new();
-    for Stored { file, bytes, blake3 } in std::iter::once(&manifest.archive).chain(&manifest.bundle) {
+    for Stored { file, bytes, blake3 } in std::iter::once(&manifest.archive)
+        .chain(&manifest.bundle)
+        .chain(manifest.databases.iter().map(|dumped| &dumped.stored))
+    {
         match digest(&snapshot.join(file)) {
             Ok(found) if found == (*bytes, *blake3) => {}
             Ok(_) => wrong.push(format!("`{file}`: content differs")),
