@@ -6,6 +6,7 @@ mod clear_caches;
 mod create;
 pub mod keep;
 mod fallback;
+pub mod databases;
 pub mod manifest;
 pub mod ops;
 mod prune;
@@ -49,6 +50,8 @@ struct With {
     to: RelPath,
     /// Ignored paths to back up all the same.
     include: Vec<RelPath>,
+    /// Databases to dump.
+    databases: Vec<databases::Database>,
     /// Bytes of disk that must be free; the settings' by default.
     min_free: Option<Bytes>,
     /// How many times the growth of the last backup must be free on top of that; 2 by default.
@@ -70,6 +73,7 @@ impl Default for With {
         Self {
             to: create::backups(),
             include: Vec::new(),
+            databases: Vec::new(),
             min_free: None,
             growth: check_disk::GROWTH,
             keep: None,
@@ -105,7 +109,7 @@ impl Phase for RestartBackup {
 impl With {
     /// One task after the other: room is made before it is measured, and nothing older goes before what is new is proven.
     fn group(self, min_free: Bytes) -> Result<GroupSpec, BoxError> {
-        let Self { to, include, min_free: _, growth, keep, caches, known_caches, reset, pid_files } = self;
+        let Self { to, include, databases, min_free: _, growth, keep, caches, known_caches, reset, pid_files } = self;
         if keep.is_some_and(|keep| keep.is_empty()) {
             return Err("`with.keep` keeps nothing: say how many of `last`, `daily` or `weekly`".into());
         }
@@ -117,7 +121,7 @@ impl With {
         let check = CheckDiskConfig { path: to.clone(), min_free, backups: Some(to.clone()), growth };
         let check = TaskSpec::of::<CheckDisk>("check-disk", &check)?;
         // The order alone would let it begin on a disk that is full.
-        let backup = TaskSpec::of::<Backup>("backup", &BackupConfig { to: to.clone(), include })?
+        let backup = TaskSpec::of::<Backup>("backup", &BackupConfig { to: to.clone(), include, databases })?
             .needs([check.id.clone()]);
         let verify = VerifyBackupConfig {
             snapshot: backup.output("snapshot"),

@@ -1,4 +1,4 @@
-//! `backup`: a snapshot of the working tree and of git's refs.
+//! `backup`: a snapshot of the working tree, of git's refs and of databases.
 
 use std::sync::Arc;
 
@@ -14,10 +14,11 @@ use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ops::{CreateBackup, Snapshot, SnapshotInput};
+use super::databases::{Database, check};
+use super::ops::{CreateBackup, RestoreDatabase, Snapshot, SnapshotInput};
 use crate::said;
 
-/// Backs up the working tree and git's refs into a folder named after the time.
+/// Backs up the working tree, git's refs and databases into a folder named after the time.
 #[derive(Debug, Clone, Copy)]
 pub struct Backup;
 
@@ -31,6 +32,9 @@ pub struct BackupConfig {
     /// Ignored paths to keep all the same.
     #[serde(default)]
     pub include: Vec<RelPath>,
+    /// Databases to dump: `{name, kind: sqlite, path}`, `{name, kind: postgres|mysql|mariadb, host, database, ..}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<Database>,
 }
 
 /// The folder of all snapshots where nothing else is said.
@@ -40,14 +44,15 @@ pub(super) fn backups() -> RelPath {
 
 impl Agent for Backup {
     const NAME: &'static str = "backup";
-    const ABOUT: &'static str = "Backs up the working tree and git's refs.";
+    const ABOUT: &'static str = "Backs up the working tree, git's refs and databases.";
     type Config = BackupConfig;
     type Output = Snapshot;
 
     async fn plan(&self, task: &Task<BackupConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
-        let BackupConfig { to, include } = task.config.clone();
+        let BackupConfig { to, include, databases } = task.config.clone();
+        check(&databases)?;
         let name = look.started().strftime("%Y-%m-%d-%H%M%S").to_string();
-        Ok(vec![CreateBackup::action(&SnapshotInput { to, name, include })?])
+        Ok(vec![CreateBackup::action(&SnapshotInput { to, name, include, databases })?])
     }
 
     fn conclude(
@@ -80,11 +85,16 @@ impl Agent for Backup {
             0 => String::new(),
             n => format!(", {} not as they were", said::count(n, "path")),
         };
-        let summary = format!("Backup created ({}{files_only}{unsettled})", said::bytes(made.bytes));
+        let databases = match made.databases.len() as u64 {
+            0 => String::new(),
+            n => format!(", {}", said::count(n, "database")),
+        };
+        let summary =
+            format!("Backup created ({}{files_only}{databases}{unsettled})", said::bytes(made.bytes));
         Ok(Verdict::Passed(Conclusion::new(summary, made).metrics(metrics).findings(findings)))
     }
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
-        Ok(vec![dyn_operation(CreateBackup)?])
+        Ok(vec![dyn_operation(CreateBackup)?, dyn_operation(RestoreDatabase)?])
     }
 }

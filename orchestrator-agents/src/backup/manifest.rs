@@ -15,6 +15,7 @@ use orchestrator_core::path::{Digest, RelPath};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::databases::Dumped;
 pub use entry::{Entry, Stamp, What};
 
 /// The format of manifests that this version writes; it reads all up to it. 2: archives in segments, sparse files, zstd.
@@ -50,6 +51,9 @@ pub struct Manifest {
     pub entries: Vec<Entry>,
     /// What could not be stored as it was, and why.
     pub unsettled: Vec<Unsettled>,
+    /// Databases that were dumped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<Dumped>,
 }
 
 /// A file of the snapshot.
@@ -103,7 +107,8 @@ pub struct Name(pub Vec<u8>);
 impl Manifest {
     /// Every file of the snapshot that is stored as it is, apart from the manifest.
     pub fn stored(&self) -> impl Iterator<Item = &Stored> {
-        std::iter::once(&self.archive).chain(&self.bundle)
+        let databases = self.databases.iter().map(|dumped| &dumped.stored);
+        std::iter::once(&self.archive).chain(&self.bundle).chain(databases)
     }
 }
 

@@ -12,6 +12,7 @@ mod keeping;
 mod leftovers;
 mod restoring;
 mod rollback;
+mod databases;
 mod script;
 mod snapshot;
 
@@ -19,6 +20,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::path::{Digest, RelPath};
@@ -69,13 +71,13 @@ async fn backup(rig: &Rig) -> Result<Snapshot, BoxError> {
 async fn backup_with(rig: &Rig, include: &[&str]) -> Result<Snapshot, BoxError> {
     let include = include.iter().map(|included| path(included)).collect();
     let name = "2026-11-20-234433".to_owned();
-    rig.call(CreateBackup, SnapshotInput { to: path("backups"), name, include }).await
+    rig.call(CreateBackup, SnapshotInput { to: path("backups"), name, include, databases: vec![] }).await
 }
 
 /// Another snapshot of the same.
 async fn backup_again(rig: &Rig, index: u32) -> Result<Snapshot, BoxError> {
     let name = format!("2026-11-20-2344{:02}", 33 + index);
-    rig.call_as(CreateBackup, SnapshotInput { to: path("backups"), name, include: vec![] }, index).await
+    rig.call_as(CreateBackup, SnapshotInput { to: path("backups"), name, include: vec![], databases: vec![] }, index).await
 }
 
 fn manifest(rig: &Rig, made: &Snapshot) -> Manifest {

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use super::ops::{Verification, VerifyInput, VerifySnapshot};
 use crate::said;
 
-/// Restores a snapshot into a scratch folder and compares every file, mode, link and ref.
+/// Restores a snapshot into a scratch folder, its databases into scratch databases, and compares every file, mode, link,
+/// ref, schema and number of rows.
 #[derive(Debug, Clone, Copy)]
 pub struct VerifyBackup;
 
@@ -56,12 +57,23 @@ impl Agent for VerifyBackup {
             Err(why) => return Ok(Verdict::failed(why)),
         };
         let tool = || Evidence::of("orchestrate").command(format!("restore {}", verified.snapshot));
-        let metrics = [
+        let mut metrics = vec![
             Metric::new("backup.restore_time", verified.restore_ms, "ms", tool()),
             Metric::new("backup.files_verified", verified.files as f64, "count", tool()),
         ];
+        metrics.extend(verified.databases.iter().map(|database| {
+            let name = format!("backup.database_restore_time.{}", database.name);
+            Metric::new(&name, database.restore_ms, "ms", tool())
+        }));
+        let databases = match verified.databases.len() as u64 {
+            0 => String::new(),
+            n => {
+                let rows = verified.databases.iter().map(|database| database.rows).sum();
+                format!(", {} with {}", said::count(n, "database"), said::count(rows, "row"))
+            }
+        };
         let summary = format!(
-            "Backup verified: {} restored in {}",
+            "Backup verified: {}{databases} restored in {}",
             said::count(verified.files, "file"),
             said::duration(verified.restore_ms)
         );

@@ -118,7 +118,7 @@ fn wait(
 }
 
 /// Ends the whole group: a request first, then by force.
-fn end(child: &mut Child) {
+pub(crate) fn end(child: &mut Child) {
     let Ok(id) = i32::try_from(child.id()) else { return };
     let Some(group) = Pid::from_raw(id) else { return };
     // Errors here mean that there is nobody left to end.

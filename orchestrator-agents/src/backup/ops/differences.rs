@@ -78,7 +78,7 @@ pub(in crate::backup) fn differences(here: &Here, snapshot: &RelPath) -> Result<
         return by_manifest(here, &manifest.entries);
     }
     let mut command = process::command(here, "sh");
-    command.arg(folder.join(SCRIPT)).args(["--dry-run", "--target"]).arg(&here.root);
+    command.arg(folder.join(SCRIPT)).args(["--dry-run", "--files-only", "--target"]).arg(&here.root);
     let output = process::run(here, command, None, Some(LIMIT))?;
     if !output.status.success() {
         return Err(
@@ -163,7 +163,7 @@ fn by_manifest(here: &Here, entries: &[crate::backup::manifest::Entry]) -> Resul
     let mut found = Differences::default();
     for entry in entries {
         here.go_on()?;
-        let What::File { bytes, blake3 } = &entry.what else { continue };
+        let What::File { bytes, blake3, extents: _ } = &entry.what else { continue };
         let path = here.root.join(entry.path.as_path());
         let letter = match path.symlink_metadata() {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Some('A'),

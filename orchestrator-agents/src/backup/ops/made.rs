@@ -91,9 +91,12 @@ pub(super) fn described(
         manifest: digest,
         files: sizes.clone().count() as u64,
         tree_bytes: sizes.sum(),
-        bytes: manifest.archive.bytes + manifest.bundle.as_ref().map_or(0, |bundle| bundle.bytes),
+        bytes: manifest.archive.bytes
+            + manifest.bundle.as_ref().map_or(0, |bundle| bundle.bytes)
+            + manifest.databases.iter().map(|dumped| dumped.stored.bytes).sum::<u64>(),
         head: manifest.git.as_ref().and_then(|git| git.head.clone()),
         refs: manifest.bundle.is_some(),
+        databases: manifest.databases.iter().map(|dumped| dumped.source.name().to_string()).collect(),
         unsettled: manifest.unsettled.clone(),
         took_ms,
     }

@@ -156,7 +156,7 @@ fn beside(to: &Path, order: &OrderKey) -> PathBuf {
 fn fill(here: &Here, folder: &Path, manifest: &Manifest, into: &Path) -> Result<f64, BoxError> {
     let start = Instant::now();
     here.progress.step("restoring files", None);
-    restore::unpack(&folder.join(&manifest.archive.file), into)?;
+    restore::tree(here, folder, manifest, into)?;
     here.go_on()?;
     if let (Some(stored), Some(position)) = (&manifest.bundle, &manifest.git) {
         here.progress.step("restoring refs", None);

@@ -108,7 +108,7 @@ fn restore(here: &Here, input: &CheckoutInput, order: &OrderKey) -> Result<Resto
     here.progress.step(format!("restoring {snapshot}"), None);
     let start = Instant::now();
     let mut command = process::command(here, "sh");
-    command.arg(folder.join(SCRIPT)).args(["--force", "--target"]).arg(&here.root);
+    command.arg(folder.join(SCRIPT)).args(["--force", "--files-only", "--target"]).arg(&here.root);
     let output = process::run(here, command, None, None)?;
     let restore_ms = start.elapsed().as_secs_f64() * 1000.0;
     if !output.status.success() {

@@ -137,7 +137,7 @@ fn script(here: &Here, snapshot: &RelPath, args: &[&str]) -> Result<Output, BoxE
         return Err(format!("backup `{snapshot}` has no `{SCRIPT}`: {next}").into());
     }
     let mut command = process::command(here, "sh");
-    command.current_dir(&here.root).arg(&path).args(args);
+    command.current_dir(&here.root).arg(&path).arg("--files-only").args(args);
     Ok(process::run(here, command, None, None)?)
 }
 

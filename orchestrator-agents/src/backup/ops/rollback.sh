@@ -27,6 +27,7 @@ usage() {
         "                 that version was started, where this project had one; starts and stops nothing" \
         "  --dry-run      only say what would change" \
         "  --force        also where uncommitted work is newer than the backup"
+    database_usage
 }
 say() { printf '%s\n' "$*"; }
 die() {
@@ -35,6 +36,8 @@ die() {
     printf 'rollback: %s\n' "$*" >&2
     exit "$code"
 }
+
+@DATABASE_STEPS@
 
 target=
 version=
@@ -56,6 +59,13 @@ while [ $# -gt 0 ]; do
     --version=*) version=${1#--version=} ;;
     --dry-run) dry=1 ;;
     --force) force=1 ;;
+    --files-only) files_only=1 ;;
+    --database)
+        [ $# -gt 1 ] || die 2 "--database needs a name"
+        only="$only $2"
+        shift
+        ;;
+    --database=*) only="$only ${1#--database=}" ;;
     -h | --help)
         usage
         exit 0
@@ -73,6 +83,7 @@ case $0 in
 *) here=. ;;
 esac
 here=$(cd "$here" && pwd -P)
+elsewhere=$target
 [ -n "$target" ] || target=$(cd "$here/$back" && pwd -P)
 case $target in /*) ;; *) target=$(pwd -P)/$target ;; esac
 archive=$here/@ARCHIVE@
@@ -80,6 +91,10 @@ bundle=$here/refs.bundle
 
 command -v "$compressor" >/dev/null 2>&1 || die 1 "needs $compressor, which is not on PATH; nothing was changed"
 "$compressor" -t "$archive" >/dev/null 2>&1 || die 1 "$archive is damaged; nothing was changed"
+for one in $only; do
+    case " $known " in *" $one "*) ;; *) die 2 "the backup holds no database $one; it holds: ${known:-none}" ;; esac
+done
+[ -n "$version" ] || databases check
 
 # Whether the target holds anything but what backups and runs keep there.
 occupied() {
@@ -300,6 +315,7 @@ restore_with_refs() {
     fi
     # What would be lost is kept first; refs move last, so that one that was cut short can be run again.
     change_refs keep
+    [ -n "$version" ] || databases keep
     open_folders "$target"
     # Removes what is not in the backup; the archive then gives every byte and mode.
     looked read-tree --reset -u "$now" "$was"
@@ -323,11 +339,16 @@ restore_files() {
         die 3 "$target holds files, and without git nobody can tell whether they are newer; use --force"
     fi
     [ -d "$target" ] || mkdir -p "$target"
+    [ -n "$version" ] || databases keep
     open_folders "$target"
     unpack "$target"
 }
 
 if [ -n "$version" ]; then find_version; fi
-if [ -n "$with_refs" ]; then restore_with_refs; else restore_files; fi
-if [ -n "$version" ]; then deployments; fi
+if [ -n "$only" ]; then
+    [ -n "$dry" ] || databases keep
+elif [ -n "$with_refs" ]; then restore_with_refs; else restore_files; fi
+if [ -n "$version" ]; then
+    deployments
+elif [ -z "$dry" ]; then databases restore; fi
 [ -n "$dry" ] || say "restored ${version:+$version of }backup $name into $target"

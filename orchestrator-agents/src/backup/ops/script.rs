@@ -1,5 +1,6 @@
 //! `rollback.sh`: written from the manifest, then run for real into a scratch folder.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::compress::Compressor;
 use super::made::read;
 use super::snapshot::write_synced;
-use super::{bundle, restore};
+use super::{bundle, databases, restore};
 use crate::backup::manifest::{Manifest, What};
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
@@ -30,7 +31,8 @@ const TEMPLATE: &str = include_str!("rollback.sh");
 /// All that the script may need, apart from what unpacks the archive.
 const TOOLS: [&str; 3] = ["sh", "tar", "git"];
 
-/// Writes `rollback.sh` into a snapshot and restores with it, with nothing but sh, tar, git and the compressor to be found.
+/// Writes `rollback.sh` into a snapshot and restores with it, with nothing but sh, tar, git and the compressor to be found, and
+/// gzip and sqlite3 where it holds databases of SQLite. Databases of servers are left alone by that.
 #[derive(Debug, Clone, Copy)]
 pub struct WriteRollbackScript;
 
@@ -88,16 +90,20 @@ fn write(here: &Here, snapshot: &RelPath, order: &OrderKey) -> Result<WrittenScr
     here.progress.step("restoring with rollback.sh", None);
     let scratch = here.scratch(order, "rollback")?;
     let (target, bin) = (scratch.folder("target")?, scratch.folder("bin")?);
-    let tools = bare(here, Compressor::of(&manifest.compressor)?, &bin)?;
+    let sqlite = databases::script::in_files(&manifest);
+    let tools = bare(here, Compressor::of(&manifest.compressor)?, sqlite, &bin)?;
     let mut command = process::command(&tools, bin.join("sh"));
-    command.arg(&path).arg("--target").arg(&target);
+    command.arg(&path).arg("--files-only").arg("--target").arg(&target);
     let start = Instant::now();
     let output = process::run(&tools, command, None, None)?;
     let restore_ms = start.elapsed().as_secs_f64() * 1000.0;
     if !output.status.success() {
         return Err(format!("`{SCRIPT}` failed ({}): {}", output.status, output.stderr).into());
     }
+    let (in_files, restore_files_ms) = databases::script::try_out(&tools, &bin, &path, &manifest, &scratch)?;
+    let restore_ms = restore_ms + restore_files_ms;
     let mut wrong = restore::compare(here, &manifest, &target)?;
+    wrong.extend(in_files);
     wrong.extend(compare_refs(here, &manifest, &target)?);
     if !wrong.is_empty() {
         return Err(format!("`{SCRIPT}` does not restore: {}", said::some(&wrong)).into());
@@ -121,11 +127,15 @@ pub(super) fn compare_refs(here: &Here, manifest: &Manifest, target: &Path) -> R
 }
 
 /// The same place with nothing on its search path but what the script may need.
-fn bare(here: &Here, compressor: Compressor, bin: &Path) -> Result<Here, BoxError> {
+fn bare(here: &Here, compressor: Compressor, with_sqlite: bool, bin: &Path) -> Result<Here, BoxError> {
     let path = here.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
     let folders: Vec<PathBuf> =
         std::env::split_paths(&path.unwrap_or_else(|| "/usr/bin:/bin".into())).collect();
-    for tool in TOOLS.into_iter().chain([compressor.program()]) {
+    let mut tools: BTreeSet<&str> = TOOLS.into_iter().chain([compressor.program()]).collect();
+    if with_sqlite {
+        tools.extend(["gzip", "sqlite3"]);
+    }
+    for tool in tools {
         let found = folders.iter().map(|folder| folder.join(tool)).find(|path| path.is_file());
         match found {
             Some(found) => symlink(found.canonicalize().unwrap_or(found), bin.join(tool))?,
@@ -160,6 +170,7 @@ pub(super) fn render(manifest: &Manifest, snapshot: &RelPath) -> String {
         ("@STORE@", quoted(store)),
         ("@INCLUDED@", included.join("\n")),
         ("@LOCKED@", locked(manifest).join("\n")),
+        ("@DATABASE_STEPS@", databases::script::steps(&manifest.databases)),
     ];
     // Each line holds one placeholder at most, so that what is filled in is never filled again.
     let filled = TEMPLATE.lines().map(|line| match values.iter().find(|(name, _)| line.contains(name)) {
@@ -178,6 +189,6 @@ fn locked(manifest: &Manifest) -> Vec<String> {
 }
 
 /// A word for sh, whatever is in it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

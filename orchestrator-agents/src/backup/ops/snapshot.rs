@@ -19,9 +19,11 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::{self, Archived};
 use super::compress::Compressor;
+use super::databases::Secrets;
 use super::earlier::Earlier;
 use super::made::{MANIFEST, MANIFEST_DIGEST, described, find};
-use super::{bundle, list};
+use super::{bundle, databases, list};
+use crate::backup::databases::Database;
 use crate::backup::manifest::{MANIFEST_VERSION, Manifest, Position, Stored, Unsettled, What, is_config};
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking, remove_tree};
@@ -44,6 +46,9 @@ pub struct SnapshotInput {
     /// Ignored paths to keep all the same.
     #[serde(default)]
     pub include: Vec<RelPath>,
+    /// Databases to dump.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<Database>,
 }
 
 /// A snapshot that was made.
@@ -63,6 +68,9 @@ pub struct Snapshot {
     pub head: Option<String>,
     /// Whether git's refs are in it.
     pub refs: bool,
+    /// Names of the databases in it.
+    #[serde(default)]
+    pub databases: Vec<String>,
     /// What could not be stored as it was.
     pub unsettled: Vec<Unsettled>,
     /// Milliseconds that it took; none where that is not known any more.
@@ -87,9 +95,10 @@ impl Operation for CreateBackup {
         site: &Site<'_>,
     ) -> Result<Snapshot, BoxError> {
         let order = order.clone();
+        let secrets = Secrets::of(&input.databases, site.secrets);
         blocking(site, move |here| match find(here, &input, &order) {
             Some(made) => Ok(made),
-            None => create(here, &input, order),
+            None => create(here, &input, order, &secrets),
         })
         .await
     }
@@ -104,14 +113,19 @@ impl Operation for CreateBackup {
     }
 }
 
-fn create(here: &Here, input: &SnapshotInput, order: OrderKey) -> Result<Snapshot, BoxError> {
+fn create(
+    here: &Here,
+    input: &SnapshotInput,
+    order: OrderKey,
+    secrets: &Secrets,
+) -> Result<Snapshot, BoxError> {
     let start = Instant::now();
     let git = bundle::repository(here)?;
     let all = folder_of_snapshots(here, git.as_ref(), &input.to)?;
     let partial = all.join(format!("{PARTIAL}{}", input.name));
     DirBuilder::new().mode(0o700).create(&partial)?;
     let earlier = Earlier::newest(&all);
-    let made = fill(here, git.as_ref(), input, order, earlier.as_ref(), &partial);
+    let made = fill(here, git.as_ref(), input, order, earlier.as_ref(), secrets, &partial);
     let (manifest, digest) = match made {
         Ok(made) => made,
         Err(error) => {
@@ -166,6 +180,7 @@ fn fill(
     input: &SnapshotInput,
     order: OrderKey,
     earlier: Option<&Earlier>,
+    secrets: &Secrets,
     partial: &Path,
 ) -> Result<(Manifest, Digest), BoxError> {
     let compressor = Compressor::choose(here);
@@ -177,6 +192,8 @@ fn fill(
         (archived, joined(history), joined(tools))
     });
     let (archived, (position, bundle)) = (archived?, history?);
+    let scratch = here.scratch(&order, "databases")?;
+    let (databases, unsettled) = databases::dump(here, &input.databases, secrets, partial, &scratch)?;
     let paths = archived.entries.iter().filter(|entry| entry.what != What::Folder).map(|entry| &entry.path);
     let manifest = Manifest {
         version: MANIFEST_VERSION,
@@ -191,7 +208,8 @@ fn fill(
         config: paths.filter(|path| is_config(path)).cloned().collect(),
         include: input.include.clone(),
         entries: archived.entries,
-        unsettled: archived.unsettled,
+        unsettled: archived.unsettled.into_iter().chain(unsettled).collect(),
+        databases,
     };
     let bytes = serde_json::to_vec(&manifest)?;
     let digest = Digest::of(&bytes);

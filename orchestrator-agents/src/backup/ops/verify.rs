@@ -13,16 +13,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::archive::digest;
+use super::databases::{Secrets, VerifiedDatabase};
 use super::made::{MANIFEST, MANIFEST_DIGEST, VERIFICATION, read};
 use super::restore::Unwritten;
 use super::snapshot::write_synced;
-use super::{bundle, restore, script};
+use super::{bundle, databases, restore, script};
 use crate::backup::manifest::{Manifest, Stored, What};
 use crate::ops::here::{Here, blocking, remove_tree};
 use crate::said;
 
 /// Restores a snapshot into a scratch folder and compares. Reads only, as git sees it: the scratch folder is below the
-/// state folder, `verification.json` in the snapshot.
+/// state folder, `verification.json` in the snapshot. Databases of servers are restored into databases of their own that go
+/// again.
 #[derive(Debug, Clone, Copy)]
 pub struct VerifySnapshot;
 
@@ -48,6 +50,9 @@ pub struct Verification {
     pub files: u64,
     /// Refs that were restored and compared; none where the snapshot holds none.
     pub refs: Option<u64>,
+    /// Databases that were restored into scratch ones and compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<VerifiedDatabase>,
     /// Milliseconds that restoring took, comparing not counted.
     pub restore_ms: f64,
 }
@@ -66,7 +71,10 @@ impl Operation for VerifySnapshot {
         site: &Site<'_>,
     ) -> Result<Verification, BoxError> {
         let order = order.clone();
-        blocking(site, move |here| verify(here, &input, &order)).await
+        // A manifest that cannot be read is told of below.
+        let databases = read(&input.snapshot.under(site.root)).map(|(manifest, _)| manifest.databases);
+        let secrets = Secrets::of(databases.iter().flatten().map(|dumped| &dumped.source), site.secrets);
+        blocking(site, move |here| verify(here, &input, &order, &secrets)).await
     }
 
     async fn already(&self, _: &VerifyInput, _: &OrderKey, _: &Site<'_>) -> Already<Verification> {
@@ -74,9 +82,14 @@ impl Operation for VerifySnapshot {
     }
 }
 
-fn verify(here: &Here, input: &VerifyInput, order: &OrderKey) -> Result<Verification, BoxError> {
+fn verify(
+    here: &Here,
+    input: &VerifyInput,
+    order: &OrderKey,
+    secrets: &Secrets,
+) -> Result<Verification, BoxError> {
     let snapshot = input.snapshot.under(&here.root);
-    restored(here, input, &snapshot, order).inspect_err(|error| {
+    restored(here, input, &snapshot, order, secrets).inspect_err(|error| {
         if error.is::<Rejected>() {
             // It was verified before, and is not any more. What cannot be removed now names another time all the same.
             let _ = remove_tree(&snapshot.join(VERIFICATION));
@@ -89,6 +102,7 @@ fn restored(
     input: &VerifyInput,
     snapshot: &Path,
     order: &OrderKey,
+    secrets: &Secrets,
 ) -> Result<Verification, BoxError> {
     let (manifest, found) = sound(snapshot, input.manifest).map_err(|wrong| rejected(input, &[wrong]))?;
     let mut wrong = changed_files(snapshot, &manifest, &input.snapshot);
@@ -109,17 +123,26 @@ fn restored(
         wrong_refs = bundle::verify(here, &snapshot.join(&stored.file), position, &scratch)?;
         refs = Some(position.refs.len() as u64);
     }
-    let restore_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let mut restore_ms = start.elapsed().as_secs_f64() * 1000.0;
     here.progress.step("comparing", None);
     wrong.extend(restore::compare(here, &manifest, &tree)?);
     wrong.extend(wrong_refs);
+    let (databases, wrong_databases) = databases::verify(here, &manifest, snapshot, secrets, &scratch)?;
+    restore_ms += databases.iter().map(|database| database.restore_ms).sum::<f64>();
+    wrong.extend(wrong_databases);
     if !wrong.is_empty() {
         return Err(rejected(input, &wrong));
     }
     let files =
         manifest.entries.iter().filter(|entry| matches!(entry.what, What::File { .. })).count() as u64;
-    let verification =
-        Verification { snapshot: input.snapshot.clone(), manifest: found, files, refs, restore_ms };
+    let verification = Verification {
+        snapshot: input.snapshot.clone(),
+        manifest: found,
+        files,
+        refs,
+        databases,
+        restore_ms,
+    };
     let mut bytes = serde_json::to_vec_pretty(&verification)?;
     bytes.push(b'\n');
     write_synced(&snapshot.join(VERIFICATION), &bytes, 0o600)?;

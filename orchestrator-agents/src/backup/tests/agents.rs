@@ -39,6 +39,23 @@ async fn a_dry_run_shows_the_snapshot_to_come() {
 }
 
 #[tokio::test]
+async fn databases_are_planned_with_names_of_secrets_only() {
+    let rig = Rig::bare();
+    let main = json!({ "name": "main", "kind": "postgres", "database": "app", "password": { "secret": "DB_PASSWORD" } });
+    let app = json!({ "name": "app", "kind": "sqlite", "path": "data/app.db" });
+    let planned = |databases: serde_json::Value| {
+        let task = task(config(json!({ "databases": databases })));
+        let look = rig.look();
+        async move { Backup.plan(&task, &look).await }
+    };
+    let actions = planned(json!([main, app])).await.unwrap();
+    let wanted = r#""databases":[{"kind":"postgres","name":"main","database":"app","password":{"secret":"DB_PASSWORD"}},{"kind":"sqlite","name":"app","path":"data/app.db"}]"#;
+    assert!(actions[0].to_string().contains(wanted), "{}", actions[0]);
+    let error = planned(json!([app, app])).await.unwrap_err().to_string();
+    assert!(error.contains("two databases are called `app`"), "{error}");
+}
+
+#[tokio::test]
 async fn a_full_disk_stops_everything() {
     let rig = Rig::bare();
     let disk = rig.call(MeasureDisk, Disk { path: path("not/there/yet"), backups: None }).await.unwrap();
@@ -106,6 +123,10 @@ fn people_are_told_what_was_done() {
     let wanted = VerifyBackupConfig { snapshot: path("backups/x").into(), manifest: None };
     let summary = "Backup verified: 1,234 files restored in 0.8 s".to_owned();
     assert_eq!(concluded(&VerifyBackup, wanted.clone(), &[done(verified)]), (true, summary));
+    let database = json!({ "name": "main", "tables": 3, "rows": 17000, "restore_ms": 400.0 });
+    let with = json!({ "snapshot": "backups/x", "manifest": digest, "files": 1, "refs": 2, "restore_ms": 812.0, "databases": [database] });
+    let summary = "Backup verified: 1 file, 1 database with 17,000 rows restored in 0.8 s".to_owned();
+    assert_eq!(concluded(&VerifyBackup, wanted.clone(), &[done(with)]), (true, summary));
     let failed = Receipt::failed(Failure::new("`a`: content differs"), false);
     assert_eq!(concluded(&VerifyBackup, wanted, &[failed]), (false, "`a`: content differs".into()));
 }

@@ -301,7 +301,7 @@ async fn it_says_how_a_deployment_of_the_version_was_started() {
 /// Killed in the middle of the last step of a rollback: the same order goes on with it, and is not held up by its own work.
 #[tokio::test]
 async fn a_restoration_that_was_cut_short_is_gone_on_with() {
-    use super::super::ops::{Replace, RestoreCheckout, RestoreInput};
+    use super::super::ops::{CheckoutInput, Replace, RestoreCheckout};
     let mut rig = Rig::new();
     rig.write("a.txt", "a\n");
     rig.write("b.txt", "b\n");
@@ -311,7 +311,7 @@ async fn a_restoration_that_was_cut_short_is_gone_on_with() {
     rig.write("a.txt", "changed\n");
     rig.write("b.txt", "changed\n");
     let replace = Replace::Made { until: jiff::Timestamp::now(), during: Vec::new() };
-    let input = RestoreInput {
+    let input = CheckoutInput {
         snapshot: made.snapshot.clone(),
         manifest: made.manifest,
         replace,

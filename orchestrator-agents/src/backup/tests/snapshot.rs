@@ -51,7 +51,12 @@ async fn ignored_files_stay_out_unless_named() {
         let error = backup_with(&rig, &[bad]).await;
         // The order is the same, so the snapshot that it made is found first.
         assert_eq!(error.unwrap().snapshot, made.snapshot);
-        let input = SnapshotInput { to: path("backups"), name: "x".into(), include: vec![path(bad)] };
+        let input = SnapshotInput {
+            to: path("backups"),
+            name: "x".into(),
+            include: vec![path(bad)],
+            databases: vec![],
+        };
         let error = rig.call_as(CreateBackup, input, 7).await.unwrap_err().to_string();
         assert!(error.contains("cannot be included"), "{error}");
     }
@@ -62,7 +67,7 @@ async fn ignored_files_stay_out_unless_named() {
 #[tokio::test]
 async fn an_order_makes_one_snapshot() {
     let rig = Rig::new();
-    let input = SnapshotInput { to: path("backups"), name: "now".into(), include: vec![] };
+    let input = SnapshotInput { to: path("backups"), name: "now".into(), include: vec![], databases: vec![] };
     assert_eq!(rig.already(CreateBackup, &input, 0).await, Already::NotDone);
     // What a killed process left is never taken for a snapshot, and goes.
     rig.write("backups/.partial-now/manifest.json", "{");
