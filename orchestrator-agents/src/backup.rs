@@ -6,6 +6,7 @@ mod clear_caches;
 mod create;
 pub mod manifest;
 pub mod ops;
+pub mod repository;
 mod rollback_script;
 mod verify;
 
@@ -16,13 +17,14 @@ use orchestrator_core::BoxError;
 use orchestrator_core::id::PhaseName;
 use orchestrator_core::path::RelPath;
 use orchestrator_core::phase::{Draft, Phase};
-use orchestrator_core::pipeline::TaskSpec;
+use orchestrator_core::pipeline::{GroupSpec, TaskSpec};
 use orchestrator_core::project::Project;
 use serde::Deserialize;
 
 pub use check_disk::{Bytes, CheckDisk, CheckDiskConfig, DiskChecked};
 pub use clear_caches::{ClearCaches, ClearCachesConfig};
 pub use create::{Backup, BackupConfig};
+pub use repository::RepositoryConfig;
 pub use rollback_script::{RollbackScript, RollbackScriptConfig};
 pub use verify::{VerifyBackup, VerifyBackupConfig};
 
@@ -42,6 +44,8 @@ struct With {
     caches: Vec<RelPath>,
     /// Bytes of disk that must be free; the settings' by default.
     min_free: Option<Bytes>,
+    /// A repository to back up into as well, or instead.
+    repository: Option<RepositoryConfig>,
 }
 
 impl Phase for RestartBackup {
@@ -54,21 +58,28 @@ impl Phase for RestartBackup {
     }
 
     fn draft(&self, project: &Project, draft: &mut Draft<'_>) -> Result<(), BoxError> {
-        let With { to, include, caches, min_free } = draft.with()?;
+        let With { to, include, caches, min_free, repository } = draft.with()?;
         let to = to.unwrap_or_else(create::backups);
         let min_free = min_free.unwrap_or(Bytes(draft.settings().min_free_disk));
         let check = TaskSpec::of::<CheckDisk>("check-disk", &CheckDiskConfig { path: to.clone(), min_free })?;
-        let backup = TaskSpec::of::<Backup>("backup", &BackupConfig { to, include })?;
-        let verify = VerifyBackupConfig {
-            snapshot: backup.output("snapshot"),
-            manifest: Some(backup.output("manifest")),
-        };
-        let script = RollbackScriptConfig { snapshot: backup.output("snapshot") };
-        *draft.group("backup")? = draft_group()?
-            .task(check)
-            .task(backup)
-            .task(TaskSpec::of::<VerifyBackup>("verify-backup", &verify)?)
-            .task(TaskSpec::of::<RollbackScript>("rollback-script", &script)?);
+        let mut group = draft_group()?.task(check);
+        if !repository.as_ref().is_some_and(|repository| repository.instead) {
+            let config = BackupConfig { to: to.clone(), include: include.clone() };
+            let backup = TaskSpec::of::<Backup>("backup", &config)?;
+            let verify = VerifyBackupConfig {
+                snapshot: backup.output("snapshot"),
+                manifest: Some(backup.output("manifest")),
+            };
+            let script = RollbackScriptConfig { snapshot: backup.output("snapshot") };
+            group = group
+                .task(backup)
+                .task(TaskSpec::of::<VerifyBackup>("verify-backup", &verify)?)
+                .task(TaskSpec::of::<RollbackScript>("rollback-script", &script)?);
+        }
+        if let Some(repository) = &repository {
+            group = repository.tasks(&to, &include)?.into_iter().fold(group, GroupSpec::task);
+        }
+        *draft.group("backup")? = group;
         if !caches.is_empty() {
             let config = ClearCachesConfig { paths: caches };
             draft.task("backup", TaskSpec::of::<ClearCaches>("clear-caches", &config)?)?;
@@ -80,7 +91,7 @@ impl Phase for RestartBackup {
     }
 }
 
-fn draft_group() -> Result<orchestrator_core::pipeline::GroupSpec, BoxError> {
+fn draft_group() -> Result<GroupSpec, BoxError> {
     let name = orchestrator_core::id::GroupName::new("backup")?;
-    Ok(orchestrator_core::pipeline::GroupSpec::new(name).sequential())
+    Ok(GroupSpec::new(name).sequential())
 }

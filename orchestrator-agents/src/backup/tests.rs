@@ -21,7 +21,7 @@ use super::ops::{
 use crate::rig::Rig;
 
 /// Fills a tree with everything that file systems take.
-fn fill(rig: &Rig) {
+pub(super) fn fill(rig: &Rig) {
     rig.write(".gitignore", "ignored/\n*.log\n.env\n");
     rig.write("src/main.rs", "fn main() {}\n");
     rig.write("with space/it's \"odd\"\nname\t\\.txt", "odd\n");
