@@ -4,12 +4,13 @@
 mod check_disk;
 mod clear_caches;
 mod create;
-pub mod keep;
-mod fallback;
 pub mod databases;
+mod fallback;
+pub mod keep;
 pub mod manifest;
 pub mod ops;
 mod prune;
+pub mod repository;
 mod reset;
 mod restore;
 mod rollback_script;
@@ -19,7 +20,7 @@ mod verify;
 mod tests;
 
 use orchestrator_core::BoxError;
-use orchestrator_core::id::{GroupName, PhaseName};
+use orchestrator_core::id::{GroupName, PhaseName, TaskId};
 use orchestrator_core::path::RelPath;
 use orchestrator_core::phase::{Draft, Phase};
 use orchestrator_core::pipeline::{GroupSpec, TaskSpec};
@@ -31,10 +32,11 @@ use keep::Keep;
 pub use check_disk::{Bytes, CheckDisk, CheckDiskConfig, DiskChecked};
 pub use clear_caches::{ClearCaches, ClearCachesConfig};
 pub use create::{Backup, BackupConfig};
+pub use fallback::OwnBackup;
 pub use prune::{BackupsPruned, PruneBackups, PruneBackupsConfig};
+pub use repository::RepositoryConfig;
 pub use reset::{ResetEnvironment, ResetEnvironmentConfig};
 pub use restore::{BackupRestored, Restore, RestoreConfig};
-pub use fallback::OwnBackup;
 pub use rollback_script::{RollbackScript, RollbackScriptConfig};
 pub use verify::{VerifyBackup, VerifyBackupConfig};
 
@@ -66,6 +68,8 @@ struct With {
     reset: bool,
     /// Pid files of the project's programs.
     pid_files: Vec<RelPath>,
+    /// A repository to back up into as well, or instead.
+    repository: Option<RepositoryConfig>,
 }
 
 impl Default for With {
@@ -81,6 +85,7 @@ impl Default for With {
             known_caches: false,
             reset: true,
             pid_files: Vec::new(),
+            repository: None,
         }
     }
 }
@@ -109,20 +114,44 @@ impl Phase for RestartBackup {
 impl With {
     /// One task after the other: room is made before it is measured, and nothing older goes before what is new is proven.
     fn group(self, min_free: Bytes) -> Result<GroupSpec, BoxError> {
-        let Self { to, include, databases, min_free: _, growth, keep, caches, known_caches, reset, pid_files } = self;
-        if keep.is_some_and(|keep| keep.is_empty()) {
-            return Err("`with.keep` keeps nothing: say how many of `last`, `daily` or `weekly`".into());
-        }
+        self.check()?;
         let mut group = GroupSpec::new(GroupName::new("backup")?).sequential();
-        if reset {
-            let config = ResetEnvironmentConfig { backups: to.clone(), pid_files };
+        if self.reset {
+            let config =
+                ResetEnvironmentConfig { backups: self.to.clone(), pid_files: self.pid_files.clone() };
             group = group.task(TaskSpec::of::<ResetEnvironment>("reset-environment", &config)?);
         }
-        let check = CheckDiskConfig { path: to.clone(), min_free, backups: Some(to.clone()), growth };
+        let (path, backups) = (self.to.clone(), Some(self.to.clone()));
+        let check = CheckDiskConfig { path, min_free, backups, growth: self.growth };
         let check = TaskSpec::of::<CheckDisk>("check-disk", &check)?;
-        // The order alone would let it begin on a disk that is full.
-        let backup = TaskSpec::of::<Backup>("backup", &BackupConfig { to: to.clone(), include, databases })?
-            .needs([check.id.clone()]);
+        let room = check.id.clone();
+        group = group.task(check);
+        let snapshot = if self.instead() { Vec::new() } else { self.snapshot(&room)? };
+        let proven: Vec<TaskId> = snapshot.iter().skip(1).map(|task| task.id.clone()).collect();
+        group = snapshot.into_iter().fold(group, GroupSpec::task);
+        if let Some(repository) = &self.repository {
+            let tasks = repository.tasks(&self.to, &self.include)?;
+            group = tasks.into_iter().fold(group, |group, task| group.task(task.needs([room.clone()])));
+        }
+        if !self.caches.is_empty() || self.known_caches {
+            let config = ClearCachesConfig { paths: self.caches, known: self.known_caches };
+            group = group.task(TaskSpec::of::<ClearCaches>("clear-caches", &config)?);
+        }
+        if self.keep.is_some() {
+            let config = PruneBackupsConfig { of: self.to, keep: self.keep };
+            group = group.task(TaskSpec::of::<PruneBackups>("prune-backups", &config)?.needs(proven));
+        }
+        Ok(group)
+    }
+
+    /// A snapshot, what proves it, and the script that brings it back. The order alone would let it begin on a disk that is full.
+    fn snapshot(&self, room: &TaskId) -> Result<Vec<TaskSpec>, BoxError> {
+        let config = BackupConfig {
+            to: self.to.clone(),
+            include: self.include.clone(),
+            databases: self.databases.clone(),
+        };
+        let backup = TaskSpec::of::<Backup>("backup", &config)?.needs([room.clone()]);
         let verify = VerifyBackupConfig {
             snapshot: backup.output("snapshot"),
             manifest: Some(backup.output("manifest")),
@@ -130,16 +159,23 @@ impl With {
         let verify = TaskSpec::of::<VerifyBackup>("verify-backup", &verify)?;
         let script = RollbackScriptConfig { snapshot: backup.output("snapshot") };
         let script = TaskSpec::of::<RollbackScript>("rollback-script", &script)?;
-        let proven = [verify.id.clone(), script.id.clone()];
-        group = group.task(check).task(backup).task(verify).task(script);
-        if !caches.is_empty() || known_caches {
-            let config = ClearCachesConfig { paths: caches, known: known_caches };
-            group = group.task(TaskSpec::of::<ClearCaches>("clear-caches", &config)?);
+        Ok(vec![backup, verify, script])
+    }
+
+    /// Whether a repository takes the place of snapshots.
+    fn instead(&self) -> bool {
+        self.repository.as_ref().is_some_and(|repository| repository.instead)
+    }
+
+    fn check(&self) -> Result<(), BoxError> {
+        if self.keep.is_some_and(|keep| keep.is_empty()) {
+            return Err("`with.keep` keeps nothing: say how many of `last`, `daily` or `weekly`".into());
         }
-        if keep.is_some() {
-            let config = PruneBackupsConfig { of: to, keep };
-            group = group.task(TaskSpec::of::<PruneBackups>("prune-backups", &config)?.needs(proven));
+        if self.instead() && (self.keep.is_some() || !self.databases.is_empty()) {
+            return Err("`with.repository.instead` leaves snapshots out, which `keep` and `databases` are for: leave out \
+                        one or the other"
+                .into());
         }
-        Ok(group)
+        Ok(())
     }
 }

@@ -84,6 +84,11 @@ pub fn standard() -> Registry {
         .agent(checkpoint::E2ePassing)
         .agent(notify::SlackMessage)
         .phase(deployment::DeploymentPhase);
+    #[cfg(feature = "repository")]
+    let registry = registry
+        .agent(backup::repository::RepositoryBackup)
+        .agent(backup::repository::RepositoryVerify)
+        .agent(backup::repository::RepositoryPrune);
     #[cfg(feature = "editing")]
     let registry =
         registry.agent(editing::config_edit::ConfigEdit).agent(editing::test_generation::TestGeneration);

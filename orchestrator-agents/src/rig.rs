@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 /// A checkout, its state folder beside nothing else, and an environment of its own.
 pub(crate) struct Rig {
-    _folder: TempDir,
+    _folder: Option<TempDir>,
     pub(crate) root: PathBuf,
     pub(crate) home: PathBuf,
     pub(crate) stop: Stop,
@@ -30,10 +30,16 @@ impl Rig {
     pub(crate) fn bare() -> Self {
         let folder = TempDir::new().unwrap();
         let home = folder.path().canonicalize().unwrap();
-        let root = home.join("project");
-        std::fs::create_dir(&root).unwrap();
+        std::fs::create_dir(home.join("project")).unwrap();
         let config = "[user]\nname = Ada\nemail = ada@example.org\n[init]\ndefaultBranch = main\n";
         std::fs::write(home.join("gitconfig"), config).unwrap();
+        Self { _folder: Some(folder), ..Self::at(&home) }
+    }
+
+    /// What another process made; it stays when this goes.
+    pub(crate) fn at(home: &Path) -> Self {
+        let home = home.to_path_buf();
+        let root = home.join("project");
         let env = vec![
             ("PATH".into(), std::env::var_os("PATH").unwrap()),
             ("HOME".into(), home.clone().into()),
@@ -42,7 +48,7 @@ impl Rig {
         ];
         let progress = ProgressSink::none(TaskId::new("task").unwrap());
         let (stop, secrets) = (Stop::new(), BTreeMap::new());
-        Self { _folder: folder, root, home, stop, progress, env, secrets }
+        Self { _folder: None, root, home, stop, progress, env, secrets }
     }
 
     /// A repository with one commit on `main`.

@@ -2,8 +2,8 @@
 
 mod approve;
 mod architecture;
-mod backup_kill;
 mod backup;
+mod backup_kill;
 mod commands;
 mod demo;
 mod doctor;

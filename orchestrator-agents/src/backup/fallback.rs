@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use super::manifest::Name;
 use super::ops::{
-    ClearPaths, CreateBackup, Looked, Replace, RestoreCheckout, CheckoutInput, ScriptInput, SnapshotInput,
+    CheckoutInput, ClearPaths, CreateBackup, Looked, Replace, RestoreCheckout, ScriptInput, SnapshotInput,
     VerifyInput, VerifySnapshot, WriteRollbackScript, look,
 };
 use super::{Backup, RollbackScript, VerifyBackup};
@@ -115,8 +115,12 @@ impl OwnBackup {
         let name = format!("{}-before-rollback", self.now.strftime("%Y-%m-%d-%H%M%S"));
         let before = input.to.join(&name)?;
         let fresh = SnapshotInput { name, ..input.clone() };
-        let restore =
-            CheckoutInput { snapshot: snapshot.clone(), manifest: *manifest, replace, before: before.clone() };
+        let restore = CheckoutInput {
+            snapshot: snapshot.clone(),
+            manifest: *manifest,
+            replace,
+            before: before.clone(),
+        };
         Ok(vec![
             VerifySnapshot::action(&VerifyInput { snapshot: snapshot.clone(), manifest: Some(*manifest) })?,
             CreateBackup::action(&fresh)?,

@@ -4,15 +4,15 @@ mod agents;
 mod caches;
 mod crashes;
 mod damage;
+mod databases;
 mod disk_full;
 mod hostile;
-mod linked;
-mod restore;
 mod keeping;
 mod leftovers;
+mod linked;
+mod restore;
 mod restoring;
 mod rollback;
-mod databases;
 mod script;
 mod snapshot;
 
@@ -34,7 +34,7 @@ use crate::ops::here::Here;
 use crate::rig::Rig;
 
 /// Fills a tree with everything that file systems take.
-fn fill(rig: &Rig) {
+pub(super) fn fill(rig: &Rig) {
     rig.write(".gitignore", "ignored/\n*.log\n.env\n");
     rig.write("src/main.rs", "fn main() {}\n");
     rig.write("with space/it's \"odd\"\nname\t\\.txt", "odd\n");
@@ -77,7 +77,12 @@ async fn backup_with(rig: &Rig, include: &[&str]) -> Result<Snapshot, BoxError> 
 /// Another snapshot of the same.
 async fn backup_again(rig: &Rig, index: u32) -> Result<Snapshot, BoxError> {
     let name = format!("2026-11-20-2344{:02}", 33 + index);
-    rig.call_as(CreateBackup, SnapshotInput { to: path("backups"), name, include: vec![], databases: vec![] }, index).await
+    rig.call_as(
+        CreateBackup,
+        SnapshotInput { to: path("backups"), name, include: vec![], databases: vec![] },
+        index,
+    )
+    .await
 }
 
 fn manifest(rig: &Rig, made: &Snapshot) -> Manifest {
