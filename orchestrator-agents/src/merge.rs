@@ -3,13 +3,17 @@
 
 mod changelog;
 mod commits;
+mod forge;
 mod history;
 mod hunks;
 mod manifests;
+mod markdown;
 mod merge_branch;
+mod next;
 mod notes;
 pub mod ops;
 mod push;
+mod sections;
 mod tag;
 mod version;
 
@@ -24,6 +28,7 @@ use orchestrator_core::project::{Git, Project};
 use serde::Deserialize;
 
 pub use changelog::{Changelog, ChangelogConfig, ChangelogWritten};
+pub use forge::Forge;
 pub use hunks::{FileChange, Hunk};
 pub use merge_branch::{MergeBranch, MergeBranchConfig, Strategy};
 pub use push::{Push, PushConfig};
@@ -94,6 +99,7 @@ fn release(with: &With, git: &Git, remote: Option<&str>) -> Result<GroupSpec, Bo
         branch: branch.clone(),
         including: with.branches.clone(),
         version: with.version.clone(),
+        ..VersionConfig::default()
     };
     let version = TaskSpec::of::<Version>("version", &config)?.needs(merges.last().cloned());
     let config = ChangelogConfig {

@@ -3,7 +3,9 @@
 mod land;
 mod merge;
 mod next_version;
+mod published;
 mod push;
+mod refusal;
 mod release_commit;
 mod restore_ref;
 mod tag;

@@ -37,7 +37,7 @@ pub struct PushConfig {
     pub tags: Vec<Input<String>>,
 }
 
-fn origin() -> String {
+pub(super) fn origin() -> String {
     "origin".to_owned()
 }
 

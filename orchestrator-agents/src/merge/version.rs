@@ -9,6 +9,7 @@ use orchestrator_core::evidence::{Evidence, Metric};
 use orchestrator_core::id::NameError;
 use orchestrator_core::operation::{DynOperation, Operation, dyn_operation};
 use orchestrator_core::order::{Artifacts, Receipt};
+use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ use crate::said;
 pub struct Version;
 
 /// Config of [`Version`].
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VersionConfig {
     /// The branch that is released; the main branch by default.
@@ -33,6 +34,36 @@ pub struct VersionConfig {
     /// The version, where a person chose it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// What a pre-release is called: `rc` gives `1.2.0-rc.1`, then `1.2.0-rc.2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prerelease: Option<String>,
+    /// How tags of releases begin; `v` by default.
+    pub tag_prefix: String,
+    /// The folder that is released, where it is not the whole repository: commits elsewhere do not count.
+    #[serde(skip_serializing_if = "RelPath::is_root")]
+    pub path: RelPath,
+    /// The remote that is asked which tags it has; none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+}
+
+impl Default for VersionConfig {
+    fn default() -> Self {
+        Self {
+            branch: None,
+            including: Vec::new(),
+            version: None,
+            prerelease: None,
+            tag_prefix: tag_prefix(),
+            path: RelPath::root(),
+            remote: None,
+        }
+    }
+}
+
+/// How tags of releases begin.
+pub(super) fn tag_prefix() -> String {
+    "v".to_owned()
 }
 
 impl Agent for Version {
@@ -42,10 +73,12 @@ impl Agent for Version {
     type Output = VersionFound;
 
     async fn plan(&self, task: &Task<VersionConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
-        let VersionConfig { branch, including, version } = task.config.clone();
+        let VersionConfig { branch, including, version, prerelease, tag_prefix, path, remote } =
+            task.config.clone();
         let branch = branch.map_or_else(|| main_branch(look), Ok)?;
         let stamp = look.started().strftime("%Y%m%d-%H%M%S").to_string();
-        Ok(vec![NextVersion::action(&VersionInput { branch, including, version, stamp })?])
+        let input = VersionInput { branch, including, version, stamp, prerelease, tag_prefix, path, remote };
+        Ok(vec![NextVersion::action(&input)?])
     }
 
     fn conclude(
@@ -66,7 +99,11 @@ impl Agent for Version {
             "count",
             Evidence::of("git").command("git log --no-merges"),
         );
-        let summary = format!("Version {} ({commits}{since})", found.version);
+        let summary = if found.nothing_new {
+            format!("Nothing new since {}: it stays the version", found.release)
+        } else {
+            format!("Version {} ({commits}{since})", found.version)
+        };
         Ok(Verdict::Passed(Conclusion::new(summary, found).metrics([metric])))
     }
 
