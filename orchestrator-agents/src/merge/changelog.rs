@@ -1,4 +1,4 @@
-//! `changelog`: changelog, release notes and version fields, committed to the released branch.
+//! `changelog`: changelog, release notes and version fields, committed to what is to be released.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::history::{History, main_branch};
+use super::history::{History, Released, main_branch};
 use super::hunks::FileChange;
 use super::manifests;
 use super::notes::Release;
-use super::ops::{Committed, ReleaseCommit, ReleaseInput, RestoreRef};
+use super::ops::{Committed, ReleaseCommit, ReleaseInput, RestoreCandidate};
 use crate::said;
 
-/// Writes the changelog and the release notes of a version, and commits them to the released branch.
+/// Writes the changelog and the release notes of a version, and commits them to what is released.
 #[derive(Debug, Clone, Copy)]
 pub struct Changelog;
 
@@ -34,6 +34,9 @@ pub struct ChangelogConfig {
     /// The branch that is released; the main branch by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// The remote whose tip of that branch counts; none where the local branch alone does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// Branches that are merged into it before, for dry runs.
     #[serde(default)]
     pub including: Vec<String>,
@@ -62,6 +65,7 @@ impl ChangelogConfig {
         Self {
             version: version.into(),
             branch: None,
+            remote: None,
             including: Vec::new(),
             changelog: changelog(),
             notes: notes(),
@@ -95,7 +99,9 @@ impl Agent for Changelog {
         let config = &task.config;
         let version = config.version.value()?;
         let branch = config.branch.clone().map_or_else(|| main_branch(look), Ok)?;
-        let history = History::new(look, &branch, &config.including)?;
+        let remote = config.remote.clone();
+        let of = Released { branch: &branch, remote: remote.as_deref(), including: &config.including };
+        let history = History::new(look, &of, look.run())?;
         let this = semver::Version::parse(version)?;
         let previous = history.last_release(Some(&this))?;
         let release = Release {
@@ -120,7 +126,7 @@ impl Agent for Changelog {
             return Ok(Vec::new());
         }
         let message = format!("chore(release): v{version}");
-        Ok(vec![ReleaseCommit::action(&ReleaseInput { branch, message, changes })?])
+        Ok(vec![ReleaseCommit::action(&ReleaseInput { branch, remote, message, changes })?])
     }
 
     fn conclude(
@@ -145,6 +151,6 @@ impl Agent for Changelog {
     }
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
-        Ok(vec![dyn_operation(ReleaseCommit)?, dyn_operation(RestoreRef)?])
+        Ok(vec![dyn_operation(ReleaseCommit)?, dyn_operation(RestoreCandidate)?])
     }
 }

@@ -2,11 +2,13 @@
 //! merged into it.
 
 use orchestrator_core::BoxError;
+use orchestrator_core::id::RunId;
 use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
 use semver::Version;
 
 use super::commits::{Change, parse_log};
+use super::record::Record;
 
 /// Reads by git. A plan reads through its workspace, an operation by itself.
 pub(crate) trait ReadGit: Sync {
@@ -34,6 +36,17 @@ pub(super) fn main_branch(git: &dyn ReadGit) -> Result<String, BoxError> {
         .ok_or_else(|| "no branch is called `main` or `master`; name the one to release".into())
 }
 
+/// What is released.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Released<'a> {
+    /// The branch.
+    pub(crate) branch: &'a str,
+    /// The remote whose tip of it counts.
+    pub(crate) remote: Option<&'a str>,
+    /// Branches that will have been merged into it.
+    pub(crate) including: &'a [String],
+}
+
 /// A branch and those that will have been merged into it.
 pub(crate) struct History<'a> {
     git: &'a dyn ReadGit,
@@ -42,21 +55,37 @@ pub(crate) struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    /// The history of a branch. Branches in `including` that are merged already make no difference.
-    pub(crate) fn new(git: &'a dyn ReadGit, branch: &str, including: &[String]) -> Result<Self, BoxError> {
-        let commit = |branch: &String| {
-            let names =
-                [format!("refs/heads/{branch}^{{commit}}"), format!("refs/remotes/{branch}^{{commit}}")];
-            let found =
-                names.iter().find_map(|name| git.read(&["rev-parse", "--quiet", "--verify", name]).ok());
-            found.ok_or_else(|| format!("there is no branch `{branch}`"))
+    /// The history of a branch, and of what a run prepared for it. Branches in `including` that are merged already make no
+    /// difference. Before anything is prepared, as in a dry run, the base is what is known of it here.
+    pub(crate) fn new(
+        git: &'a dyn ReadGit,
+        of: &Released<'_>,
+        run: Option<&RunId>,
+    ) -> Result<Self, BoxError> {
+        let Released { branch, remote, including } = of;
+        let commit =
+            |name: &str| git.read(&["rev-parse", "--quiet", "--verify", &format!("{name}^{{commit}}")]).ok();
+        let known = |branch: &str| {
+            let found = commit(&format!("refs/heads/{branch}"));
+            found.or_else(|| commit(&format!("refs/remotes/{branch}")))
         };
-        let tip = commit(&branch.to_owned())?;
-        let including = including.iter().map(commit).collect::<Result<_, _>>()?;
+        let known = |branch: &str| known(branch).ok_or_else(|| format!("there is no branch `{branch}`"));
+        let record = Record::read(git, branch)?.filter(|(_, record)| Some(&record.run) == run);
+        let tip = match record {
+            Some((_, record)) => record.tip,
+            None => {
+                let local = known(branch)?;
+                let there = remote.and_then(|remote| commit(&format!("refs/remotes/{remote}/{branch}")));
+                let ahead =
+                    |there: &String| git.read(&["merge-base", "--is-ancestor", &local, there]).is_ok();
+                there.filter(ahead).unwrap_or(local)
+            }
+        };
+        let including = including.iter().map(|branch| known(branch)).collect::<Result<_, _>>()?;
         Ok(Self { git, tip, including })
     }
 
-    /// The commit at the tip of the branch.
+    /// The commit that is released as far as it is prepared.
     pub(crate) fn tip(&self) -> &str {
         &self.tip
     }

@@ -28,6 +28,9 @@ pub struct VersionConfig {
     /// The branch that is released; the main branch by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// The remote whose tip of that branch counts; none where the local branch alone does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// Branches that are merged into it before: a dry run, which does not merge, counts their commits too.
     pub including: Vec<String>,
     /// The version, where a person chose it.
@@ -42,10 +45,10 @@ impl Agent for Version {
     type Output = VersionFound;
 
     async fn plan(&self, task: &Task<VersionConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
-        let VersionConfig { branch, including, version } = task.config.clone();
+        let VersionConfig { branch, remote, including, version } = task.config.clone();
         let branch = branch.map_or_else(|| main_branch(look), Ok)?;
         let stamp = look.started().strftime("%Y%m%d-%H%M%S").to_string();
-        Ok(vec![NextVersion::action(&VersionInput { branch, including, version, stamp })?])
+        Ok(vec![NextVersion::action(&VersionInput { branch, remote, including, version, stamp })?])
     }
 
     fn conclude(

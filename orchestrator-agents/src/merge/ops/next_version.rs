@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
 use orchestrator_core::effect::Effect;
-use orchestrator_core::id::OrderKey;
+use orchestrator_core::id::{OrderKey, RunId};
 use orchestrator_core::operation::{Already, Operation, Site};
 use schemars::JsonSchema;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::merge::commits::next;
-use crate::merge::history::{History, ReadGit};
+use crate::merge::history::{History, ReadGit, Released};
 use crate::merge::manifests;
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
@@ -31,6 +31,9 @@ pub struct NextVersion;
 pub struct VersionInput {
     /// The branch that is released.
     pub branch: String,
+    /// The remote whose tip of that branch counts; none where the local branch alone does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// Branches that will have been merged into it.
     #[serde(default)]
     pub including: Vec<String>,
@@ -66,10 +69,11 @@ impl Operation for NextVersion {
     async fn call(
         &self,
         input: VersionInput,
-        _: &OrderKey,
+        order: &OrderKey,
         site: &Site<'_>,
     ) -> Result<VersionFound, BoxError> {
-        blocking(site, move |here| find(here, &input)).await
+        let run = order.run.clone();
+        blocking(site, move |here| find(here, &input, &run)).await
     }
 
     async fn already(&self, _: &VersionInput, _: &OrderKey, _: &Site<'_>) -> Already<VersionFound> {
@@ -77,9 +81,11 @@ impl Operation for NextVersion {
     }
 }
 
-fn find(here: &Here, input: &VersionInput) -> Result<VersionFound, BoxError> {
+fn find(here: &Here, input: &VersionInput, run: &RunId) -> Result<VersionFound, BoxError> {
     let git = Git::new(here);
-    let history = History::new(&git, &input.branch, &input.including)?;
+    let VersionInput { branch, remote, including, .. } = input;
+    let of = Released { branch, remote: remote.as_deref(), including };
+    let history = History::new(&git, &of, Some(run))?;
     let previous = history.last_release(None)?;
     let changes = history.since(previous.as_ref())?;
     let version = match (&input.version, &previous) {
