@@ -1,11 +1,13 @@
 //! MERGE & INTEGRATION: branches merged, a version found, its changelog committed, tags made, all of it pushed at once.
-//! Nothing is worked on in the user's own tree.
+//! All is made on a candidate, beside the user's tree and branches; the local branch follows when it has gone out.
 
+mod candidate;
 mod changelog;
 mod commits;
 mod forge;
 mod history;
 mod hunks;
+mod land;
 mod manifests;
 mod markdown;
 mod merge_branch;
@@ -13,6 +15,7 @@ mod next;
 mod notes;
 pub mod ops;
 mod push;
+mod record;
 mod sections;
 mod tag;
 mod version;
@@ -27,9 +30,11 @@ use orchestrator_core::pipeline::{GroupSpec, TaskSpec};
 use orchestrator_core::project::{Git, Project};
 use serde::Deserialize;
 
+pub use candidate::{Candidate, CandidateConfig};
 pub use changelog::{Changelog, ChangelogConfig, ChangelogWritten};
 pub use forge::Forge;
 pub use hunks::{FileChange, Hunk};
+pub use land::{Land, LandConfig};
 pub use merge_branch::{MergeBranch, MergeBranchConfig, Strategy};
 pub use push::{Push, PushConfig};
 pub use tag::{Tag, TagConfig};
@@ -87,23 +92,29 @@ impl Phase for MergeIntegration {
 fn release(with: &With, git: &Git, remote: Option<&str>) -> Result<GroupSpec, BoxError> {
     let branch = with.into.clone().or_else(|| git.main.clone());
     let mut group = GroupSpec::new(GroupName::new("release")?).sequential();
-    let mut merges: Vec<TaskId> = Vec::new();
+    let remote = remote.map(str::to_owned);
+    let config = CandidateConfig { branch: branch.clone(), remote: remote.clone() };
+    let candidate = TaskSpec::of::<Candidate>("candidate", &config)?;
+    let mut made: TaskId = candidate.id.clone();
+    group = group.task(candidate);
     for name in &with.branches {
-        let config = MergeBranchConfig { into: branch.clone(), ..MergeBranchConfig::new(name) };
-        let task = TaskSpec::of::<MergeBranch>(&format!("merge-{}", in_id(name)), &config)?;
-        let task = task.needs(merges.last().cloned());
-        merges.push(task.id.clone());
+        let (into, remote) = (branch.clone(), remote.clone());
+        let config = MergeBranchConfig { into, remote, ..MergeBranchConfig::new(name) };
+        let task = TaskSpec::of::<MergeBranch>(&format!("merge-{}", in_id(name)), &config)?.needs([made]);
+        made = task.id.clone();
         group = group.task(task);
     }
     let config = VersionConfig {
         branch: branch.clone(),
+        remote: remote.clone(),
         including: with.branches.clone(),
         version: with.version.clone(),
         ..VersionConfig::default()
     };
-    let version = TaskSpec::of::<Version>("version", &config)?.needs(merges.last().cloned());
+    let version = TaskSpec::of::<Version>("version", &config)?.needs([made]);
     let config = ChangelogConfig {
         branch: branch.clone(),
+        remote: remote.clone(),
         including: with.branches.clone(),
         bump: with.bump,
         ..ChangelogConfig::of(version.output("version"))
@@ -112,15 +123,19 @@ fn release(with: &With, git: &Git, remote: Option<&str>) -> Result<GroupSpec, Bo
     let tags = || vec![version.output("release"), version.output("tag")];
     let tag = TaskSpec::of::<Tag>("tag", &TagConfig { tags: tags(), branch: branch.clone() })?
         .needs([changelog.id.clone()]);
+    let mut last = tag.id.clone();
     let push = match remote {
         Some(remote) => {
-            let config = PushConfig { remote: remote.to_owned(), branch, tags: tags() };
-            Some(TaskSpec::of::<Push>("push", &config)?.needs([tag.id.clone()]))
+            let config = PushConfig { remote, branch: branch.clone(), tags: tags() };
+            let push = TaskSpec::of::<Push>("push", &config)?.needs([last]);
+            last = push.id.clone();
+            Some(push)
         }
         None => None,
     };
+    let land = TaskSpec::of::<Land>("land", &LandConfig { branch })?.needs([last]);
     let group = group.task(version.clone()).task(changelog).task(tag);
-    Ok(push.into_iter().fold(group, GroupSpec::task))
+    Ok(push.into_iter().chain([land]).fold(group, GroupSpec::task))
 }
 
 /// A branch's name as part of a task's id.

@@ -1,4 +1,4 @@
-//! `changelog`: changelog, release notes and version fields, committed to the released branch.
+//! `changelog`: changelog, release notes and version fields, committed to what is to be released.
 
 use std::sync::Arc;
 
@@ -15,16 +15,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::forge::Forge;
-use super::history::{History, Line, main_branch};
+use super::history::{History, Line, Released, main_branch};
 use super::hunks::FileChange;
 use super::manifests;
 use super::notes::Release;
-use super::ops::{Committed, ReleaseCommit, ReleaseInput, RestoreRef};
-use super::push::origin;
+use super::ops::{Committed, ReleaseCommit, ReleaseInput, RestoreCandidate};
 use super::version::tag_prefix;
 use crate::said;
 
-/// Writes the changelog and the release notes of a version, and commits them to the released branch.
+/// Writes the changelog and the release notes of a version, and commits them to what is released.
 #[derive(Debug, Clone, Copy)]
 pub struct Changelog;
 
@@ -37,6 +36,10 @@ pub struct ChangelogConfig {
     /// The branch that is released; the main branch by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// The remote whose tip of that branch counts, and whose address leads to the pages that are linked; none where the local
+    /// branch alone does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// Branches that are merged into it before, for dry runs.
     #[serde(default)]
     pub including: Vec<String>,
@@ -55,9 +58,6 @@ pub struct ChangelogConfig {
     /// The folder that is released, where it is not the whole repository; the other paths are relative to it.
     #[serde(default, skip_serializing_if = "RelPath::is_root")]
     pub path: RelPath,
-    /// The remote whose address leads to the pages that are linked; `origin` by default.
-    #[serde(default = "origin")]
-    pub remote: String,
     /// What the host of the remote is, where its name does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forge: Option<Forge>,
@@ -77,13 +77,13 @@ impl ChangelogConfig {
         Self {
             version: version.into(),
             branch: None,
+            remote: None,
             including: Vec::new(),
             changelog: changelog(),
             notes: notes(),
             bump: false,
             tag_prefix: tag_prefix(),
             path: RelPath::root(),
-            remote: origin(),
             forge: None,
         }
     }
@@ -124,7 +124,7 @@ pub(super) fn written(
         date,
         previous: previous.as_ref().map(|version| history.line().tag(version)),
         changes: &history.since(previous.as_ref())?,
-        pages: history.pages(&config.remote, config.forge),
+        pages: history.pages(config.remote.as_deref(), config.forge),
     };
     let path = config.changelog_file()?;
     let old = history.file(&path)?;
@@ -152,14 +152,16 @@ impl Agent for Changelog {
         let config = &task.config;
         let branch = config.branch.clone().map_or_else(|| main_branch(look), Ok)?;
         let line = Line { prefix: config.tag_prefix.clone(), path: config.path.clone() };
-        let history = History::new(look, &branch, &config.including, line)?;
+        let remote = config.remote.clone();
+        let of = Released { branch: &branch, remote: remote.as_deref(), including: &config.including };
+        let history = History::new(look, &of, line, look.run())?;
         let date = look.started().strftime("%Y-%m-%d").to_string();
         let changes = written(config, &history, date)?;
         if changes.is_empty() {
             return Ok(Vec::new());
         }
         let message = format!("chore(release): {}{}", config.tag_prefix, config.version.value()?);
-        Ok(vec![ReleaseCommit::action(&ReleaseInput { branch, message, changes })?])
+        Ok(vec![ReleaseCommit::action(&ReleaseInput { branch, remote, message, changes })?])
     }
 
     fn conclude(
@@ -184,6 +186,6 @@ impl Agent for Changelog {
     }
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
-        Ok(vec![dyn_operation(ReleaseCommit)?, dyn_operation(RestoreRef)?])
+        Ok(vec![dyn_operation(ReleaseCommit)?, dyn_operation(RestoreCandidate)?])
     }
 }

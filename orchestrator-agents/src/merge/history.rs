@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use orchestrator_core::BoxError;
+use orchestrator_core::id::RunId;
 use orchestrator_core::path::RelPath;
 use orchestrator_core::workspace::Workspace;
 use semver::Version;
 
 use super::commits::{Change, FORMAT, parse_log, telling};
 use super::forge::{Forge, Pages};
+use super::record::Record;
 
 /// Reads by git. A plan reads through its workspace, an operation by itself.
 pub(crate) trait ReadGit: Sync {
@@ -74,6 +76,17 @@ const MOST: usize = 200_000;
 const PEOPLE: usize = 100;
 const MOST_PEOPLE: usize = 2000;
 
+/// What is released.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Released<'a> {
+    /// The branch.
+    pub(crate) branch: &'a str,
+    /// The remote whose tip of it counts.
+    pub(crate) remote: Option<&'a str>,
+    /// Branches that will have been merged into it.
+    pub(crate) including: &'a [String],
+}
+
 /// A branch and those that will have been merged into it.
 pub(crate) struct History<'a> {
     git: &'a dyn ReadGit,
@@ -83,26 +96,38 @@ pub(crate) struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    /// The history of a branch. Branches in `including` that are merged already make no difference.
+    /// The history of a branch, and of what a run prepared for it. Branches in `including` that are merged already make no
+    /// difference. Before anything is prepared, as in a dry run, the base is what is known of it here.
     pub(crate) fn new(
         git: &'a dyn ReadGit,
-        branch: &str,
-        including: &[String],
+        of: &Released<'_>,
         line: Line,
+        run: Option<&RunId>,
     ) -> Result<Self, BoxError> {
-        let commit = |branch: &String| {
-            let names =
-                [format!("refs/heads/{branch}^{{commit}}"), format!("refs/remotes/{branch}^{{commit}}")];
-            let found =
-                names.iter().find_map(|name| git.read(&["rev-parse", "--quiet", "--verify", name]).ok());
-            found.ok_or_else(|| format!("there is no branch `{branch}`"))
+        let Released { branch, remote, including } = of;
+        let commit =
+            |name: &str| git.read(&["rev-parse", "--quiet", "--verify", &format!("{name}^{{commit}}")]).ok();
+        let known = |branch: &str| {
+            let found = commit(&format!("refs/heads/{branch}"));
+            found.or_else(|| commit(&format!("refs/remotes/{branch}")))
         };
-        let tip = commit(&branch.to_owned())?;
-        let including = including.iter().map(commit).collect::<Result<_, _>>()?;
+        let known = |branch: &str| known(branch).ok_or_else(|| format!("there is no branch `{branch}`"));
+        let record = Record::read(git, branch)?.filter(|(_, record)| Some(&record.run) == run);
+        let tip = match record {
+            Some((_, record)) => record.tip,
+            None => {
+                let local = known(branch)?;
+                let there = remote.and_then(|remote| commit(&format!("refs/remotes/{remote}/{branch}")));
+                let ahead =
+                    |there: &String| git.read(&["merge-base", "--is-ancestor", &local, there]).is_ok();
+                there.filter(ahead).unwrap_or(local)
+            }
+        };
+        let including = including.iter().map(|branch| known(branch)).collect::<Result<_, _>>()?;
         Ok(Self { git, tip, including, line })
     }
 
-    /// The commit at the tip of the branch.
+    /// The commit that is released as far as it is prepared.
     pub(crate) fn tip(&self) -> &str {
         &self.tip
     }
@@ -176,7 +201,8 @@ impl<'a> History<'a> {
     }
 
     /// Where people look at the repository, as its remote's address tells.
-    pub(crate) fn pages(&self, remote: &str, forge: Option<Forge>) -> Option<Pages> {
+    pub(crate) fn pages(&self, remote: Option<&str>, forge: Option<Forge>) -> Option<Pages> {
+        let remote = remote?;
         let raw = self.git.read(&["config", "--get", &format!("remote.{remote}.url")]).ok();
         let found = raw.and_then(|address| Pages::of(&address, forge));
         // Short forms, which git's configuration makes long.

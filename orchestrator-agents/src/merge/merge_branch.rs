@@ -1,4 +1,4 @@
-//! `merge-branch`: a branch goes into another, or nothing changes.
+//! `merge-branch`: a branch goes into the candidate of another, or nothing changes. `land` and `push` let it out.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::history::main_branch;
-use super::ops::{MergeInput, MergeIntoBranch, Merged, RestoreRef};
+use super::ops::{MergeInput, MergeIntoBranch, Merged, RestoreCandidate};
 use crate::said;
 
-/// Merges a branch in a scratch worktree and lands the result on the local branch.
+/// Merges a branch into what is prepared for another.
 #[derive(Debug, Clone, Copy)]
 pub struct MergeBranch;
 
@@ -26,9 +26,12 @@ pub struct MergeBranch;
 pub struct MergeBranchConfig {
     /// The branch to merge: a local one, or `origin/x`.
     pub branch: String,
-    /// The local branch that it goes into; the main branch by default.
+    /// The branch that it is to go into; the main branch by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub into: Option<String>,
+    /// The remote whose tip of that branch counts; none where the local branch alone does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// How.
     #[serde(default)]
     pub strategy: Strategy,
@@ -49,7 +52,7 @@ pub enum Strategy {
 impl MergeBranchConfig {
     /// A branch that goes into the main branch.
     pub fn new(branch: impl Into<String>) -> Self {
-        Self { branch: branch.into(), into: None, strategy: Strategy::Merge, message: None }
+        Self { branch: branch.into(), into: None, remote: None, strategy: Strategy::Merge, message: None }
     }
 }
 
@@ -60,10 +63,11 @@ impl Agent for MergeBranch {
     type Output = Merged;
 
     async fn plan(&self, task: &Task<MergeBranchConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
-        let MergeBranchConfig { branch, into, strategy: Strategy::Merge, message } = task.config.clone();
+        let MergeBranchConfig { branch, into, remote, strategy: Strategy::Merge, message } =
+            task.config.clone();
         let into = into.map_or_else(|| main_branch(look), Ok)?;
         let message = message.unwrap_or_else(|| format!("Merge branch '{branch}'"));
-        Ok(vec![MergeIntoBranch::action(&MergeInput { branch, into, message })?])
+        Ok(vec![MergeIntoBranch::action(&MergeInput { branch, into, remote, message })?])
     }
 
     fn conclude(
@@ -87,6 +91,6 @@ impl Agent for MergeBranch {
     }
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
-        Ok(vec![dyn_operation(MergeIntoBranch)?, dyn_operation(RestoreRef)?])
+        Ok(vec![dyn_operation(MergeIntoBranch)?, dyn_operation(RestoreCandidate)?])
     }
 }

@@ -1,5 +1,7 @@
 //! The operations of the merge phase: the only code of it that touches the world.
 
+mod branches;
+pub(super) mod candidate;
 mod land;
 mod merge;
 mod next_version;
@@ -9,7 +11,13 @@ mod refusal;
 mod release_commit;
 mod restore_ref;
 mod tag;
+mod tree;
+mod worktree;
 
+pub use candidate::{
+    CandidateInput, CandidateRestored, OpenCandidate, Opened, RestoreCandidate, RestoreInput,
+};
+pub use land::{LandCandidate, LandInput, Landed};
 pub use merge::{MergeInput, MergeIntoBranch, Merged};
 pub use next_version::{NextVersion, VersionFound, VersionInput};
 pub use push::{PushInput, PushRelease, Pushed};

@@ -1,7 +1,9 @@
 //! The merge phase on real repositories and a real bare remote.
 
+mod candidate;
 mod delivery;
 mod draft;
+mod landing;
 mod merging;
 mod pushing;
 mod releasing;
@@ -10,17 +12,40 @@ use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
 
 use super::ops::{
-    CreateTag, DeleteTag, MergeInput, MergeIntoBranch, Merged, PushInput, PushRelease, ReleaseCommit,
-    RestoreRef, TagInput,
+    CreateTag, DeleteTag, LandCandidate, LandInput, Landed, MergeInput, MergeIntoBranch, Merged, PushInput,
+    PushRelease, ReleaseCommit, RestoreCandidate, RestoreRef, TagInput,
 };
 use crate::rig::Rig;
 
 fn merge_input(branch: &str) -> MergeInput {
-    MergeInput { branch: branch.into(), into: "main".into(), message: format!("Merge branch '{branch}'") }
+    let message = format!("Merge branch '{branch}'");
+    MergeInput { branch: branch.into(), into: "main".into(), remote: None, message }
 }
 
 async fn merge(rig: &Rig, branch: &str) -> Result<Merged, BoxError> {
     rig.call(MergeIntoBranch, merge_input(branch)).await
+}
+
+async fn land(rig: &Rig) -> Result<Landed, BoxError> {
+    rig.call(LandCandidate, land_input()).await
+}
+
+fn land_input() -> LandInput {
+    LandInput { branch: "main".into(), commit: None }
+}
+
+/// All refs but candidates, where HEAD is, and what git says of the tree.
+fn seen_by_the_user(rig: &Rig) -> String {
+    let refs = rig.git(&["for-each-ref", "--exclude=refs/orchestrate/"]);
+    let head = rig.git(&["rev-parse", "--symbolic-full-name", "HEAD"]);
+    [refs, head, rig.git(&["status", "--porcelain"])].join("\n")
+}
+
+/// The tip of a branch's candidate, if there is one.
+fn candidate(rig: &Rig, branch: &str) -> Option<String> {
+    let names =
+        rig.git(&["for-each-ref", "--format=%(parent)", &format!("refs/orchestrate/candidate/{branch}")]);
+    names.split(' ').next().filter(|tip| !tip.is_empty()).map(str::to_owned)
 }
 
 /// Performs undo actions, as a rollback does.
@@ -29,6 +54,7 @@ async fn perform(rig: &Rig, actions: Vec<Action>) -> Result<(), BoxError> {
         let Action::Call(call) = action else { panic!("not a call: {action}") };
         match call.operation.as_str() {
             "restore-ref" => drop(rig.call(RestoreRef, call.input.parse()?).await?),
+            "restore-candidate" => drop(rig.call(RestoreCandidate, call.input.parse()?).await?),
             "delete-tag" => drop(rig.call(DeleteTag, call.input.parse()?).await?),
             "release-commit" => drop(rig.call(ReleaseCommit, call.input.parse()?).await?),
             other => panic!("unknown operation {other}"),

@@ -29,6 +29,9 @@ pub struct VersionConfig {
     /// The branch that is released; the main branch by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// The remote whose tip of that branch counts; none where the local branch alone does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// Branches that are merged into it before: a dry run, which does not merge, counts their commits too.
     pub including: Vec<String>,
     /// The version, where a person chose it.
@@ -42,21 +45,18 @@ pub struct VersionConfig {
     /// The folder that is released, where it is not the whole repository: commits elsewhere do not count.
     #[serde(skip_serializing_if = "RelPath::is_root")]
     pub path: RelPath,
-    /// The remote that is asked which tags it has; none by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remote: Option<String>,
 }
 
 impl Default for VersionConfig {
     fn default() -> Self {
         Self {
             branch: None,
+            remote: None,
             including: Vec::new(),
             version: None,
             prerelease: None,
             tag_prefix: tag_prefix(),
             path: RelPath::root(),
-            remote: None,
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) struct Git<'a> {
     here: &'a Here,
     folder: PathBuf,
     limit: Option<Duration>,
+    env: Vec<(OsString, OsString)>,
 }
 
 /// Why git did not do it.
@@ -29,7 +30,7 @@ pub(crate) enum GitError {
 impl<'a> Git<'a> {
     /// Git at the root of the checkout.
     pub(crate) fn new(here: &'a Here) -> Self {
-        Self { here, folder: here.root.clone(), limit: None }
+        Self { here, folder: here.root.clone(), limit: None, env: Vec::new() }
     }
 
     /// The same in another folder.
@@ -40,6 +41,12 @@ impl<'a> Git<'a> {
     /// The same with a limit of time.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
+        self
+    }
+
+    /// The same with one more environment variable.
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -56,6 +63,7 @@ impl<'a> Git<'a> {
         if !self.here.env.iter().any(|(name, _)| name == "SSH_ASKPASS") {
             command.env("SSH_ASKPASS", "false").env("SSH_ASKPASS_REQUIRE", "force");
         }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         Ok(process::run(self.here, command, stdin, self.limit)?)
     }
 
@@ -79,7 +87,14 @@ impl<'a> Git<'a> {
         Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
     }
 
-    /// The same; none where git fails.
+    /// What git prints of what it is given, as text without the last line break.
+    pub(crate) fn input<S: AsRef<OsStr>>(&self, args: &[S], stdin: Vec<u8>) -> Result<String, GitError> {
+        let output = self.output(args, Some(stdin))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() { Ok(text.trim_end().to_owned()) } else { Err(failed(args, &output)) }
+    }
+
+    /// The same as `text`; none where git fails.
     pub(crate) fn maybe<S: AsRef<OsStr>>(
         &self,
         args: impl IntoIterator<Item = S>,
@@ -95,6 +110,11 @@ impl<'a> Git<'a> {
     pub(crate) fn commit(&self, revision: &str) -> Result<Option<String>, GitError> {
         let revision = format!("{revision}^{{commit}}");
         self.maybe(["rev-parse", "--quiet", "--verify", &revision])
+    }
+
+    /// Whether a commit is here.
+    pub(crate) fn has(&self, commit: &str) -> Result<bool, GitError> {
+        Ok(self.maybe(["cat-file", "-e", &format!("{commit}^{{commit}}")])?.is_some())
     }
 
     /// Whether one commit can be reached from another.

@@ -1,4 +1,4 @@
-//! Merges a branch into another.
+//! Merges a branch into the candidate of another.
 
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
@@ -9,13 +9,15 @@ use orchestrator_core::operation::{Already, Operation, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::land::{Worktree, any_tip, branch_ref, land, made_by, tip, trailer};
-use super::restore_ref::{RefInput, RestoreRef};
-use crate::ops::git::{Git, GitError, failed};
+use super::branches::any_tip;
+use super::candidate::{Candidate, Made, key, undo_of};
+use super::tree::{Sides, able, merge_tree, names, unrelated};
+use crate::merge::record::Kind;
+use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
 use crate::said;
 
-/// Merges a branch into another in a scratch worktree and lands the result. Its undo takes the branch back.
+/// Merges a branch into the candidate of another: neither the user's tree nor any branch changes. Its undo takes the candidate back.
 #[derive(Debug, Clone, Copy)]
 pub struct MergeIntoBranch;
 
@@ -25,8 +27,11 @@ pub struct MergeIntoBranch;
 pub struct MergeInput {
     /// The branch to merge: a local one, or `origin/x`.
     pub branch: String,
-    /// The local branch that it goes into.
+    /// The branch that it is to go into.
     pub into: String,
+    /// The remote whose tip of that branch counts; none where the local branch alone does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// The commit message.
     pub message: String,
 }
@@ -34,7 +39,7 @@ pub struct MergeInput {
 /// What came of a merge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Merged {
-    /// Where the branch stands now.
+    /// Where the candidate stands now.
     pub commit: String,
     /// Where it stood before.
     pub previous: String,
@@ -47,8 +52,8 @@ pub struct Merged {
 enum MergeError {
     #[error("merging `{branch}` into `{into}` conflicts in {}; nothing was changed", said::some(files))]
     Conflict { branch: String, into: String, files: Vec<String> },
-    #[error("`{branch}` could not be merged into `{into}`; nothing was changed")]
-    Refused { branch: String, into: String, source: GitError },
+    #[error("`{branch}` and `{into}` have no common history; nothing was changed")]
+    Unrelated { branch: String, into: String },
 }
 
 #[async_trait]
@@ -64,24 +69,22 @@ impl Operation for MergeIntoBranch {
     }
 
     async fn undo(&self, input: &MergeInput, site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
-        let input = input.clone();
-        blocking(site, move |here| {
-            let git = Git::new(here);
-            let (old, new) = (tip(&git, &input.into)?, any_tip(&git, &input.branch)?);
-            if git.is_ancestor(&new, &old)? {
-                return Ok(Vec::new());
-            }
-            let reference = branch_ref(&git, &input.into)?;
-            Ok(vec![RestoreRef::action(&RefInput { reference, to: old, from: None })?])
-        })
-        .await
+        undo_of(input.into.clone(), site).await
     }
 
     async fn already(&self, input: &MergeInput, order: &OrderKey, site: &Site<'_>) -> Already<Merged> {
         let (input, order) = (input.clone(), order.clone());
-        let found = blocking(site, move |here| made_by(&Git::new(here), &input.into, &order)).await;
-        match found {
-            Ok(Some((commit, previous))) => Already::Done(Merged { commit, previous, already_so: false }),
+        let found = blocking(site, move |here| {
+            let candidate = Candidate::of(&Git::new(here), &input.into, &order)?;
+            let step = candidate.as_ref().and_then(|candidate| candidate.made_by(&order));
+            Ok(step.map(|step| Merged {
+                commit: step.to.clone(),
+                previous: step.from.clone(),
+                already_so: false,
+            }))
+        });
+        match found.await {
+            Ok(Some(merged)) => Already::Done(merged),
             Ok(None) => Already::NotDone,
             Err(_) => Already::Unknown,
         }
@@ -89,31 +92,32 @@ impl Operation for MergeIntoBranch {
 }
 
 fn merge(here: &Here, input: &MergeInput, order: &OrderKey) -> Result<Merged, BoxError> {
-    let MergeInput { branch, into, message } = input;
+    let MergeInput { branch, into, remote, message } = input;
     let git = Git::new(here);
-    let (old, new) = (tip(&git, into)?, any_tip(&git, branch)?);
-    if git.is_ancestor(&new, &old)? {
-        return Ok(Merged { commit: old.clone(), previous: old, already_so: true });
+    able(&git)?;
+    let theirs = any_tip(&git, branch)?;
+    let mut candidate = Candidate::open(here, into, remote.as_deref(), order)?;
+    let key = key(&(Kind::Merge, &theirs, message))?;
+    if let Some(step) = candidate.take_over(&git, &key)? {
+        return Ok(Merged { commit: step.to, previous: step.from, already_so: true });
+    }
+    let previous = candidate.tip().to_owned();
+    if git.is_ancestor(&theirs, &previous)? {
+        return Ok(Merged { commit: previous.clone(), previous, already_so: true });
     }
     here.progress.step(format!("merging {branch} into {into}"), None);
-    let worktree = Worktree::new(here, order, &old)?;
-    let tree = worktree.git();
-    let args = ["merge", "--quiet", "--no-ff", "--no-edit", "--no-stat", "--no-autostash", "-m", message];
-    let trailer = trailer(order);
-    let args: Vec<&str> = args.into_iter().chain(["-m", &trailer, &new]).collect();
-    let output = tree.output(&args, None)?;
-    if !output.status.success() {
-        let conflicts = tree.text(["diff", "--name-only", "--diff-filter=U", "-z"])?;
-        let files: Vec<String> =
-            conflicts.split('\0').filter(|file| !file.is_empty()).map(|file| format!("`{file}`")).collect();
+    let made = merge_tree(&git, Sides { ours: &previous, theirs: &theirs, base: None });
+    let made = made.map_err(|error| {
         let (branch, into) = (branch.clone(), into.clone());
-        return Err(if files.is_empty() {
-            MergeError::Refused { branch, into, source: failed(&args, &output) }.into()
-        } else {
-            MergeError::Conflict { branch, into, files }.into()
-        });
+        if unrelated(&error) { MergeError::Unrelated { branch, into }.into() } else { error }
+    })?;
+    if !made.entries.is_empty() {
+        let (branch, into, files) = (branch.clone(), into.clone(), names(&made.entries));
+        return Err(MergeError::Conflict { branch, into, files }.into());
     }
-    let commit = tree.text(["rev-parse", "HEAD"])?;
-    land(&git, into, &old, &commit)?;
-    Ok(Merged { commit, previous: old, already_so: false })
+    let trailers = vec![("Orchestrate-Merged".to_owned(), theirs.clone())];
+    let merged = Some((&**branch, &*theirs));
+    let made = Made { kind: Kind::Merge, tree: &made.tree, merged, message, trailers, key };
+    let commit = candidate.commit(&git, order, made)?;
+    Ok(Merged { commit, previous, already_so: false })
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
 use orchestrator_core::effect::Effect;
-use orchestrator_core::id::OrderKey;
+use orchestrator_core::id::{OrderKey, RunId};
 use orchestrator_core::operation::{Already, Operation, Site};
 use orchestrator_core::path::RelPath;
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use semver::{BuildMetadata, Prerelease, Version};
 use serde::{Deserialize, Serialize};
 
 use super::published::Published;
-use crate::merge::history::{History, Line, ReadGit, is_stamped};
+use crate::merge::history::{History, Line, ReadGit, Released, is_stamped};
 use crate::merge::version::tag_prefix;
 use crate::merge::{manifests, next};
 use crate::ops::git::Git;
@@ -33,6 +33,9 @@ pub struct NextVersion;
 pub struct VersionInput {
     /// The branch that is released.
     pub branch: String,
+    /// The remote whose tip of that branch counts; none where the local branch alone does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// Branches that will have been merged into it.
     #[serde(default)]
     pub including: Vec<String>,
@@ -50,9 +53,6 @@ pub struct VersionInput {
     /// The folder that is released.
     #[serde(default, skip_serializing_if = "RelPath::is_root")]
     pub path: RelPath,
-    /// The remote that is asked which tags it has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remote: Option<String>,
 }
 
 /// The next version.
@@ -83,10 +83,11 @@ impl Operation for NextVersion {
     async fn call(
         &self,
         input: VersionInput,
-        _: &OrderKey,
+        order: &OrderKey,
         site: &Site<'_>,
     ) -> Result<VersionFound, BoxError> {
-        blocking(site, move |here| find(here, &input)).await
+        let run = order.run.clone();
+        blocking(site, move |here| find(here, &input, &run)).await
     }
 
     async fn already(&self, _: &VersionInput, _: &OrderKey, _: &Site<'_>) -> Already<VersionFound> {
@@ -94,14 +95,16 @@ impl Operation for NextVersion {
     }
 }
 
-fn find(here: &Here, input: &VersionInput) -> Result<VersionFound, BoxError> {
+fn find(here: &Here, input: &VersionInput, run: &RunId) -> Result<VersionFound, BoxError> {
     let git = Git::new(here);
     let line = Line { prefix: input.tag_prefix.clone(), path: input.path.clone() };
     let may_be = format!("refs/tags/{}1.0.0", line.prefix);
     if git.maybe(["check-ref-format", &may_be])?.is_none() || line.prefix.starts_with('-') {
         return Err(format!("`{}` cannot begin the names of tags", line.prefix).into());
     }
-    let history = History::new(&git, &input.branch, &input.including, line)?;
+    let VersionInput { branch, remote, including, .. } = input;
+    let of = Released { branch, remote: remote.as_deref(), including };
+    let history = History::new(&git, &of, line, Some(run))?;
     let published =
         input.remote.as_ref().map(|remote| Published::ask(here, remote, history.line())).transpose()?;
     let releases = history.releases()?;

@@ -11,6 +11,8 @@ use orchestrator_core::operation::{Already, Operation, Site, Transient};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::branches::branch_ref;
+use super::candidate::Candidate;
 use crate::ops::git::{Git, failed};
 use crate::ops::here::{Here, blocking};
 use crate::ops::process::Output;
@@ -49,23 +51,23 @@ impl Operation for PushRelease {
     type Input = PushInput;
     type Output = Pushed;
 
-    async fn call(&self, input: PushInput, _: &OrderKey, site: &Site<'_>) -> Result<Pushed, BoxError> {
-        blocking(site, move |here| push(here, &input)).await
+    async fn call(&self, input: PushInput, order: &OrderKey, site: &Site<'_>) -> Result<Pushed, BoxError> {
+        let order = order.clone();
+        blocking(site, move |here| push(here, &input, &order)).await
     }
 
-    async fn already(&self, input: &PushInput, _: &OrderKey, site: &Site<'_>) -> Already<Pushed> {
-        let input = input.clone();
-        let answer = blocking(site, move |here| compare(here, &input)).await;
+    async fn already(&self, input: &PushInput, order: &OrderKey, site: &Site<'_>) -> Already<Pushed> {
+        let (input, order) = (input.clone(), order.clone());
+        let answer = blocking(site, move |here| compare(here, &input, &order)).await;
         answer.unwrap_or(Already::Unknown)
     }
 }
 
 /// The local objects of what is to be pushed.
-fn wanted(git: &Git<'_>, input: &PushInput) -> Result<BTreeMap<String, String>, BoxError> {
-    let branch = format!("refs/heads/{}", input.branch);
-    let tags = input.tags.iter().map(|tag| format!("refs/tags/{tag}"));
-    let mut wanted = BTreeMap::new();
-    for name in std::iter::once(branch).chain(tags) {
+fn wanted(git: &Git<'_>, input: &PushInput, order: &OrderKey) -> Result<BTreeMap<String, String>, BoxError> {
+    let commit = Candidate::released(git, &input.branch, order)?;
+    let mut wanted = BTreeMap::from([(branch_ref(git, &input.branch)?, commit)]);
+    for name in input.tags.iter().map(|tag| format!("refs/tags/{tag}")) {
         let object = git.maybe(["rev-parse", "--quiet", "--verify", &name])?;
         let object = object.ok_or_else(|| format!("there is no `{name}` to push"))?;
         wanted.insert(name, object);
@@ -73,11 +75,11 @@ fn wanted(git: &Git<'_>, input: &PushInput) -> Result<BTreeMap<String, String>, 
     Ok(wanted)
 }
 
-fn push(here: &Here, input: &PushInput) -> Result<Pushed, BoxError> {
+fn push(here: &Here, input: &PushInput, order: &OrderKey) -> Result<Pushed, BoxError> {
     let git = Git::new(here).limit(LIMIT);
-    let refs = wanted(&git, input)?;
+    let refs = wanted(&git, input, order)?;
     here.progress.step(format!("pushing to {}", input.remote), None);
-    let specs = refs.keys().map(|name| format!("{name}:{name}"));
+    let specs = refs.iter().map(|(name, object)| format!("{object}:{name}"));
     let args = ["push", "--atomic", "--porcelain", "--", &input.remote].map(str::to_owned);
     let args: Vec<String> = args.into_iter().chain(specs).collect();
     let output = git.output(&args, None)?;
@@ -91,7 +93,7 @@ fn refusal(remote: &str, args: &[String], output: &Output) -> BoxError {
         .lines()
         .filter_map(|line| line.strip_prefix("!\t")?.split_once('\t'))
         .filter(|(_, why)| !why.contains("atomic push failed"))
-        .map(|(name, why)| format!("`{}` {why}", name.split(':').next().unwrap_or(name)))
+        .map(|(name, why)| format!("`{}` {why}", name.split(':').next_back().unwrap_or(name)))
         .collect();
     let moved = said.contains("(fetch first)") || said.contains("(non-fast-forward)");
     if !rejected.is_empty() {
@@ -104,7 +106,7 @@ fn refusal(remote: &str, args: &[String], output: &Output) -> BoxError {
 }
 
 /// Whether git's words (in the C locale) tell of a network that failed, not of a remote that answered.
-fn is_network(said: &str) -> bool {
+pub(super) fn is_network(said: &str) -> bool {
     const SIGNS: [&str; 12] = [
         "Could not resolve host",
         "Connection refused",
@@ -122,9 +124,9 @@ fn is_network(said: &str) -> bool {
     SIGNS.iter().any(|sign| said.contains(sign))
 }
 
-fn compare(here: &Here, input: &PushInput) -> Result<Already<Pushed>, BoxError> {
+fn compare(here: &Here, input: &PushInput, order: &OrderKey) -> Result<Already<Pushed>, BoxError> {
     let git = Git::new(here).limit(LIMIT);
-    let refs = wanted(&git, input)?;
+    let refs = wanted(&git, input, order)?;
     let args = ["ls-remote", "--", &input.remote].into_iter().chain(refs.keys().map(String::as_str));
     let list = git.text(args)?;
     let there: BTreeMap<&str, &str> =

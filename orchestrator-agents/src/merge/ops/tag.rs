@@ -9,11 +9,12 @@ use orchestrator_core::operation::{Already, Operation, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::land::{TRAILER, tip, trailer};
+use super::branches::{TRAILER, trailer};
+use super::candidate::Candidate;
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
 
-/// Makes annotated tags at the tip of a branch, signed where git is set up so. Its undo deletes those that it made.
+/// Makes annotated tags at the commit that is to be released, signed where git is set up so. Its undo deletes those that it made.
 #[derive(Debug, Clone, Copy)]
 pub struct CreateTag;
 
@@ -23,7 +24,7 @@ pub struct CreateTag;
 pub struct TagInput {
     /// Their names.
     pub tags: Vec<String>,
-    /// The branch whose tip they name.
+    /// The branch that is released.
     pub branch: String,
     /// Their message.
     pub message: String,
@@ -66,11 +67,11 @@ impl Operation for CreateTag {
         .await
     }
 
-    async fn already(&self, input: &TagInput, _: &OrderKey, site: &Site<'_>) -> Already<Tagged> {
-        let input = input.clone();
+    async fn already(&self, input: &TagInput, order: &OrderKey, site: &Site<'_>) -> Already<Tagged> {
+        let (input, order) = (input.clone(), order.clone());
         let found = blocking(site, move |here| {
             let git = Git::new(here);
-            let commit = tip(&git, &input.branch)?;
+            let commit = Candidate::released(&git, &input.branch, &order)?;
             for tag in &input.tags {
                 if git.commit(&format!("refs/tags/{tag}"))?.as_deref() != Some(&*commit) {
                     return Ok(None);
@@ -89,7 +90,7 @@ impl Operation for CreateTag {
 
 fn create(here: &Here, input: TagInput, order: &OrderKey) -> Result<Tagged, BoxError> {
     let git = Git::new(here);
-    let commit = tip(&git, &input.branch)?;
+    let commit = Candidate::released(&git, &input.branch, order)?;
     let mut missing = Vec::new();
     for tag in &input.tags {
         let full = full(&git, tag)?;

@@ -33,10 +33,13 @@ fn drafted_for(phase: &dyn Phase, project: Project, with: &Value) -> (Vec<String
 fn a_release_is_drafted_as_far_as_it_can_go() {
     let with = json!({ "branches": ["feature/x", "b"], "bump": true });
     let (ids, notes) = drafted(&MergeIntegration, true, true, with.clone());
-    assert_eq!(ids, ["merge-feature-x", "merge-b", "version", "changelog", "tag", "push"]);
+    assert_eq!(
+        ids,
+        ["candidate", "merge-feature-x", "merge-b", "version", "changelog", "tag", "push", "land"]
+    );
     assert!(notes.is_empty());
     let (ids, notes) = drafted(&MergeIntegration, true, false, Value::Null);
-    assert_eq!((ids, notes.len()), (vec!["version".into(), "changelog".into(), "tag".into()], 1));
+    assert_eq!((ids.join(" "), notes.len()), ("candidate version changelog tag land".to_owned(), 1));
     let (ids, notes) = drafted(&MergeIntegration, false, false, with);
     assert_eq!((ids.len(), notes.len()), (0, 1));
 }

@@ -78,8 +78,17 @@ async fn a_release_is_committed_once_and_can_be_undone() {
     rig.write("untracked.txt", "x\n");
     let before = rig.git(&["rev-parse", "main"]);
     let input = planned(&rig, config(true, &[])).await.unwrap();
-    let undo = rig.undo(ReleaseCommit, &input).await;
     let made = rig.call_as(ReleaseCommit, input.clone(), 1).await.unwrap();
+    assert_eq!(rig.already(ReleaseCommit, &input, 1).await, Already::Done(made.clone()));
+    assert_eq!(rig.already(ReleaseCommit, &input, 2).await, Already::NotDone);
+    assert_eq!(planned(&rig, config(true, &[])).await, None, "everything is prepared");
+    assert_eq!(
+        rig.call_as(ReleaseCommit, input.clone(), 2).await.unwrap(),
+        made,
+        "asked for twice, made once"
+    );
+    assert_eq!(rig.git(&["rev-parse", "main"]), before, "nothing lands before it is let out");
+    land(&rig).await.unwrap();
     assert_eq!(rig.git(&["log", "-1", "--format=%s"]), "chore(release): v0.2.0");
     assert_eq!(rig.read("Cargo.toml"), MANIFEST.replace("0.1.0", "0.2.0"));
     assert!(rig.read("Cargo.lock").ends_with("name = \"school\"\nversion = \"0.2.0\"\n"));
@@ -87,16 +96,22 @@ async fn a_release_is_committed_once_and_can_be_undone() {
     assert!(rig.read("CHANGELOG.md").contains("## [0.2.0] - 2026-11-20\n\n### Added\n\n- **api:** a door ("));
     assert!(rig.read("docs/releases/v0.2.0.md").contains("## Contributors\n\n- Ada (1 commit)\n"));
     assert_eq!(rig.git(&["status", "--porcelain"]), "?? untracked.txt");
-    assert_eq!(rig.already(ReleaseCommit, &input, 1).await, Already::Done(made));
-    assert_eq!(rig.already(ReleaseCommit, &input, 2).await, Already::NotDone);
     assert_eq!(planned(&rig, config(true, &[])).await, None, "everything is written");
     // A run after one that died before it tagged finds the same release.
     assert_eq!(version(&rig, &[]).await.version, "0.2.0");
     let error = rig.call_as(ReleaseCommit, input, 2).await.unwrap_err().to_string();
     assert!(error.contains("changed since the release was prepared"), "{error}");
+}
+
+#[tokio::test]
+async fn a_release_that_did_not_land_is_undone() {
+    let rig = project();
+    let merged = merge(&rig, "feature").await.unwrap();
+    let input = planned(&rig, config(true, &[])).await.unwrap();
+    let undo = rig.undo(ReleaseCommit, &input).await;
+    rig.call_as(ReleaseCommit, input, 1).await.unwrap();
     perform(&rig, undo).await.unwrap();
-    assert_eq!(rig.git(&["rev-parse", "main"]), before);
-    assert!(!rig.root.join("CHANGELOG.md").exists());
+    assert_eq!(candidate(&rig, "main"), Some(merged.commit));
 }
 
 #[tokio::test]
