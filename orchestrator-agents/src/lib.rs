@@ -68,6 +68,7 @@ pub fn standard() -> Registry {
         .agent(merge::MergeBranch)
         .agent(merge::Version)
         .agent(merge::Changelog)
+        .agent(merge::CheckMerged)
         .agent(merge::Tag)
         .agent(merge::Push)
         .agent(merge::Land)

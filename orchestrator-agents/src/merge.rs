@@ -3,6 +3,8 @@
 
 mod candidate;
 mod changelog;
+mod check_merged;
+mod checking;
 mod commits;
 mod forge;
 mod history;
@@ -25,6 +27,7 @@ mod tests;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::id::{GroupName, PhaseName, TaskId};
+use orchestrator_core::path::RelPath;
 use orchestrator_core::phase::{Draft, Phase};
 use orchestrator_core::pipeline::{GroupSpec, TaskSpec};
 use orchestrator_core::project::{Git, Project};
@@ -32,11 +35,13 @@ use serde::Deserialize;
 
 pub use candidate::{Candidate, CandidateConfig};
 pub use changelog::{Changelog, ChangelogConfig, ChangelogWritten};
+pub use check_merged::{CheckMerged, CheckMergedConfig, CheckedMerged};
+pub use checking::{Ran, Validate, ValidateCommand};
 pub use forge::Forge;
 pub use hunks::{FileChange, Hunk};
 pub use land::{Land, LandConfig};
 pub use merge_branch::{MergeBranch, MergeBranchConfig, Strategy};
-pub use push::{Push, PushConfig};
+pub use push::{Mode, Push, PushConfig, Restart};
 pub use tag::{Tag, TagConfig};
 pub use version::{Version, VersionConfig};
 
@@ -58,6 +63,72 @@ struct With {
     bump: bool,
     /// The version; found from the commits by default.
     version: Option<String>,
+    /// What a pre-release is called, such as `rc`; none is made by default.
+    prerelease: Option<String>,
+    /// How tags of releases begin; `v` by default.
+    tag_prefix: Option<String>,
+    /// The folder that is released; the whole repository by default.
+    path: Option<RelPath>,
+    /// The changelog; `CHANGELOG.md` by default.
+    changelog: Option<RelPath>,
+    /// The folder of release notes; `docs/releases` by default.
+    notes: Option<RelPath>,
+    /// What the host of the remote is, where its name does not tell.
+    forge: Option<Forge>,
+    /// What must succeed on the very tree that is to land.
+    validate: Option<Vec<Validate>>,
+    /// How it goes out.
+    push: PushWith,
+}
+
+/// How a release goes out, as `push:` says it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PushWith {
+    /// Directly, or as a branch that asks to be merged.
+    mode: Mode,
+    /// How often it is tried where the branch moves meanwhile.
+    attempts: u32,
+    /// The longest that git may talk with the remote.
+    limit: Option<String>,
+}
+
+impl Default for PushWith {
+    fn default() -> Self {
+        Self { mode: Mode::Auto, attempts: push::attempts(), limit: None }
+    }
+}
+
+impl With {
+    fn version(&self, branch: Option<String>, remote: Option<String>) -> VersionConfig {
+        let usual = VersionConfig::default();
+        VersionConfig {
+            branch,
+            remote,
+            including: self.branches.clone(),
+            version: self.version.clone(),
+            prerelease: self.prerelease.clone(),
+            tag_prefix: self.tag_prefix.clone().unwrap_or(usual.tag_prefix),
+            path: self.path.clone().unwrap_or(usual.path),
+        }
+    }
+
+    fn changelog(&self, version: &TaskSpec, of: &VersionConfig) -> ChangelogConfig {
+        let usual = ChangelogConfig::of(version.output("version"));
+        ChangelogConfig {
+            nothing_new: version.output("nothing_new"),
+            branch: of.branch.clone(),
+            remote: of.remote.clone(),
+            including: of.including.clone(),
+            bump: self.bump,
+            changelog: self.changelog.clone().unwrap_or(usual.changelog),
+            notes: self.notes.clone().unwrap_or(usual.notes),
+            tag_prefix: of.tag_prefix.clone(),
+            path: of.path.clone(),
+            forge: self.forge,
+            version: usual.version,
+        }
+    }
 }
 
 impl Phase for MergeIntegration {
@@ -104,42 +175,38 @@ fn release(with: &With, git: &Git, remote: Option<&str>) -> Result<GroupSpec, Bo
         made = task.id.clone();
         group = group.task(task);
     }
-    let config = VersionConfig {
-        branch: branch.clone(),
-        remote: remote.clone(),
-        including: with.branches.clone(),
-        version: with.version.clone(),
-        ..VersionConfig::default()
-    };
-    let version = TaskSpec::of::<Version>("version", &config)?.needs([made]);
-    let config = ChangelogConfig {
-        branch: branch.clone(),
-        remote: remote.clone(),
-        including: with.branches.clone(),
-        bump: with.bump,
-        ..ChangelogConfig::of(version.output("version"))
-    };
-    let changelog = TaskSpec::of::<Changelog>("changelog", &config)?;
+    let asked = with.version(branch.clone(), remote.clone());
+    let version = TaskSpec::of::<Version>("version", &asked)?.needs([made]);
+    let written = with.changelog(&version, &asked);
+    let changelog = TaskSpec::of::<Changelog>("changelog", &written)?;
+    let validate = with.validate.clone();
+    let config = CheckMergedConfig { branch: branch.clone(), validate };
+    let check = TaskSpec::of::<CheckMerged>("check-merged", &config)?.needs([changelog.id.clone()]);
     let tags = || vec![version.output("release"), version.output("tag")];
-    let tag = TaskSpec::of::<Tag>("tag", &TagConfig { tags: tags(), branch: branch.clone() })?
-        .needs([changelog.id.clone()]);
+    let nothing_new = version.output("nothing_new");
+    let config = TagConfig { tags: tags(), branch: branch.clone(), nothing_new, remote: remote.clone() };
+    let tag = TaskSpec::of::<Tag>("tag", &config)?.needs([check.id.clone()]);
     let mut last = tag.id.clone();
-    let push = match remote {
+    let push = match &remote {
         Some(remote) => {
-            let config = PushConfig { remote, branch: branch.clone(), tags: tags() };
+            let PushWith { mode, attempts, limit } = with.push.clone();
+            let (remote, branch, tags) = (remote.clone(), branch.clone(), tags());
+            let validate = with.validate.clone().unwrap_or_default();
+            let restart = Some(Restart { version: asked, changelog: written });
+            let config = PushConfig { remote, branch, tags, mode, attempts, limit, validate, restart };
             let push = TaskSpec::of::<Push>("push", &config)?.needs([last]);
             last = push.id.clone();
             Some(push)
         }
         None => None,
     };
-    let land = TaskSpec::of::<Land>("land", &LandConfig { branch })?.needs([last]);
-    let group = group.task(version.clone()).task(changelog).task(tag);
+    let land = TaskSpec::of::<Land>("land", &LandConfig { branch, remote })?.needs([last]);
+    let group = group.task(version.clone()).task(changelog).task(check).task(tag);
     Ok(push.into_iter().chain([land]).fold(group, GroupSpec::task))
 }
 
 /// A branch's name as part of a task's id.
-fn in_id(branch: &str) -> String {
+pub(crate) fn in_id(branch: &str) -> String {
     branch
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' })

@@ -33,6 +33,9 @@ pub struct Changelog;
 pub struct ChangelogConfig {
     /// The version.
     pub version: Input<String>,
+    /// Whether that version is out and nothing came since: then nothing is written.
+    #[serde(default)]
+    pub nothing_new: Input<bool>,
     /// The branch that is released; the main branch by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
@@ -76,6 +79,7 @@ impl ChangelogConfig {
     pub fn of(version: impl Into<Input<String>>) -> Self {
         Self {
             version: version.into(),
+            nothing_new: Input::default(),
             branch: None,
             remote: None,
             including: Vec::new(),
@@ -109,12 +113,20 @@ pub struct ChangelogWritten {
     pub commit: Option<String>,
 }
 
+/// The message of the release commit.
+pub(super) fn message(config: &ChangelogConfig) -> Result<String, BoxError> {
+    Ok(format!("chore(release): {}{}", config.tag_prefix, config.version.value()?))
+}
+
 /// What is to be written for a version on a branch: nothing where all of it is there.
 pub(super) fn written(
     config: &ChangelogConfig,
     history: &History<'_>,
     date: String,
 ) -> Result<Vec<FileChange>, BoxError> {
+    if *config.nothing_new.value()? {
+        return Ok(Vec::new());
+    }
     let version = config.version.value()?;
     let this = semver::Version::parse(version)?;
     let previous = history.before(&this)?;
@@ -160,7 +172,7 @@ impl Agent for Changelog {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let message = format!("chore(release): {}{}", config.tag_prefix, config.version.value()?);
+        let message = message(config)?;
         Ok(vec![ReleaseCommit::action(&ReleaseInput { branch, remote, message, changes })?])
     }
 

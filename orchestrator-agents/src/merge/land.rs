@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
-use orchestrator_core::agent::{Agent, Task, Verdict};
+use orchestrator_core::agent::{Agent, Conclusion, Task, Verdict};
+use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::id::NameError;
 use orchestrator_core::operation::{DynOperation, Operation, dyn_operation};
 use orchestrator_core::order::{Artifacts, Receipt};
@@ -28,6 +29,9 @@ pub struct LandConfig {
     /// The branch; the main branch by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// The remote where it must be out; none where nothing is pushed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
 }
 
 impl Agent for Land {
@@ -40,7 +44,7 @@ impl Agent for Land {
         let branch = task.config.branch.clone().map_or_else(|| main_branch(look), Ok)?;
         let record = Record::read(look, &branch)?.filter(|(_, record)| Some(&record.run) == look.run());
         let commit = record.map(|(_, record)| record.tip);
-        Ok(vec![LandCandidate::action(&LandInput { branch, commit })?])
+        Ok(vec![LandCandidate::action(&LandInput { branch, commit, remote: task.config.remote.clone() })?])
     }
 
     fn conclude(
@@ -55,6 +59,11 @@ impl Agent for Land {
         };
         let branch = task.config.branch.as_deref().unwrap_or("The branch");
         let commit = landed.commit.get(..12).unwrap_or(&landed.commit);
+        if let Some(why) = landed.stayed.clone() {
+            let finding = Finding::new("local-branch", Severity::Warning, why);
+            let summary = format!("{branch} stays where it is: {}", finding.message);
+            return Ok(Verdict::Passed(Conclusion::new(summary, landed).findings([finding])));
+        }
         Ok(Verdict::passed(format!("{branch} is at {commit}"), landed))
     }
 

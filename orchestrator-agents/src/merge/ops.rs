@@ -2,6 +2,7 @@
 
 mod branches;
 pub(super) mod candidate;
+mod check_out;
 mod land;
 mod merge;
 mod next_version;
@@ -9,18 +10,21 @@ mod published;
 mod push;
 mod refusal;
 mod release_commit;
+mod restart;
 mod restore_ref;
 mod tag;
 mod tree;
 mod worktree;
 
+pub use check_out::{CheckOut, CheckOutInput, CheckedOut, RecordChecked, RecordInput, Recorded, StepMade};
 pub use candidate::{
     CandidateInput, CandidateRestored, OpenCandidate, Opened, RestoreCandidate, RestoreInput,
 };
 pub use land::{LandCandidate, LandInput, Landed};
 pub use merge::{MergeInput, MergeIntoBranch, Merged};
 pub use next_version::{NextVersion, VersionFound, VersionInput};
-pub use push::{PushInput, PushRelease, Pushed};
+pub use push::{Proposed, PushInput, PushRelease, Pushed};
 pub use release_commit::{Committed, ReleaseCommit, ReleaseInput};
+pub use restart::{RestartInput, RestartRelease, Restarted};
 pub use restore_ref::{RefInput, RefRestored, RestoreRef};
 pub use tag::{CreateTag, DeleteTag, DeletedTags, TagInput, TagNames, Tagged};

@@ -35,6 +35,18 @@ pub(crate) struct Record {
     /// The record before this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<String>,
+    /// What was found good of it, where that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) checked: Option<Checked>,
+}
+
+/// A commit that was found good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Checked {
+    /// The commit.
+    pub(crate) commit: String,
+    /// Its tree.
+    pub(crate) tree: String,
 }
 
 /// What brought a candidate forward.
@@ -84,12 +96,12 @@ impl Record {
     /// A candidate without steps.
     pub(crate) fn new(run: RunId, base: String) -> Self {
         let tip = base.clone();
-        Self { run, base, tip, steps: Vec::new(), earlier: Vec::new(), previous: None }
+        Self { run, base, tip, steps: Vec::new(), earlier: Vec::new(), previous: None, checked: None }
     }
 
     /// The same for another run on the same base: nothing of it counts until that run asks for it again.
     pub(crate) fn continued(self, run: RunId, own: String) -> Self {
-        let Self { run: _, base, tip: _, steps, earlier, previous: _ } = self;
+        let Self { run: _, base, tip: _, steps, earlier, previous: _, checked: _ } = self;
         let earlier = steps.into_iter().chain(earlier).collect();
         Self { earlier, previous: Some(own), ..Self::new(run, base) }
     }

@@ -31,7 +31,7 @@ async fn land(rig: &Rig) -> Result<Landed, BoxError> {
 }
 
 fn land_input() -> LandInput {
-    LandInput { branch: "main".into(), commit: None }
+    LandInput { branch: "main".into(), commit: None, remote: None }
 }
 
 /// All refs but candidates, where HEAD is, and what git says of the tree.

@@ -61,6 +61,14 @@ impl Default for VersionConfig {
     }
 }
 
+impl VersionConfig {
+    /// What is asked for on a branch; the second tag ends with `stamp`.
+    pub(super) fn asked(&self, branch: String, stamp: String) -> VersionInput {
+        let Self { branch: _, remote, including, version, prerelease, tag_prefix, path } = self.clone();
+        VersionInput { branch, including, version, stamp, prerelease, tag_prefix, path, remote }
+    }
+}
+
 /// How tags of releases begin.
 pub(super) fn tag_prefix() -> String {
     "v".to_owned()
@@ -73,11 +81,9 @@ impl Agent for Version {
     type Output = VersionFound;
 
     async fn plan(&self, task: &Task<VersionConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
-        let VersionConfig { branch, including, version, prerelease, tag_prefix, path, remote } =
-            task.config.clone();
-        let branch = branch.map_or_else(|| main_branch(look), Ok)?;
+        let branch = task.config.branch.clone().map_or_else(|| main_branch(look), Ok)?;
         let stamp = look.started().strftime("%Y%m%d-%H%M%S").to_string();
-        let input = VersionInput { branch, including, version, stamp, prerelease, tag_prefix, path, remote };
+        let input = task.config.asked(branch, stamp);
         Ok(vec![NextVersion::action(&input)?])
     }
 

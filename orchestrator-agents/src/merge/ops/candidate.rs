@@ -6,6 +6,7 @@ mod open;
 mod replay;
 mod restore;
 
+pub(super) use base::find as find_base;
 pub(super) use commit::{NewCommit, commit_tree};
 pub(in crate::merge) use open::{Candidate, Made, key, undo_of};
 pub use open::{CandidateInput, OpenCandidate, Opened};

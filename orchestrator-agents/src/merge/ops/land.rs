@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::branches::{branch_ref, forward};
 use super::candidate::Candidate;
+use super::check_out;
+use super::published::{LIMIT, Published};
 use super::restore_ref::{RefInput, RestoreRef};
 use crate::ops::git::Git;
-use crate::ops::here::{Here, blocking};
+use crate::ops::here::{Here, Stopped, blocking};
 
 /// Moves a local branch forward to what a run prepared for it, and nowhere if it is elsewhere by now; where it is checked out, the checkout
 /// follows. The candidate is gone then. Its undo takes the branch back.
@@ -29,6 +31,9 @@ pub struct LandInput {
     /// The commit that is to land; the candidate's tip must be this one. None where it is not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// The remote where it must be out; none where nothing is pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
 }
 
 /// Where the branch is.
@@ -40,6 +45,9 @@ pub struct Landed {
     pub previous: Option<String>,
     /// The tree of that commit.
     pub tree: String,
+    /// Why the branch stayed where it is, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stayed: Option<String>,
 }
 
 /// Why nothing landed.
@@ -94,7 +102,7 @@ impl Operation for LandCandidate {
                 .is_none();
             Ok(match (now, input.commit) {
                 (Some(now), Some(commit)) if now == commit && gone => {
-                    Some(Landed { tree: tree(&git, &commit)?, commit, previous: None })
+                    Some(Landed { tree: tree(&git, &commit)?, commit, previous: None, stayed: None })
                 }
                 _ => None,
             })
@@ -109,7 +117,7 @@ impl Operation for LandCandidate {
 }
 
 fn land(here: &Here, input: &LandInput, order: &OrderKey) -> Result<Landed, BoxError> {
-    let LandInput { branch, commit: expected } = input;
+    let LandInput { branch, commit: expected, remote } = input;
     let git = Git::new(here);
     let candidate = Candidate::of(&git, branch, order)?.ok_or_else(|| LandError::Nothing(branch.clone()))?;
     let commit = candidate.tip().to_owned();
@@ -120,30 +128,58 @@ fn land(here: &Here, input: &LandInput, order: &OrderKey) -> Result<Landed, BoxE
     let tree = tree(&git, &commit)?;
     let full = branch_ref(&git, branch)?;
     let previous = git.commit(&full)?;
-    match &previous {
-        Some(now) if *now == commit => {}
-        Some(now) if comes_from(&git, &commit, now, candidate.record().base.as_str())? => {
-            forward(&git, branch, now, &commit)?;
-        }
-        Some(now) => {
-            return Err(LandError::NotAbove { branch: branch.clone(), from: now.clone() }.into());
-        }
-        // Nothing: it must not be there yet.
-        None => drop(git.bytes(["update-ref", "-m", "orchestrate", &full, &commit, ""])?),
+    let out = remote.as_ref().map_or(Ok(true), |remote| is_out(here, remote, branch, &commit))?;
+    if !out {
+        let stayed = Some(format!("{commit} is not on `{branch}` of the remote yet; nothing lands before it is out there"));
+        return Ok(Landed { commit, previous, tree, stayed });
     }
+    let base = candidate.record().base.as_str();
+    let moved = match &previous {
+        Some(now) if *now == commit => Ok(()),
+        Some(now) if comes_from(&git, &commit, now, base)? => forward(&git, branch, now, &commit),
+        Some(now) => Err(LandError::NotAbove { branch: branch.clone(), from: now.clone() }.into()),
+        // Nothing: it must not be there yet.
+        None => git.bytes(["update-ref", "-m", "orchestrate", &full, &commit, ""]).map(drop).map_err(Into::into),
+    };
+    let stayed = match (moved, remote) {
+        (Ok(()), _) => None,
+        // The release is out: that the local branch cannot follow takes nothing back.
+        (Err(error), Some(remote)) if !error.is::<Stopped>() => {
+            let why = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+            Some(format!("the release is out, and the local branch could not follow: {why}; when that is mended, `git pull --ff-only {remote} {branch}`"))
+        }
+        (Err(error), _) => return Err(error),
+    };
     candidate.drop(&git)?;
-    Ok(Landed { commit, previous, tree })
+    check_out::clear(here, branch);
+    Ok(Landed { commit, previous, tree, stayed })
 }
 
-fn tree(git: &Git<'_>, commit: &str) -> Result<String, BoxError> {
+/// Whether a commit is on the branch at the remote: what git saw there when it pushed says so, else the remote itself.
+fn is_out(here: &Here, remote: &str, branch: &str, commit: &str) -> Result<bool, BoxError> {
+    let git = Git::new(here);
+    let tracked = git.commit(&format!("refs/remotes/{remote}/{branch}"))?;
+    if let Some(tracked) = tracked
+        && git.is_ancestor(commit, &tracked)?
+    {
+        return Ok(true);
+    }
+    let full = branch_ref(&git, branch)?;
+    let there = Published::refs(here, remote, LIMIT, std::slice::from_ref(&full))?;
+    Ok(there.object(&full) == Some(commit))
+}
+
+pub(super) fn tree(git: &Git<'_>, commit: &str) -> Result<String, BoxError> {
     Ok(git.text(["rev-parse", "--verify", &format!("{commit}^{{tree}}")])?)
 }
 
 /// Whether a candidate comes from where its branch stands: its base by first parents, and the branch at that base or behind it.
 fn comes_from(git: &Git<'_>, commit: &str, now: &str, base: &str) -> Result<bool, BoxError> {
-    if !git.is_ancestor(now, base)? {
-        return Ok(false);
-    }
+    Ok(git.is_ancestor(now, base)? && comes_from_base(git, commit, base)?)
+}
+
+/// Whether a commit comes from another by first parents alone, or is that one.
+pub(super) fn comes_from_base(git: &Git<'_>, commit: &str, base: &str) -> Result<bool, BoxError> {
     if commit == base {
         return Ok(true);
     }

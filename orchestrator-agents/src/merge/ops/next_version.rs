@@ -11,6 +11,7 @@ use semver::{BuildMetadata, Prerelease, Version};
 use serde::{Deserialize, Serialize};
 
 use super::published::Published;
+use super::tag::is_ours;
 use crate::merge::history::{History, Line, ReadGit, Released, is_stamped};
 use crate::merge::version::tag_prefix;
 use crate::merge::{manifests, next};
@@ -95,7 +96,7 @@ impl Operation for NextVersion {
     }
 }
 
-fn find(here: &Here, input: &VersionInput, run: &RunId) -> Result<VersionFound, BoxError> {
+pub(super) fn find(here: &Here, input: &VersionInput, run: &RunId) -> Result<VersionFound, BoxError> {
     let git = Git::new(here);
     let line = Line { prefix: input.tag_prefix.clone(), path: input.path.clone() };
     let may_be = format!("refs/tags/{}1.0.0", line.prefix);
@@ -117,9 +118,14 @@ fn find(here: &Here, input: &VersionInput, run: &RunId) -> Result<VersionFound, 
     if let Some(published) = &published {
         published.allows(&git, &release, history.tip())?;
     }
-    let stamped = finished(&git, &history, &release)?;
+    let stamped = stamped(&git, &release, nothing_new)?;
+    let tag = match (stamped, nothing_new) {
+        (Some(tag), _) => tag,
+        (None, true) => release.clone(),
+        (None, false) => format!("{release}-{}", input.stamp),
+    };
     Ok(VersionFound {
-        tag: stamped.unwrap_or_else(|| format!("{release}-{}", input.stamp)),
+        tag,
         release,
         version: version.to_string(),
         previous: previous.map(|previous| history.line().tag(&previous)),
@@ -166,11 +172,19 @@ fn choose(input: &VersionInput, history: &History<'_>, releases: &[Version]) -> 
     }
 }
 
-/// The stamped tag of a release that is tagged already, so that a run after one that died finishes the same release.
-fn finished(git: &Git<'_>, history: &History<'_>, release: &str) -> Result<Option<String>, BoxError> {
+/// The second tag that a run made for a release, so that a run after one that died finishes the same release. Of one that is
+/// out, it must name the same commit.
+fn stamped(git: &Git<'_>, release: &str, out: bool) -> Result<Option<String>, BoxError> {
+    let at = format!("--points-at=refs/tags/{release}^{{commit}}");
     let pattern = format!("{release}-*");
-    let at = format!("--points-at={}", history.tip());
-    let tags = git.read(&["tag", "--list", &at, &pattern])?;
-    let ours = |tag: &&str| tag.len() == release.len() + "-20261120-234433".len() && is_stamped(tag);
-    Ok(tags.lines().find(ours).map(str::to_owned))
+    let mut args = vec!["tag", "--list", "--sort=-refname", &pattern];
+    args.extend(out.then_some(&*at));
+    let tags = git.read(&args)?;
+    let named = |tag: &&str| tag.len() == release.len() + "-20261120-234433".len() && is_stamped(tag);
+    for tag in tags.lines().filter(named) {
+        if out || is_ours(git, tag)? {
+            return Ok(Some(tag.to_owned()));
+        }
+    }
+    Ok(None)
 }

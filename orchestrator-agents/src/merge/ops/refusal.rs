@@ -175,6 +175,11 @@ impl Refusal {
     }
 }
 
+/// Whether git's words tell of a network that failed, not of a remote that answered.
+pub(super) fn is_network(said: &str) -> bool {
+    Refusal::said("", said) == Refusal::Network
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

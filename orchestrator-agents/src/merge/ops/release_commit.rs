@@ -82,8 +82,19 @@ impl Operation for ReleaseCommit {
 
 fn commit(here: &Here, input: &ReleaseInput, order: &OrderKey) -> Result<Committed, BoxError> {
     let ReleaseInput { branch, remote, message, changes } = input;
-    let git = Git::new(here);
     let mut candidate = Candidate::open(here, branch, remote.as_deref(), order)?;
+    commit_on(here, &mut candidate, order, message, changes)
+}
+
+/// Commits changes of files on a candidate.
+pub(super) fn commit_on(
+    here: &Here,
+    candidate: &mut Candidate,
+    order: &OrderKey,
+    message: &str,
+    changes: &[FileChange],
+) -> Result<Committed, BoxError> {
+    let git = Git::new(here);
     let key = key(&(Kind::Commit, message, changes))?;
     if let Some(step) = candidate.take_over(&git, &key)? {
         return Ok(Committed { commit: step.to, previous: step.from });

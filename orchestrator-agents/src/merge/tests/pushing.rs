@@ -6,7 +6,7 @@ use orchestrator_core::stop::StopLevel;
 use super::*;
 
 fn release() -> PushInput {
-    PushInput { remote: "origin".into(), branch: "main".into(), tags: vec!["v1.0.0".into()] }
+    serde_json::from_str(r#"{"remote": "origin", "branch": "main", "tags": ["v1.0.0"]}"#).unwrap()
 }
 
 fn tagged() -> Rig {

@@ -118,11 +118,11 @@ async fn a_release_that_did_not_land_is_undone() {
 async fn tags_are_made_once_and_only_ours_are_deleted() {
     let rig = project();
     let tags = vec!["v0.2.0".to_owned(), "v0.2.0-20261120-234433".to_owned()];
-    let input = TagInput { tags: tags.clone(), branch: "main".into(), message: "Release v0.2.0".into() };
+    let input = TagInput { tags: tags.clone(), branch: "main".into(), message: "Release v0.2.0".into(), remote: None };
     let undo = rig.undo(CreateTag, &input).await;
     assert_eq!(rig.already(CreateTag, &input, 0).await, Already::NotDone);
     let tagged = rig.call(CreateTag, input.clone()).await.unwrap();
-    assert_eq!(tagged.commit, rig.git(&["rev-parse", "v0.2.0^{commit}"]));
+    assert_eq!(tagged.commit.as_deref(), Some(&*rig.git(&["rev-parse", "v0.2.0^{commit}"])));
     assert_eq!(rig.git(&["cat-file", "-t", "v0.2.0"]), "tag");
     assert_eq!(rig.already(CreateTag, &input, 0).await, Already::Done(tagged.clone()));
     assert_eq!(rig.call(CreateTag, input.clone()).await.unwrap(), tagged);

@@ -6,7 +6,7 @@ use orchestrator_core::BoxError;
 use orchestrator_core::operation::Transient;
 
 use super::super::branches::branch_ref;
-use super::super::push::is_network;
+use super::super::refusal::is_network;
 use crate::ops::git::{Git, GitError};
 use crate::ops::here::Here;
 

@@ -14,7 +14,7 @@ use super::super::branches::{TRAILER, tip};
 use super::base;
 use super::commit::{NewCommit, commit_tree};
 use super::restore::{RestoreCandidate, RestoreInput};
-use crate::merge::record::{Kind, Record, Step, reference};
+use crate::merge::record::{Checked, Kind, Record, Step, reference};
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
 
@@ -140,6 +140,25 @@ impl Candidate {
     /// Moves the candidate by a step whose commits are made.
     pub(in crate::merge) fn step(&mut self, git: &Git<'_>, step: Step) -> Result<(), BoxError> {
         self.record.push(step);
+        self.store(git)
+    }
+
+    /// Records what was found good.
+    pub(in crate::merge) fn checked(&mut self, git: &Git<'_>, checked: Checked) -> Result<(), BoxError> {
+        if self.record.checked.as_ref() == Some(&checked) {
+            return Ok(());
+        }
+        self.record.checked = Some(checked);
+        self.store(git)
+    }
+
+    /// Takes back the release commit and what is above it, so that only what was merged is left.
+    pub(in crate::merge) fn without_release(&mut self, git: &Git<'_>) -> Result<(), BoxError> {
+        let Some(at) = self.record.steps.iter().position(|step| step.kind == Kind::Commit) else {
+            return Ok(());
+        };
+        self.record.tip.clone_from(&self.record.steps[at].from);
+        self.record.steps.truncate(at);
         self.store(git)
     }
 
