@@ -146,7 +146,9 @@ fn tip(
         Ok(ran) => {
             let Some(recorded) = receipts.get(commands.len()).filter(|receipt| receipt.ok()) else {
                 let why = receipts.get(commands.len()).map(|receipt| receipt.status.to_string());
-                return Ok(Verdict::failed(why.unwrap_or_else(|| "what was checked was not recorded".to_owned())));
+                return Ok(Verdict::failed(
+                    why.unwrap_or_else(|| "what was checked was not recorded".to_owned()),
+                ));
             };
             let took: f64 = ran.iter().map(|ran| ran.took_ms).sum();
             let summary = format!(
@@ -155,7 +157,8 @@ fn tip(
                 short(&checkout.tree),
                 said::duration(took)
             );
-            let evidence = Evidence::of("orchestrate").command(commands.iter().map(Validate::shown).collect::<Vec<_>>().join("; "));
+            let evidence = Evidence::of("orchestrate")
+                .command(commands.iter().map(Validate::shown).collect::<Vec<_>>().join("; "));
             let metric = Metric::new("merged.check_time", took + recorded.took_ms, "ms", evidence);
             let (commit, tree) = (Some(checkout.commit), Some(checkout.tree));
             let output = CheckedMerged { commit, tree, ran };
@@ -192,7 +195,12 @@ fn next(
 fn failed(broken: &Broken, checkout: &CheckedOut, findings: Vec<Finding>) -> Verdict<CheckedMerged> {
     let who = findings.first().map_or_else(String::new, |finding| format!("; {}", finding.message));
     let summary = format!("What is to land does not pass, nothing landed: {}{who}", broken.shown());
-    let place = format!("commit {}, tree {}; its checkout is `{}`", short(&checkout.commit), short(&checkout.tree), checkout.folder);
+    let place = format!(
+        "commit {}, tree {}; its checkout is `{}`",
+        short(&checkout.commit),
+        short(&checkout.tree),
+        checkout.folder
+    );
     let evidence = Finding::new("merged-check", Severity::Error, format!("{} ({place})", broken.shown()));
     Verdict::Failed(Conclusion::new(summary, ()).findings(std::iter::once(evidence).chain(findings)))
 }

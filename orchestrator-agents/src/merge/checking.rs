@@ -42,7 +42,9 @@ impl Validate {
     fn full(&self) -> ValidateCommand {
         match self {
             Self::Full(full) => full.clone(),
-            Self::Line(run) => ValidateCommand { run: run.clone(), cwd: RelPath::root(), env: BTreeMap::new() },
+            Self::Line(run) => {
+                ValidateCommand { run: run.clone(), cwd: RelPath::root(), env: BTreeMap::new() }
+            }
         }
     }
 
@@ -63,7 +65,8 @@ impl Validate {
             // A command's folder is relative to the root, which the state folder then is not below.
             None => {
                 let folder = format!("{}/{cwd}", checkout.folder);
-                let mut argv = vec!["sh".to_owned(), "-c".to_owned(), INTO.to_owned(), "sh".to_owned(), folder];
+                let mut argv =
+                    vec!["sh".to_owned(), "-c".to_owned(), INTO.to_owned(), "sh".to_owned(), folder];
                 match line {
                     CommandLine::Argv(own) => argv.extend(own),
                     CommandLine::Shell(own) => argv.extend(["sh".to_owned(), "-c".to_owned(), own]),
@@ -89,7 +92,11 @@ pub struct Ran {
 }
 
 /// The action that checks out a commit of a branch's candidate, its tip where none is named.
-pub(super) fn check_out(branch: &str, commit: Option<String>, commands: &[Validate]) -> Result<Action, BoxError> {
+pub(super) fn check_out(
+    branch: &str,
+    commit: Option<String>,
+    commands: &[Validate],
+) -> Result<Action, BoxError> {
     let then = commands.iter().map(Validate::shown).collect();
     CheckOut::action(&CheckOutInput { branch: branch.to_owned(), commit, then })
 }
@@ -116,7 +123,9 @@ pub(super) fn read(commands: &[Validate], receipts: &[Receipt]) -> Result<Vec<Ra
         ran.push(Ran { command: command.shown(), took_ms: receipt.took_ms });
     }
     match commands.get(ran.len()) {
-        Some(command) => Err(Broken { how: format!("`{}` was not run", command.shown()), tail: String::new() }),
+        Some(command) => {
+            Err(Broken { how: format!("`{}` was not run", command.shown()), tail: String::new() })
+        }
         None => Ok(ran),
     }
 }

@@ -16,10 +16,10 @@ mod tag;
 mod tree;
 mod worktree;
 
-pub use check_out::{CheckOut, CheckOutInput, CheckedOut, RecordChecked, RecordInput, Recorded, StepMade};
 pub use candidate::{
     CandidateInput, CandidateRestored, OpenCandidate, Opened, RestoreCandidate, RestoreInput,
 };
+pub use check_out::{CheckOut, CheckOutInput, CheckedOut, RecordChecked, RecordInput, Recorded, StepMade};
 pub use land::{LandCandidate, LandInput, Landed};
 pub use merge::{MergeInput, MergeIntoBranch, Merged};
 pub use next_version::{NextVersion, VersionFound, VersionInput};

@@ -20,8 +20,8 @@ use super::changelog::ChangelogConfig;
 use super::checking::{self, Validate};
 use super::history::main_branch;
 use super::ops::{
-    CheckOut, CheckedOut, Proposed, PushInput, PushRelease, Pushed, RecordChecked, RestartInput, RestartRelease,
-    VersionInput,
+    CheckOut, CheckedOut, Proposed, PushInput, PushRelease, Pushed, RecordChecked, RestartInput,
+    RestartRelease, VersionInput,
 };
 use super::record::Record;
 use super::tag::names;
@@ -162,7 +162,9 @@ impl Agent for Push {
         let carried: Carried = task.carried.parse()?;
         match carried.stage.clone() {
             Stage::Push { restarted } => {
-                if let Some(failed) = receipts.iter().take(usize::from(restarted)).find(|receipt| !receipt.ok()) {
+                if let Some(failed) =
+                    receipts.iter().take(usize::from(restarted)).find(|receipt| !receipt.ok())
+                {
                     return Ok(Verdict::failed(failed.status.to_string()));
                 }
                 pushed(config, carried, &receipts[usize::from(restarted).min(receipts.len())..])
@@ -184,7 +186,10 @@ impl Agent for Push {
             }
             Stage::Check => {
                 if let Err(broken) = checking::read(&config.validate, receipts) {
-                    let why = format!("with what others pushed meanwhile it does not pass, nothing was published: {}", broken.shown());
+                    let why = format!(
+                        "with what others pushed meanwhile it does not pass, nothing was published: {}",
+                        broken.shown()
+                    );
                     return Ok(Verdict::failed(why));
                 }
                 let rest = receipts.get(config.validate.len()..).unwrap_or_default();
@@ -222,8 +227,13 @@ fn pushed(config: &PushConfig, carried: Carried, receipts: &[Receipt]) -> Result
         return again(config, carried, moved);
     }
     if let Some(Proposed { branch, page, why }) = &pushed.proposed {
-        let next = page.as_ref().map_or_else(|| format!("ask for it to be merged into {}", carried.branch), |page| format!("ask for its merge at {page}"));
-        let summary = format!("Pushed to {remote} as branch {branch}, nothing is released yet: {next}, then run again for the tags");
+        let next = page.as_ref().map_or_else(
+            || format!("ask for it to be merged into {}", carried.branch),
+            |page| format!("ask for its merge at {page}"),
+        );
+        let summary = format!(
+            "Pushed to {remote} as branch {branch}, nothing is released yet: {next}, then run again for the tags"
+        );
         let why = why.as_ref().map(|why| Finding::new("protected-branch", Severity::Warning, why.clone()));
         return Ok(Verdict::Passed(Conclusion::new(summary, pushed.clone()).findings(why)));
     }
@@ -250,7 +260,10 @@ fn again(config: &PushConfig, carried: Carried, moved: &str) -> Result<Verdict<P
         )));
     }
     let input = RestartInput {
-        version: VersionInput { including: Vec::new(), ..version.asked(branch.clone(), carried.date.replace('-', "") + "-000000") },
+        version: VersionInput {
+            including: Vec::new(),
+            ..version.asked(branch.clone(), carried.date.replace('-', "") + "-000000")
+        },
         expected: changelog.version.value()?.clone(),
         changelog: changelog.clone(),
         date: carried.date.clone(),

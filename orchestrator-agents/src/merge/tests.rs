@@ -3,6 +3,7 @@
 mod candidate;
 mod delivery;
 mod draft;
+mod going_out;
 mod landing;
 mod merging;
 mod pushing;

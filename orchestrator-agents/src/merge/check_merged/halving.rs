@@ -23,7 +23,10 @@ impl Halving {
     pub(super) fn over(checkout: &CheckedOut) -> Self {
         let base = (checkout.base.clone(), "the base itself".to_owned());
         let steps = checkout.steps.iter().map(|step| {
-            let what = step.branch.as_ref().map_or_else(|| "the release commit".to_owned(), |branch| format!("branch `{branch}`"));
+            let what = step
+                .branch
+                .as_ref()
+                .map_or_else(|| "the release commit".to_owned(), |branch| format!("branch `{branch}`"));
             (step.commit.clone(), what)
         });
         let mut commits: Vec<(String, String)> = std::iter::once(base).chain(steps).collect();
@@ -42,7 +45,11 @@ impl Halving {
     /// What is known after that commit was looked at.
     pub(super) fn after(mut self, passed: bool) -> Self {
         let at = if self.good == 0 { 0 } else { usize::midpoint(self.good, self.bad) };
-        if passed { self.good = at + 1 } else { self.bad = at }
+        if passed {
+            self.good = at + 1
+        } else {
+            self.bad = at
+        }
         self
     }
 
@@ -53,18 +60,24 @@ impl Halving {
         match self.bad {
             0 if self.commits.len() > 1 => format!("{what} ({commit}) does not pass: no branch is to blame"),
             0 => format!("{what} ({commit}) does not pass"),
-            _ => format!("it is {what} that breaks it: with all before it, it passes ({commit} is the first that does not)"),
+            _ => format!(
+                "it is {what} that breaks it: with all before it, it passes ({commit} is the first that does not)"
+            ),
         }
     }
 }
 
 /// Whether a commit passed, from the receipts of its checkout and the commands; or why that is not known.
 pub(super) fn passed(commands: &[Validate], receipts: &[Receipt]) -> Result<Result<bool, String>, BoxError> {
-    let Some((checkout, rest)) = receipts.split_first() else { return Ok(Err("nothing was looked at".into())) };
+    let Some((checkout, rest)) = receipts.split_first() else {
+        return Ok(Err("nothing was looked at".into()));
+    };
     if !checkout.ok() {
         return Ok(Err(checkout.status.to_string()));
     }
-    let unknown = rest.iter().find(|receipt| matches!(receipt.status, Status::TimedOut | Status::Signaled(_) | Status::Failed { .. }));
+    let unknown = rest.iter().find(|receipt| {
+        matches!(receipt.status, Status::TimedOut | Status::Signaled(_) | Status::Failed { .. })
+    });
     Ok(match unknown {
         Some(receipt) => Err(receipt.status.to_string()),
         None => Ok(checking::read(commands, rest).is_ok()),

@@ -38,7 +38,11 @@ impl Unchecked {
             base: record.base.clone(),
             merged: merges.filter_map(|step| step.branch.clone()).collect(),
             head: look.git(&["rev-parse", "--quiet", "--verify", "HEAD^{commit}"]).ok(),
-            dirty: status.split('\0').filter(|path| !path.is_empty()).map(|path| format!("`{path}`")).collect(),
+            dirty: status
+                .split('\0')
+                .filter(|path| !path.is_empty())
+                .map(|path| format!("`{path}`"))
+                .collect(),
         })
     }
 
@@ -58,10 +62,14 @@ pub(super) fn conclude(seen: Option<&Unchecked>, meant: bool) -> Verdict<Checked
         Verdict::Passed(Conclusion::new(summary, seen.output()).findings(findings))
     };
     if meant {
-        return passed("Not run: `validate` is empty", vec![warning("what lands was not checked: `validate` is empty".into())]);
+        return passed(
+            "Not run: `validate` is empty",
+            vec![warning("what lands was not checked: `validate` is empty".into())],
+        );
     }
     if !seen.merged.is_empty() {
-        let what = format!("{} was merged and not checked: name commands in `validate`", said::some(&seen.merged));
+        let what =
+            format!("{} was merged and not checked: name commands in `validate`", said::some(&seen.merged));
         return passed("Not run: name commands in `validate`", vec![warning(what)]);
     }
     if seen.head.as_deref() != Some(&*seen.base) {

@@ -76,7 +76,12 @@ impl Operation for CheckOut {
     type Input = CheckOutInput;
     type Output = CheckedOut;
 
-    async fn call(&self, input: CheckOutInput, order: &OrderKey, site: &Site<'_>) -> Result<CheckedOut, BoxError> {
+    async fn call(
+        &self,
+        input: CheckOutInput,
+        order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Result<CheckedOut, BoxError> {
         let order = order.clone();
         blocking(site, move |here| check_out(here, &input, &order)).await
     }
@@ -90,7 +95,8 @@ impl Operation for CheckOut {
 fn check_out(here: &Here, input: &CheckOutInput, order: &OrderKey) -> Result<CheckedOut, BoxError> {
     let git = Git::new(here);
     let candidate = Candidate::of(&git, &input.branch, order)?;
-    let candidate = candidate.ok_or_else(|| format!("nothing was prepared for `{}` by this run", input.branch))?;
+    let candidate =
+        candidate.ok_or_else(|| format!("nothing was prepared for `{}` by this run", input.branch))?;
     let record = candidate.record();
     let commit = input.commit.clone().unwrap_or_else(|| record.tip.clone());
     let tree = git.text(["rev-parse", "--verify", &format!("{commit}^{{tree}}")])?;
@@ -106,7 +112,11 @@ fn check_out(here: &Here, input: &CheckOutInput, order: &OrderKey) -> Result<Che
         commit,
         tree,
         base: record.base.clone(),
-        steps: record.steps.iter().map(|step| StepMade { branch: step.branch.clone(), commit: step.to.clone() }).collect(),
+        steps: record
+            .steps
+            .iter()
+            .map(|step| StepMade { branch: step.branch.clone(), commit: step.to.clone() })
+            .collect(),
     })
 }
 
@@ -200,7 +210,12 @@ impl Operation for RecordChecked {
     type Input = RecordInput;
     type Output = Recorded;
 
-    async fn call(&self, input: RecordInput, order: &OrderKey, site: &Site<'_>) -> Result<Recorded, BoxError> {
+    async fn call(
+        &self,
+        input: RecordInput,
+        order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Result<Recorded, BoxError> {
         let order = order.clone();
         blocking(site, move |here| record(here, input, &order)).await
     }
@@ -217,9 +232,13 @@ fn record(here: &Here, input: RecordInput, order: &OrderKey) -> Result<Recorded,
     let there = git.at(&folder(here, &branch));
     let head = there.text(["rev-parse", "--verify", "HEAD^{commit}"])?;
     if head != commit {
-        return Err(format!("the commands moved the checkout from {commit} to {head}: what was checked is not what would land").into());
+        return Err(format!(
+            "the commands moved the checkout from {commit} to {head}: what was checked is not what would land"
+        )
+        .into());
     }
-    let new: Vec<String> = changed(&there, &commit)?.into_iter().filter(|path| !dirty.contains(path)).collect();
+    let new: Vec<String> =
+        changed(&there, &commit)?.into_iter().filter(|path| !dirty.contains(path)).collect();
     if !new.is_empty() {
         return Err(format!(
             "the commands changed {}: what was checked is not what would land; commit what they change",
@@ -228,7 +247,8 @@ fn record(here: &Here, input: RecordInput, order: &OrderKey) -> Result<Recorded,
         .into());
     }
     let candidate = Candidate::of(&git, &branch, order)?.filter(|candidate| candidate.tip() == commit);
-    let mut candidate = candidate.ok_or_else(|| format!("the candidate of `{branch}` is not {commit} any more"))?;
+    let mut candidate =
+        candidate.ok_or_else(|| format!("the candidate of `{branch}` is not {commit} any more"))?;
     candidate.checked(&git, Checked { commit: commit.clone(), tree: tree.clone() })?;
     Ok(Recorded { commit, tree })
 }

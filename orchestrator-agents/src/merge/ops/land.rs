@@ -130,7 +130,9 @@ fn land(here: &Here, input: &LandInput, order: &OrderKey) -> Result<Landed, BoxE
     let previous = git.commit(&full)?;
     let out = remote.as_ref().map_or(Ok(true), |remote| is_out(here, remote, branch, &commit))?;
     if !out {
-        let stayed = Some(format!("{commit} is not on `{branch}` of the remote yet; nothing lands before it is out there"));
+        let stayed = Some(format!(
+            "{commit} is not on `{branch}` of the remote yet; nothing lands before it is out there"
+        ));
         return Ok(Landed { commit, previous, tree, stayed });
     }
     let base = candidate.record().base.as_str();
@@ -139,14 +141,18 @@ fn land(here: &Here, input: &LandInput, order: &OrderKey) -> Result<Landed, BoxE
         Some(now) if comes_from(&git, &commit, now, base)? => forward(&git, branch, now, &commit),
         Some(now) => Err(LandError::NotAbove { branch: branch.clone(), from: now.clone() }.into()),
         // Nothing: it must not be there yet.
-        None => git.bytes(["update-ref", "-m", "orchestrate", &full, &commit, ""]).map(drop).map_err(Into::into),
+        None => {
+            git.bytes(["update-ref", "-m", "orchestrate", &full, &commit, ""]).map(drop).map_err(Into::into)
+        }
     };
     let stayed = match (moved, remote) {
         (Ok(()), _) => None,
         // The release is out: that the local branch cannot follow takes nothing back.
         (Err(error), Some(remote)) if !error.is::<Stopped>() => {
             let why = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-            Some(format!("the release is out, and the local branch could not follow: {why}; when that is mended, `git pull --ff-only {remote} {branch}`"))
+            Some(format!(
+                "the release is out, and the local branch could not follow: {why}; when that is mended, `git pull --ff-only {remote} {branch}`"
+            ))
         }
         (Err(error), _) => return Err(error),
     };

@@ -8,8 +8,9 @@ use orchestrator_core::operation::Transient;
 
 use super::refusal::Refusal;
 use crate::merge::history::Line;
-use crate::ops::git::{Git, failed};
+use crate::ops::git::{Git, GitError, failed};
 use crate::ops::here::Here;
+use crate::ops::process::ProcessError;
 
 /// The longest that a remote may take to say what it has.
 pub(super) const LIMIT: Duration = Duration::from_mins(2);
@@ -37,7 +38,13 @@ impl Published {
         let git = Git::new(here).limit(limit);
         let args = ["ls-remote", "--", remote].into_iter().chain(names.iter().map(String::as_str));
         let args: Vec<&str> = args.collect();
-        let output = git.output(&args, None)?;
+        let output = match git.output(&args, None) {
+            Ok(output) => output,
+            Err(error @ GitError::Process(ProcessError::TimedOut { .. })) => {
+                return Err(Transient(format!("`{remote}` did not answer: {error}").into()).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
         if !output.status.success() {
             let error = failed(&args, &output);
             return Err(match Refusal::of(&output) {

@@ -133,7 +133,12 @@ fn push(here: &Here, input: &PushInput, order: &OrderKey) -> Result<Pushed, BoxE
             if out.is_there(&now) {
                 return Ok(out.pushed());
             }
-            Err(format!("`{}` took the push and does not have all of it: {}", input.remote, out.missing(&now)).into())
+            Err(format!(
+                "`{}` took the push and does not have all of it: {}",
+                input.remote,
+                out.missing(&now)
+            )
+            .into())
         }
         Sent::Unclear(error) => unclear(here, input, &out, error),
         Sent::Refused(Refusal::Moved, _) => {
@@ -204,10 +209,12 @@ fn rejected(remote: &str, refusal: Refusal, args: &[String], output: &Output) ->
     if rejected.is_empty() {
         return format!("{}; nothing was published{advice}", failed(args, output)).into();
     }
-    let words: Vec<&str> = output.stderr.lines().filter_map(|line| line.strip_prefix("remote: ")).map(str::trim).collect();
+    let words: Vec<&str> =
+        output.stderr.lines().filter_map(|line| line.strip_prefix("remote: ")).map(str::trim).collect();
     let words = words.into_iter().filter(|line| !line.is_empty()).take(3).collect::<Vec<_>>().join("; ");
     let words = if words.is_empty() { words } else { format!(" (it says: {words})") };
-    format!("`{remote}` rejected the push, nothing was published: {}{words}{advice}", rejected.join(", ")).into()
+    format!("`{remote}` rejected the push, nothing was published: {}{words}{advice}", rejected.join(", "))
+        .into()
 }
 
 fn compare(here: &Here, input: &PushInput, order: &OrderKey) -> Result<Already<Pushed>, BoxError> {

@@ -57,7 +57,12 @@ impl Operation for RestartRelease {
     type Input = RestartInput;
     type Output = Restarted;
 
-    async fn call(&self, input: RestartInput, order: &OrderKey, site: &Site<'_>) -> Result<Restarted, BoxError> {
+    async fn call(
+        &self,
+        input: RestartInput,
+        order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Result<Restarted, BoxError> {
         let order = order.clone();
         blocking(site, move |here| restart(here, &input, &order)).await
     }
@@ -76,7 +81,8 @@ fn restart(here: &Here, input: &RestartInput, order: &OrderKey) -> Result<Restar
     let VersionInput { branch, remote, tag_prefix, path, .. } = &input.version;
     let git = Git::new(here);
     let candidate = Candidate::of(&git, branch, order)?;
-    let mut candidate = candidate.ok_or_else(|| format!("nothing was prepared for `{branch}` by this run"))?;
+    let mut candidate =
+        candidate.ok_or_else(|| format!("nothing was prepared for `{branch}` by this run"))?;
     let base = find_base(here, branch, remote.as_deref(), true)?.commit;
     if candidate.record().base != base {
         here.progress.step(format!("starting again on {}", base.get(..12).unwrap_or(&base)), None);

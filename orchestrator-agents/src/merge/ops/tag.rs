@@ -118,7 +118,10 @@ pub(super) fn put(here: &Here, input: &TagInput, commit: &str, order: &OrderKey)
             (Some(old), there) => {
                 if !may_move(here, input, tag)? {
                     let there = there.unwrap_or_else(|| "something that is no commit".to_owned());
-                    return Err(format!("tag `{tag}` is there already and names {there} instead of {commit}").into());
+                    return Err(format!(
+                        "tag `{tag}` is there already and names {there} instead of {commit}"
+                    )
+                    .into());
                 }
                 missing.push((tag, Some((full, old))));
             }
@@ -148,7 +151,13 @@ fn may_move(here: &Here, input: &TagInput, tag: &str) -> Result<bool, BoxError> 
         }
     }
     // On a branch it was released, whatever the remote has.
-    let on = git.text(["branch", "--all", "--format=%(refname)", "--contains", &format!("refs/tags/{tag}^{{commit}}")])?;
+    let on = git.text([
+        "branch",
+        "--all",
+        "--format=%(refname)",
+        "--contains",
+        &format!("refs/tags/{tag}^{{commit}}"),
+    ])?;
     Ok(on.trim().is_empty())
 }
 

@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn phase(name: &str, with: Value) -> PhaseSpec {
+pub(super) fn phase(name: &str, with: Value) -> PhaseSpec {
     let mut phase = PhaseSpec::new(PhaseName::new(name).unwrap());
     phase.uses = Some("standard".into());
     phase.with = with;
     phase
 }
 
-fn outcomes(record: &RunRecord) -> Vec<(String, Option<Outcome>, String)> {
+pub(super) fn outcomes(record: &RunRecord) -> Vec<(String, Option<Outcome>, String)> {
     let tasks = record.plan().tasks().iter().zip(record.state.tasks());
     tasks
         .map(|(planned, task)| {

@@ -35,7 +35,17 @@ fn a_release_is_drafted_as_far_as_it_can_go() {
     let (ids, notes) = drafted(&MergeIntegration, true, true, with.clone());
     assert_eq!(
         ids,
-        ["candidate", "merge-feature-x", "merge-b", "version", "changelog", "tag", "push", "land"]
+        [
+            "candidate",
+            "merge-feature-x",
+            "merge-b",
+            "version",
+            "changelog",
+            "check-merged",
+            "tag",
+            "push",
+            "land"
+        ]
     );
     assert!(notes.is_empty());
     let (ids, notes) = drafted(&MergeIntegration, true, false, Value::Null);

@@ -118,7 +118,12 @@ async fn a_release_that_did_not_land_is_undone() {
 async fn tags_are_made_once_and_only_ours_are_deleted() {
     let rig = project();
     let tags = vec!["v0.2.0".to_owned(), "v0.2.0-20261120-234433".to_owned()];
-    let input = TagInput { tags: tags.clone(), branch: "main".into(), message: "Release v0.2.0".into(), remote: None };
+    let input = TagInput {
+        tags: tags.clone(),
+        branch: "main".into(),
+        message: "Release v0.2.0".into(),
+        remote: None,
+    };
     let undo = rig.undo(CreateTag, &input).await;
     assert_eq!(rig.already(CreateTag, &input, 0).await, Already::NotDone);
     let tagged = rig.call(CreateTag, input.clone()).await.unwrap();
@@ -192,6 +197,7 @@ async fn a_part_of_a_repository_has_releases_of_its_own() {
     let input = planned(&rig, config).await.unwrap();
     assert_eq!(input.message, "chore(release): api/v1.0.1");
     rig.call(ReleaseCommit, input).await.unwrap();
+    land(&rig).await.unwrap();
     assert_eq!(rig.read("packages/api/package.json"), "{\n\t\"version\": \"1.0.1\"\n}\n");
     assert_eq!(rig.read("packages/api/package-lock.json"), "{\n\t\"version\": \"1.0.1\"\n}");
     assert!(rig.read("packages/api/CHANGELOG.md").contains("### Fixed\n\n- here ("));
@@ -226,6 +232,7 @@ async fn contributors_are_those_of_the_mailmap() {
     rig.commit("fix: a\n\nCo-authored-by: bobby <bob@example.org>\nCo-authored-by: Eve <eve@example.org>");
     let input = planned(&rig, ChangelogConfig::of("0.1.0".to_owned())).await.unwrap();
     rig.call(ReleaseCommit, input).await.unwrap();
+    land(&rig).await.unwrap();
     let notes = rig.read("docs/releases/v0.1.0.md");
     assert!(notes.starts_with("# v0.1.0\n\n2026-11-20: 2 commits by 3 people.\n"), "{notes}");
     assert!(
@@ -267,6 +274,7 @@ async fn a_workspace_moves_as_one() {
     rig.commit("feat: start");
     let input = planned(&rig, config(true, &[])).await.unwrap();
     rig.call(ReleaseCommit, input).await.unwrap();
+    land(&rig).await.unwrap();
     let root = rig.read("Cargo.toml");
     assert!(
         root.contains("version = \"0.2.0\"\n[workspace.dep") && root.contains("other = \"0.1.0\""),

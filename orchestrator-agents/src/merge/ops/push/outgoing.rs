@@ -16,7 +16,9 @@ use crate::ops::here::Here;
 /// Why nothing goes out.
 #[derive(Debug, thiserror::Error)]
 enum OutgoingError {
-    #[error("the candidate of `{branch}` is {now} instead of {expected}, which was looked at; nothing was published")]
+    #[error(
+        "the candidate of `{branch}` is {now} instead of {expected}, which was looked at; nothing was published"
+    )]
     Other { branch: String, now: String, expected: String },
     #[error("{commit} does not come from {base}, its base, by first parents; nothing was published")]
     NotAbove { commit: String, base: String },
@@ -52,7 +54,8 @@ impl Outgoing {
             let (branch, expected) = (input.branch.clone(), expected.clone());
             return Err(OutgoingError::Other { branch, now: commit, expected }.into());
         }
-        let base = candidate.as_ref().map_or_else(|| commit.clone(), |candidate| candidate.record().base.clone());
+        let base =
+            candidate.as_ref().map_or_else(|| commit.clone(), |candidate| candidate.record().base.clone());
         if !comes_from_base(&git, &commit, &base)? {
             return Err(OutgoingError::NotAbove { commit, base }.into());
         }
@@ -123,7 +126,8 @@ impl Outgoing {
 
     /// The command that sends it: the branch if it is where it was seen, tags if they are not there, all or nothing.
     pub(super) fn args(&self, remote: &str, at: Option<&str>) -> Vec<String> {
-        let mut args: Vec<String> = ["push", "--atomic", "--porcelain", "--no-follow-tags"].map(str::to_owned).into();
+        let mut args: Vec<String> =
+            ["push", "--atomic", "--porcelain", "--no-follow-tags"].map(str::to_owned).into();
         let mut specs = Vec::new();
         if at != Some(&*self.commit) {
             args.push(format!("--force-with-lease={}:{}", self.branch, at.unwrap_or_default()));

@@ -36,7 +36,8 @@ pub(super) fn propose(
         here.progress.step(format!("pushing {} to {}", branch(out), input.remote), None);
         let lease = format!("--force-with-lease={}:{}", out.proposal, at.unwrap_or_default());
         let spec = format!("{}:{}", out.commit, out.proposal);
-        let args = ["push", "--atomic", "--porcelain", "--no-follow-tags", &lease, "--", &input.remote, &spec];
+        let args =
+            ["push", "--atomic", "--porcelain", "--no-follow-tags", &lease, "--", &input.remote, &spec];
         let args = args.map(str::to_owned);
         match send(here, input, &args) {
             Sent::Yes => {}
@@ -45,7 +46,8 @@ pub(super) fn propose(
             Sent::Unclear(error) => {
                 let now = ask(here, input, out).map_err(|_| BoxError::from(Transient(error)))?;
                 if now.object(&out.proposal) != Some(&*out.commit) {
-                    let said = format!("`{}` did not take the push to its end, nothing was published", input.remote);
+                    let said =
+                        format!("`{}` did not take the push to its end, nothing was published", input.remote);
                     return Err(Transient(said.into()).into());
                 }
             }
