@@ -4,6 +4,7 @@ mod candidate;
 mod delivery;
 mod draft;
 mod going_out;
+mod killing;
 mod landing;
 mod merging;
 mod pushing;

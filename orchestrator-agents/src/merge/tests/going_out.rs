@@ -10,6 +10,8 @@ use orchestrator_core::outcome::Outcome;
 use orchestrator_core::pipeline::Pipeline;
 use orchestrator_core::report::RunRecord;
 use orchestrator_core::settings::Settings;
+use orchestrator_core::plan::Plan;
+use orchestrator_core::store::Store;
 use orchestrator_core::store::jsonl::JsonlStore;
 use serde_json::{Value, json};
 
@@ -17,26 +19,33 @@ use super::delivery::{outcomes, phase};
 use super::*;
 
 /// A project with a remote.
-struct Project {
-    rig: Rig,
+pub(super) struct Project {
+    pub(super) rig: Rig,
     remote: PathBuf,
 }
 
 impl Project {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let rig = Rig::new();
         let remote = rig.remote();
         Self { rig, remote }
     }
 
-    async fn run(&self, with: Value, ceiling: Effect) -> RunRecord {
+    /// An orchestrator with this store, and the plan of the phase.
+    pub(super) fn planned(&self, with: Value, store: impl Store + 'static) -> (Orchestrator, Plan) {
         let state = self.rig.root.join(".orchestrate");
         let executor = Local::new(&self.rig.root).state(&state).environment(self.rig.env.clone());
-        let orchestrator = Orchestrator::new(executor, JsonlStore::open(&state).unwrap())
+        let orchestrator = Orchestrator::new(executor, store)
             .settings(Settings { min_free_disk: 1, ..Settings::default() })
             .agents(crate::standard());
         let pipeline = Pipeline::new("delivery").phase(phase("merge_integration", with));
         let plan = orchestrator.plan(&pipeline).unwrap();
+        (orchestrator, plan)
+    }
+
+    async fn run(&self, with: Value, ceiling: Effect) -> RunRecord {
+        let store = JsonlStore::open(self.rig.root.join(".orchestrate")).unwrap();
+        let (orchestrator, plan) = self.planned(with, store);
         orchestrator.run(&plan, ceiling).await.unwrap()
     }
 
@@ -45,12 +54,12 @@ impl Project {
         Said(outcomes(&self.run(with, Effect::Publishes).await))
     }
 
-    fn at_remote(&self, args: &[&str]) -> String {
+    pub(super) fn at_remote(&self, args: &[&str]) -> String {
         self.rig.git_at(&self.remote, args)
     }
 
     /// Commit of `main` there, and its tags.
-    fn out(&self) -> (String, Vec<String>) {
+    pub(super) fn out(&self) -> (String, Vec<String>) {
         let tags = self.at_remote(&["tag"]);
         (self.at_remote(&["rev-parse", "main"]), tags.lines().map(str::to_owned).collect())
     }
@@ -82,7 +91,7 @@ fn hook(path: &Path, script: &str) {
 }
 
 /// What came of the tasks.
-struct Said(Vec<(String, Option<Outcome>, String)>);
+pub(super) struct Said(pub(super) Vec<(String, Option<Outcome>, String)>);
 
 impl Said {
     fn of(&self, task: &str) -> (Option<Outcome>, &str) {
@@ -92,7 +101,7 @@ impl Said {
     }
 
     #[track_caller]
-    fn all_passed(&self) {
+    pub(super) fn all_passed(&self) {
         assert!(self.0.iter().all(|(_, outcome, _)| *outcome == Some(Outcome::Passed)), "{:#?}", self.0);
     }
 
