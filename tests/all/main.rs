@@ -11,6 +11,7 @@ mod journals;
 mod kill;
 mod plugin;
 mod readme;
+mod releasing;
 mod roadmap;
 mod shared;
 mod support;

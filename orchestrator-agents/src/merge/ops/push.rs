@@ -143,6 +143,10 @@ fn push(here: &Here, input: &PushInput, order: &OrderKey) -> Result<Pushed, BoxE
         Sent::Unclear(error) => unclear(here, input, &out, error),
         Sent::Refused(Refusal::Moved, _) => {
             let now = ask(here, input, &out)?;
+            // A push of ours that was thought dead got there first.
+            if out.is_there(&now) {
+                return Ok(out.pushed());
+            }
             let moved = now.object(&out.branch).unwrap_or("nothing").to_owned();
             Ok(Pushed { moved: Some(moved), ..Pushed::default() })
         }

@@ -49,7 +49,10 @@ fn a_release_is_drafted_as_far_as_it_can_go() {
     );
     assert!(notes.is_empty());
     let (ids, notes) = drafted(&MergeIntegration, true, false, Value::Null);
-    assert_eq!((ids.join(" "), notes.len()), ("candidate version changelog check-merged tag land".to_owned(), 1));
+    assert_eq!(
+        (ids.join(" "), notes.len()),
+        ("candidate version changelog check-merged tag land".to_owned(), 1)
+    );
     let (ids, notes) = drafted(&MergeIntegration, false, false, with);
     assert_eq!((ids.len(), notes.len()), (0, 1));
 }

@@ -100,7 +100,8 @@ async fn stopped_at(appends: u64, told: bool, resumed: bool) -> bool {
     let rig = &project.rig;
     rig.branch("a", "a.txt", "a\n", "feat: a");
     rig.branch("b", "b.txt", "b\n", "fix: b");
-    let with = || json!({ "branches": ["a", "b"], "bump": true, "validate": ["test -f a.txt", "test -f b.txt"] });
+    let with =
+        || json!({ "branches": ["a", "b"], "bump": true, "validate": ["test -f a.txt", "test -f b.txt"] });
     let store = || JsonlStore::open(rig.root.join(".orchestrate")).unwrap();
     let ends = Ends { store: store(), left: Arc::new(AtomicU64::new(appends)), told };
     let (orchestrator, plan) = project.planned(with(), ends);
