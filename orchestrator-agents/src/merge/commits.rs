@@ -64,6 +64,18 @@ pub(crate) fn next(previous: &Version, changes: &[Change]) -> Version {
     next
 }
 
+/// How much a message matters for the version, the weightiest first: breaking, a feature, a fix, another kind, no convention.
+pub(crate) fn weight(message: &str) -> u8 {
+    let change = change("", "", message);
+    match (change.breaking.is_some(), change.kind.as_str()) {
+        (true, _) => 0,
+        (false, "feat") => 1,
+        (false, "fix") => 2,
+        (false, "") => 4,
+        (false, _) => 3,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

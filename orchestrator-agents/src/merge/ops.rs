@@ -2,19 +2,25 @@
 
 mod branches;
 pub(super) mod candidate;
+mod conflict;
+mod drop_conflict;
 mod land;
 mod merge;
 mod next_version;
+mod picks;
 mod push;
 mod release_commit;
 mod restore_ref;
+mod solve;
 mod tag;
 mod tree;
-mod worktree;
+mod workshop;
 
 pub use candidate::{
     CandidateInput, CandidateRestored, OpenCandidate, Opened, RestoreCandidate, RestoreInput,
 };
+pub use conflict::{Conflict, ConflictFile, Solved};
+pub use drop_conflict::{ConflictDropped, DropConflict, DropInput};
 pub use land::{LandCandidate, LandInput, Landed};
 pub use merge::{MergeInput, MergeIntoBranch, Merged};
 pub use next_version::{NextVersion, VersionFound, VersionInput};
