@@ -1,12 +1,15 @@
 //! The merge phase on real repositories and a real bare remote.
 
 mod candidate;
+mod conflicts;
+mod corpus;
 mod delivery;
 mod draft;
 mod landing;
 mod merging;
 mod pushing;
 mod releasing;
+mod strategies;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
@@ -21,6 +24,10 @@ use crate::rig::Rig;
 fn merge_input(branch: &str) -> MergeInput {
     let (branch, into, strategy) = (branch.into(), "main".into(), Strategy::Merge);
     MergeInput { branch, into, remote: None, strategy, message: None, rules: Rules::default() }
+}
+
+fn by(strategy: Strategy, branch: &str) -> MergeInput {
+    MergeInput { strategy, ..merge_input(branch) }
 }
 
 async fn merge(rig: &Rig, branch: &str) -> Result<Merged, BoxError> {

@@ -157,6 +157,9 @@ impl<'a> Merging<'a> {
             Ok(made) => made,
             Err(conflict) => return Ok(Merged::stays(&ours, false, Some(conflict))),
         };
+        if *strategy == Strategy::Rebase {
+            self.nothing_is_lost(&ours, &theirs, &to)?;
+        }
         if to == ours {
             // All that it changes is there already, in commits of others.
             return Ok(Merged::stays(&ours, true, None));
@@ -178,6 +181,20 @@ impl<'a> Merging<'a> {
         self.workshop.remove()?;
         self.workshop.forget()?;
         Ok(merged)
+    }
+
+    /// Fails where merges within the branch, which a rebase leaves out, brought more than they merged.
+    fn nothing_is_lost(&self, ours: &str, theirs: &str, to: &str) -> Result<(), BoxError> {
+        let not = format!("^{ours}");
+        if self.git.text(["rev-list", "--merges", "--max-count=1", theirs, &not, "--"])?.is_empty() {
+            return Ok(());
+        }
+        let merged = merge_tree(&self.git, Sides { ours, theirs, base: None })?;
+        if merged.clean && merged.tree == tree_of(&self.git, to)? {
+            return Ok(());
+        }
+        let branch = &self.input.branch;
+        Err(format!("the merges in `{branch}` changed more than they merged, which a rebase would lose; merge or squash it").into())
     }
 
     /// Makes the commits; the newest one, and what was solved on the way.

@@ -106,7 +106,7 @@ pub(super) fn names(entries: &[Entry]) -> Vec<String> {
 }
 
 /// The oldest git whose merges need no worktree.
-const OLDEST: (u32, u32) = (2, 38);
+const OLDEST: (u32, u32) = (2, 41);
 
 /// Fails where git cannot merge trees.
 pub(super) fn able(git: &Git<'_>) -> Result<(), BoxError> {

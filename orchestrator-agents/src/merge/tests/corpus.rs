@@ -1,0 +1,1 @@
+//! Forty kinds of merges.
