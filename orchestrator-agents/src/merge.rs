@@ -18,8 +18,10 @@ mod notes;
 pub mod ops;
 mod push;
 mod record;
+mod rules;
 mod sections;
 mod tag;
+mod union;
 mod version;
 
 #[cfg(test)]
@@ -40,8 +42,9 @@ pub use checking::{Ran, Validate, ValidateCommand};
 pub use forge::Forge;
 pub use hunks::{FileChange, Hunk};
 pub use land::{Land, LandConfig};
-pub use merge_branch::{MergeBranch, MergeBranchConfig, Strategy};
+pub use merge_branch::{MergeBranch, MergeBranchConfig, SIGNAL, Strategy, signal_of};
 pub use push::{Mode, Push, PushConfig, Restart};
+pub use rules::{BuiltIn, Rule, Rules, Use};
 pub use tag::{Tag, TagConfig};
 pub use version::{Version, VersionConfig};
 
@@ -54,7 +57,13 @@ pub struct MergeIntegration;
 #[serde(deny_unknown_fields, default)]
 struct With {
     /// Branches to merge, in this order; none by default.
-    branches: Vec<String>,
+    branches: Vec<Branch>,
+    /// How they are merged, where a branch does not say; `merge` by default.
+    strategy: Strategy,
+    /// Rules for paths that conflict, before the built-in ones.
+    rules: Vec<Rule>,
+    /// Which of the built-in rules count; all by default.
+    builtin: BuiltIn,
     /// The branch that they go into and that is released; the main branch by default.
     into: Option<String>,
     /// The remote to push to; `origin` by default.
@@ -100,12 +109,17 @@ impl Default for PushWith {
 }
 
 impl With {
-    fn version(&self, branch: Option<String>, remote: Option<String>) -> VersionConfig {
+    fn version(
+        &self,
+        branch: Option<String>,
+        remote: Option<String>,
+        including: Vec<String>,
+    ) -> VersionConfig {
         let usual = VersionConfig::default();
         VersionConfig {
             branch,
             remote,
-            including: self.branches.clone(),
+            including,
             version: self.version.clone(),
             prerelease: self.prerelease.clone(),
             tag_prefix: self.tag_prefix.clone().unwrap_or(usual.tag_prefix),
@@ -128,6 +142,37 @@ impl With {
             forge: self.forge,
             version: usual.version,
         }
+    }
+}
+
+/// A branch to merge: its name, or how it is merged.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a branch, or `branch`, `strategy` and `message` of one")]
+enum Branch {
+    /// Its name.
+    Name(String),
+    /// Its name, and how.
+    Given(Given),
+}
+
+/// A branch, and how it is merged.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    /// Its name: a local one, or `origin/x`.
+    branch: String,
+    /// How; as the phase says by default.
+    strategy: Option<Strategy>,
+    /// The commit message.
+    message: Option<String>,
+}
+
+impl With {
+    fn branches(&self) -> impl Iterator<Item = Given> + '_ {
+        self.branches.iter().map(|branch| match branch {
+            Branch::Name(name) => Given { branch: name.clone(), strategy: None, message: None },
+            Branch::Given(given) => given.clone(),
+        })
     }
 }
 
@@ -168,14 +213,22 @@ fn release(with: &With, git: &Git, remote: Option<&str>) -> Result<GroupSpec, Bo
     let candidate = TaskSpec::of::<Candidate>("candidate", &config)?;
     let mut made: TaskId = candidate.id.clone();
     group = group.task(candidate);
-    for name in &with.branches {
-        let (into, remote) = (branch.clone(), remote.clone());
-        let config = MergeBranchConfig { into, remote, ..MergeBranchConfig::new(name) };
-        let task = TaskSpec::of::<MergeBranch>(&format!("merge-{}", in_id(name)), &config)?.needs([made]);
+    let including: Vec<String> = with.branches().map(|given| given.branch).collect();
+    for Given { branch: name, strategy, message } in with.branches() {
+        let config = MergeBranchConfig {
+            into: branch.clone(),
+            remote: remote.clone(),
+            strategy: strategy.unwrap_or(with.strategy),
+            message,
+            rules: with.rules.clone(),
+            builtin: with.builtin,
+            ..MergeBranchConfig::new(&name)
+        };
+        let task = TaskSpec::of::<MergeBranch>(&format!("merge-{}", in_id(&name)), &config)?.needs([made]);
         made = task.id.clone();
         group = group.task(task);
     }
-    let asked = with.version(branch.clone(), remote.clone());
+    let asked = with.version(branch.clone(), remote.clone(), including);
     let version = TaskSpec::of::<Version>("version", &asked)?.needs([made]);
     let written = with.changelog(&version, &asked);
     let changelog = TaskSpec::of::<Changelog>("changelog", &written)?;

@@ -182,6 +182,18 @@ fn cut(text: &str, most: usize) -> String {
     format!("{}...", kept.trim_end())
 }
 
+/// How much a message matters for the version, the weightiest first: breaking, a feature, a fix, another kind, no convention.
+pub(crate) fn weight(message: &str) -> u8 {
+    let change = change("", "", message);
+    match (!change.breaking.is_empty(), change.kind.as_str()) {
+        (true, _) => 0,
+        (false, "feat") => 1,
+        (false, "fix") => 2,
+        (false, "") => 4,
+        (false, _) => 3,
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

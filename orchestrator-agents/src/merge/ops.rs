@@ -3,23 +3,29 @@
 mod branches;
 pub(super) mod candidate;
 mod check_out;
+mod conflict;
+mod drop_conflict;
 mod land;
 mod merge;
 mod next_version;
+mod picks;
 mod published;
 mod push;
 mod refusal;
 mod release_commit;
 mod restart;
 mod restore_ref;
+mod solve;
 mod tag;
 mod tree;
-mod worktree;
+mod workshop;
 
 pub use candidate::{
     CandidateInput, CandidateRestored, OpenCandidate, Opened, RestoreCandidate, RestoreInput,
 };
 pub use check_out::{CheckOut, CheckOutInput, CheckedOut, RecordChecked, RecordInput, Recorded, StepMade};
+pub use conflict::{Conflict, ConflictFile, Solved};
+pub use drop_conflict::{ConflictDropped, DropConflict, DropInput};
 pub use land::{LandCandidate, LandInput, Landed};
 pub use merge::{MergeInput, MergeIntoBranch, Merged};
 pub use next_version::{NextVersion, VersionFound, VersionInput};

@@ -8,6 +8,7 @@ use orchestrator_core::id::RunId;
 use serde::{Deserialize, Serialize};
 
 use super::history::ReadGit;
+use super::ops::Solved;
 
 /// Where the candidates of branches are.
 pub(crate) const REFS: &str = "refs/orchestrate/candidate/";
@@ -64,12 +65,12 @@ pub(crate) struct Step {
     /// The tip of that branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) merged: Option<String>,
-    /// The message of the commit, without trailers.
+    /// The first line of its message.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) message: String,
-    /// Trailers of the commit.
+    /// Conflicts that were solved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) trailers: Vec<(String, String)>,
+    pub(crate) solved: Vec<Solved>,
     /// The candidate's tip before.
     pub(crate) from: String,
     /// The candidate's tip after it.
@@ -150,10 +151,16 @@ impl Record {
 /// A message with trailers, in the paragraph of those that it has already.
 pub(crate) fn with_trailers(message: &str, trailers: &[(String, String)]) -> String {
     let message = message.trim_end();
+    if trailers.is_empty() {
+        return format!("{message}\n");
+    }
     let last = message.rsplit("\n\n").next().filter(|last| last.len() < message.len());
     let joins = last.is_some_and(|last| last.lines().all(is_trailer));
     let mut text = format!("{message}{}", if joins { "\n" } else { "\n\n" });
     for (key, value) in trailers {
+        if text.lines().any(|line| line == format!("{key}: {value}")) {
+            continue;
+        }
         text.push_str(key);
         text.push_str(": ");
         text.push_str(&value.replace(['\n', '\r'], " "));
@@ -174,7 +181,8 @@ mod tests {
     fn step(key: &str, from: &str, to: &str) -> Step {
         let (key, from, to) = (key.to_owned(), from.to_owned(), to.to_owned());
         let (order, kind, message) = (String::new(), Kind::Merge, "x\n\ny".to_owned());
-        Step { key, order, kind, branch: None, merged: None, message, trailers: Vec::new(), from, to }
+        let solved = Vec::new();
+        Step { key, order, kind, branch: None, merged: None, message, solved, from, to }
     }
 
     #[test]

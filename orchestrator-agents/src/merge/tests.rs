@@ -1,6 +1,8 @@
 //! The merge phase on real repositories and a real bare remote.
 
 mod candidate;
+mod conflicts;
+mod corpus;
 mod delivery;
 mod draft;
 mod going_out;
@@ -9,19 +11,25 @@ mod landing;
 mod merging;
 mod pushing;
 mod releasing;
+mod strategies;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
 
 use super::ops::{
-    CreateTag, DeleteTag, LandCandidate, LandInput, Landed, MergeInput, MergeIntoBranch, Merged, PushInput,
-    PushRelease, ReleaseCommit, RestoreCandidate, RestoreRef, TagInput,
+    CreateTag, DeleteTag, DropConflict, LandCandidate, LandInput, Landed, MergeInput, MergeIntoBranch,
+    Merged, PushInput, PushRelease, ReleaseCommit, RestoreCandidate, RestoreRef, TagInput,
 };
+use super::{Rules, Strategy};
 use crate::rig::Rig;
 
 fn merge_input(branch: &str) -> MergeInput {
-    let message = format!("Merge branch '{branch}'");
-    MergeInput { branch: branch.into(), into: "main".into(), remote: None, message }
+    let (branch, into, strategy) = (branch.into(), "main".into(), Strategy::Merge);
+    MergeInput { branch, into, remote: None, strategy, message: None, rules: Rules::default() }
+}
+
+fn by(strategy: Strategy, branch: &str) -> MergeInput {
+    MergeInput { strategy, ..merge_input(branch) }
 }
 
 async fn merge(rig: &Rig, branch: &str) -> Result<Merged, BoxError> {
@@ -57,6 +65,7 @@ async fn perform(rig: &Rig, actions: Vec<Action>) -> Result<(), BoxError> {
         match call.operation.as_str() {
             "restore-ref" => drop(rig.call(RestoreRef, call.input.parse()?).await?),
             "restore-candidate" => drop(rig.call(RestoreCandidate, call.input.parse()?).await?),
+            "drop-conflict" => drop(rig.call(DropConflict, call.input.parse()?).await?),
             "delete-tag" => drop(rig.call(DeleteTag, call.input.parse()?).await?),
             "release-commit" => drop(rig.call(ReleaseCommit, call.input.parse()?).await?),
             other => panic!("unknown operation {other}"),

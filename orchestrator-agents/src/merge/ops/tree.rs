@@ -9,6 +9,8 @@ use crate::ops::git::{Git, GitError, failed};
 pub(super) struct MergedTree {
     /// The tree; where there are conflicts, with markers in it.
     pub(super) tree: String,
+    /// Whether nothing conflicts; folders that were renamed may conflict without an entry.
+    pub(super) clean: bool,
     /// What conflicts: the entries of each file, in order.
     pub(super) entries: Vec<Entry>,
     /// What git says of the merge, kind by kind.
@@ -60,7 +62,10 @@ pub(super) fn merge_tree(git: &Git<'_>, sides: Sides<'_>) -> Result<MergedTree, 
     args.extend([ours, theirs]);
     let output = git.output(&args, None)?;
     match output.status.code() {
-        Some(0 | 1) => parse(&output.stdout).ok_or_else(|| "git's merge could not be read".into()),
+        Some(code @ (0 | 1)) => {
+            let merged = parse(&output.stdout).ok_or("git's merge could not be read")?;
+            Ok(MergedTree { clean: code == 0, ..merged })
+        }
         _ => Err(BoxError::from(failed::<&str>(&args, &output))),
     }
 }
@@ -89,7 +94,7 @@ fn parse(bytes: &[u8]) -> Option<MergedTree> {
         let (kind, message) = (text(fields.next()?), text(fields.next()?));
         said.push(Said { paths, kind, text: message.trim_end().to_owned() });
     }
-    Some(MergedTree { tree, entries, said })
+    Some(MergedTree { tree, clean: false, entries, said })
 }
 
 /// The paths of what conflicts, each once, as people read them.
@@ -101,7 +106,7 @@ pub(super) fn names(entries: &[Entry]) -> Vec<String> {
 }
 
 /// The oldest git whose merges need no worktree.
-const OLDEST: (u32, u32) = (2, 38);
+const OLDEST: (u32, u32) = (2, 41);
 
 /// Fails where git cannot merge trees.
 pub(super) fn able(git: &Git<'_>) -> Result<(), BoxError> {

@@ -34,18 +34,46 @@ async fn a_merge_is_prepared_beside_all_that_the_user_sees() {
 }
 
 #[tokio::test]
-async fn a_conflict_names_its_files_and_changes_nothing() {
+async fn what_cannot_be_merged_is_said() {
     let rig = Rig::new();
-    rig.branch("feature", "readme.md", "theirs\n", "feat: theirs");
-    rig.write("readme.md", "ours\n");
-    let old = rig.commit("feat: ours");
-    let error = merge(&rig, "feature").await.unwrap_err().to_string();
-    assert_eq!(error, "merging `feature` into `main` conflicts in `readme.md`; nothing was changed");
-    assert_eq!((rig.git(&["rev-parse", "main"]), candidate(&rig, "main")), (old.clone(), Some(old)));
-    assert_eq!((rig.git(&["status", "--porcelain"]).as_str(), worktrees(&rig)), ("", 1));
     let error = merge(&rig, "absent").await.unwrap_err().to_string();
     assert_eq!(error, "there is no branch `absent`");
     merge(&rig, "--upload-pack=x").await.unwrap_err();
+    rig.git(&["checkout", "-q", "--orphan", "other"]);
+    rig.commit("feat: another beginning");
+    rig.git(&["switch", "-q", "main"]);
+    for strategy in [Strategy::Merge, Strategy::Squash, Strategy::Rebase, Strategy::FastForward] {
+        let error = rig.call(MergeIntoBranch, by(strategy, "other")).await.unwrap_err().to_string();
+        let said = ["no common history", "does not start at the tip"];
+        assert!(said.iter().any(|said| error.contains(said)), "{strategy:?}: {error}");
+    }
+}
+
+/// A git of another version: the real one, which says that it is older and takes no newer option.
+#[tokio::test]
+async fn a_git_that_is_too_old_is_refused() {
+    let mut rig = Rig::new();
+    rig.branch("feature", "new.txt", "new\n", "feat: new");
+    let bin = rig.home.join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let path = rig.env.iter().position(|(name, _)| name == "PATH").unwrap();
+    let real = rig.env[path].1.to_str().unwrap().to_owned();
+    rig.env[path].1 = format!("{}:{real}", bin.display()).into();
+    let old = |version: &str, refuses: &str| {
+        let script = format!(
+            "#!/bin/sh\nfor a; do case $a in --version) echo git version {version}; exit;; {refuses}) exit 129;; esac; done\n\
+             PATH='{real}' exec git \"$@\"\n"
+        );
+        std::fs::write(bin.join("git"), script).unwrap();
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(bin.join("git"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    old("2.37.9", "--write-tree");
+    let error = merge(&rig, "feature").await.unwrap_err().to_string();
+    assert_eq!(error, "`git version 2.37.9` is too old to merge without a checkout; 2.41 or newer is needed");
+    assert_eq!(candidate(&rig, "main"), None);
+    old("2.41.0", "--never");
+    merge(&rig, "feature").await.unwrap();
 }
 
 #[tokio::test]
