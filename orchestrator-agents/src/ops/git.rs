@@ -133,5 +133,43 @@ pub(crate) fn failed<S: AsRef<OsStr>>(args: &[S], output: &Output) -> GitError {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let said = if output.stderr.is_empty() { stdout.trim() } else { &output.stderr };
     let said = if said.is_empty() { output.status.to_string() } else { said.replace('\n', "; ") };
-    GitError::Failed { command, said }
+    GitError::Failed { command: without_credentials(&command), said: without_credentials(&said) }
+}
+
+/// A text without what stands before `@` in addresses: git repeats the addresses of remotes as they are.
+fn without_credentials(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        clean.push_str("://");
+        let end =
+            part.find(|char: char| char == '/' || char.is_whitespace() || char == '\'').unwrap_or(part.len());
+        match part[..end].rfind('@') {
+            Some(at) => {
+                clean.push_str("***");
+                clean.push_str(&part[at..]);
+            }
+            None => clean.push_str(part),
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_stay_out_of_errors() {
+        for (text, clean) in [
+            (
+                "unable to access 'https://ada:s3cret@host/a@b/': 403",
+                "unable to access 'https://***@host/a@b/': 403",
+            ),
+            ("https://token@h, ssh://git@h:22/x and mail@x", "https://***@h, ssh://***@h:22/x and mail@x"),
+            ("http://host/a 'x' ://", "http://host/a 'x' ://"),
+        ] {
+            assert_eq!(without_credentials(text), clean);
+        }
+    }
 }

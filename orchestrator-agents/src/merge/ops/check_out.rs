@@ -128,7 +128,8 @@ fn folder(here: &Here, branch: &str) -> PathBuf {
 /// Takes the checkout away; what cannot be removed is left to the next one.
 pub(super) fn clear(here: &Here, branch: &str) {
     let (git, folder) = (Git::new(here), folder(here, branch));
-    if folder.exists() && remove_tree(&folder).is_ok() {
+    // A killed run may have removed the folder, and git not know yet.
+    if remove_tree(&folder).is_ok() {
         let _ = git.bytes(["worktree", "prune"]);
     }
 }

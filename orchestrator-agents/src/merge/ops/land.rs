@@ -156,8 +156,9 @@ fn land(here: &Here, input: &LandInput, order: &OrderKey) -> Result<Landed, BoxE
         }
         (Err(error), _) => return Err(error),
     };
-    candidate.drop(&git)?;
+    // The candidate last: without it, all of this is taken for done.
     check_out::clear(here, branch);
+    candidate.drop(&git)?;
     Ok(Landed { commit, previous, tree, stayed })
 }
 

@@ -33,8 +33,12 @@ impl Project {
 
     /// An orchestrator with this store, and the plan of the phase.
     pub(super) fn planned(&self, with: Value, store: impl Store + 'static) -> (Orchestrator, Plan) {
-        let state = self.rig.root.join(".orchestrate");
-        let executor = Local::new(&self.rig.root).state(&state).environment(self.rig.env.clone());
+        self.planned_at(&self.rig.root.join(".orchestrate"), with, store)
+    }
+
+    /// The same with a state folder elsewhere.
+    fn planned_at(&self, state: &Path, with: Value, store: impl Store + 'static) -> (Orchestrator, Plan) {
+        let executor = Local::new(&self.rig.root).state(state).environment(self.rig.env.clone());
         let orchestrator = Orchestrator::new(executor, store)
             .settings(Settings { min_free_disk: 1, ..Settings::default() })
             .agents(crate::standard());
@@ -381,4 +385,37 @@ async fn the_local_branch_stays_where_files_are_in_the_way() {
         (project.out().0, "two\n".to_owned())
     );
     assert_eq!(project.out().1.len(), 2);
+}
+
+/// The commands run in the checkout wherever the state folder lies.
+#[tokio::test]
+async fn what_is_to_land_is_checked_where_the_state_is() {
+    let project = Project::new();
+    let rig = &project.rig;
+    rig.branch("a", "sub/a.txt", "a\n", "feat: a");
+    let state = rig.home.join("state of it");
+    let with = json!({
+        "branches": ["a"],
+        "validate": ["test -f sub/a.txt && ! test -e .orchestrate", {"run": ["test", "-f", "a.txt"], "cwd": "sub"}],
+    });
+    let (orchestrator, plan) = project.planned_at(&state, with, JsonlStore::open(&state).unwrap());
+    let record = orchestrator.run(&plan, Effect::Publishes).await.unwrap();
+    Said(outcomes(&record)).all_passed();
+    assert_eq!((project.out().1.len(), worktrees(rig)), (2, 1));
+    assert!(!rig.root.join(".orchestrate").exists());
+}
+
+/// What is known of a remote's address never brings its password along.
+#[tokio::test]
+async fn a_password_in_an_address_is_said_nowhere() {
+    let project = Project::new();
+    project.rig.git(&["remote", "set-url", "origin", "http://ada:s3cret@127.0.0.1:9/a/b.git"]);
+    let record = project.run(json!({ "validate": [] }), Effect::Publishes).await;
+    let said = outcomes(&record);
+    assert!(said.iter().any(|(_, outcome, _)| *outcome == Some(Outcome::Failed)), "{said:?}");
+    assert!(!format!("{said:?}").contains("s3cret"), "{said:?}");
+    let runs = project.rig.root.join(".orchestrate/runs");
+    let found =
+        project.rig.command("grep", &["-r", "-l", "s3cret", runs.to_str().unwrap()], &project.rig.root);
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
 }
