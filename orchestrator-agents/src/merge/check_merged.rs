@@ -122,7 +122,7 @@ impl Agent for CheckMerged {
             }
             Stage::Tip { checkout } => tip(commands, checkout, receipts),
             Stage::Halving { checkout, broken, halving } => {
-                let passed = match halving::passed(commands, receipts)? {
+                let passed = match halving::passed(commands, receipts) {
                     Ok(passed) => passed,
                     Err(why) => return Ok(failed(&broken, &checkout, vec![note(why)])),
                 };

@@ -36,7 +36,11 @@ pub(super) fn bump(history: &History<'_>, version: &str) -> Result<Vec<FileChang
         match name {
             "Cargo.toml" => changes.extend(toml::cargo(history, &folder, &text, &place, &old, version)?),
             _ => {
-                changes.extend(FileChange::between(path, Some(&text), &replaced(&text, vec![place], version)))
+                changes.extend(FileChange::between(
+                    path,
+                    Some(&text),
+                    &replaced(&text, vec![place], version),
+                ));
             }
         }
         match name {

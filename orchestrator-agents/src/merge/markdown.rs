@@ -84,7 +84,7 @@ fn issue(after: &str, pages: Option<&Pages>, out: &mut String) -> usize {
     match pages {
         Some(pages) if (1..=9).contains(&digits) && whole => {
             let number = &after[..digits];
-            out.push_str(&format!("[#{number}]({})", pages.issue(number)));
+            out.extend(["[#", number, "](", &pages.issue(number), ")"]);
             digits + 1
         }
         _ => 0,

@@ -1,6 +1,5 @@
 //! Which of several merges broke what worked before: by halving, along first parents.
 
-use orchestrator_core::BoxError;
 use orchestrator_core::order::{Receipt, Status};
 use serde::{Deserialize, Serialize};
 
@@ -46,9 +45,9 @@ impl Halving {
     pub(super) fn after(mut self, passed: bool) -> Self {
         let at = if self.good == 0 { 0 } else { usize::midpoint(self.good, self.bad) };
         if passed {
-            self.good = at + 1
+            self.good = at + 1;
         } else {
-            self.bad = at
+            self.bad = at;
         }
         self
     }
@@ -68,20 +67,20 @@ impl Halving {
 }
 
 /// Whether a commit passed, from the receipts of its checkout and the commands; or why that is not known.
-pub(super) fn passed(commands: &[Validate], receipts: &[Receipt]) -> Result<Result<bool, String>, BoxError> {
+pub(super) fn passed(commands: &[Validate], receipts: &[Receipt]) -> Result<bool, String> {
     let Some((checkout, rest)) = receipts.split_first() else {
-        return Ok(Err("nothing was looked at".into()));
+        return Err("nothing was looked at".into());
     };
     if !checkout.ok() {
-        return Ok(Err(checkout.status.to_string()));
+        return Err(checkout.status.to_string());
     }
     let unknown = rest.iter().find(|receipt| {
         matches!(receipt.status, Status::TimedOut | Status::Signaled(_) | Status::Failed { .. })
     });
-    Ok(match unknown {
+    match unknown {
         Some(receipt) => Err(receipt.status.to_string()),
         None => Ok(checking::read(commands, rest).is_ok()),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -116,13 +116,13 @@ fn lock(
 ) -> Result<Option<FileChange>, BoxError> {
     let Some(lock) = history.file(&path)? else { return Ok(None) };
     let Ok(root) = DeTable::parse(&lock) else { return Ok(None) };
-    let Some(DeValue::Array(packages)) = root.get_ref().get("package").map(|value| value.get_ref()) else {
+    let Some(DeValue::Array(packages)) = root.get_ref().get("package").map(toml::Spanned::get_ref) else {
         return Ok(None);
     };
     let mut places = Vec::new();
     for package in packages {
         let DeValue::Table(package) = package.get_ref() else { continue };
-        let local = match package.get("source").map(|source| source.get_ref()) {
+        let local = match package.get("source").map(toml::Spanned::get_ref) {
             None => true,
             // As uv writes what lies in the project.
             Some(DeValue::Table(source)) => {
