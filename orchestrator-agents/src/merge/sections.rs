@@ -8,7 +8,7 @@ use std::ops::Range;
 pub(super) struct Sections<'a> {
     text: &'a str,
     /// Its sections, from the top: the name in the heading, and where heading and body stand.
-    sections: Vec<(&'a str, Range<usize>, Range<usize>)>,
+    found: Vec<(&'a str, Range<usize>, Range<usize>)>,
     /// Where the definitions of links at its end begin.
     links: usize,
 }
@@ -29,18 +29,18 @@ impl<'a> Sections<'a> {
             }
             at = next;
         }
-        Self { text, sections, links }
+        Self { text, found: sections, links }
     }
 
     /// What stands under a version.
     pub(super) fn body(&self, version: &str) -> Option<&'a str> {
-        let found = self.sections.iter().find(|(name, ..)| *name == version);
+        let found = self.found.iter().find(|(name, ..)| *name == version);
         found.map(|(_, _, body)| self.text[body.clone()].trim())
     }
 
     /// What people wrote under `Unreleased`.
     pub(super) fn unreleased(&self) -> Option<&'a str> {
-        let (_, _, body) = self.sections.iter().find(|(name, ..)| is_unreleased(name))?;
+        let (_, _, body) = self.found.iter().find(|(name, ..)| is_unreleased(name))?;
         Some(self.text[body.clone()].trim()).filter(|body| !body.is_empty())
     }
 
@@ -48,11 +48,11 @@ impl<'a> Sections<'a> {
     pub(super) fn released(&self, section: &str, links: &[(String, String)]) -> String {
         let eol = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
         let native = |text: &str| text.replace("\r\n", "\n").replace('\n', eol);
-        let unreleased = self.sections.iter().find(|(name, ..)| is_unreleased(name));
+        let unreleased = self.found.iter().find(|(name, ..)| is_unreleased(name));
         let (keep, skip) = match unreleased {
             Some((_, heading, body)) => (heading.end, body.end),
             None => {
-                let first = self.sections.first().map_or(self.links, |(_, heading, _)| heading.start);
+                let first = self.found.first().map_or(self.links, |(_, heading, _)| heading.start);
                 (first, first)
             }
         };

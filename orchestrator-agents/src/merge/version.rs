@@ -65,7 +65,7 @@ impl VersionConfig {
     /// What is asked for on a branch; the second tag ends with `stamp`.
     pub(super) fn asked(&self, branch: String, stamp: String) -> VersionInput {
         let Self { branch: _, remote, including, version, prerelease, tag_prefix, path } = self.clone();
-        VersionInput { branch, including, version, stamp, prerelease, tag_prefix, path, remote }
+        VersionInput { branch, remote, including, version, stamp, prerelease, tag_prefix, path }
     }
 }
 
