@@ -44,7 +44,8 @@ impl Repository {
             let at = made.root().join(format!("src/t{folder:03}"));
             std::fs::create_dir_all(&at).unwrap();
             for file in 0..FILES {
-                std::fs::write(at.join(format!("f{file}.txt")), format!("{folder} {file}\n").repeat(20)).unwrap();
+                std::fs::write(at.join(format!("f{file}.txt")), format!("{folder} {file}\n").repeat(20))
+                    .unwrap();
             }
         }
         made.commit();
@@ -79,7 +80,8 @@ impl Repository {
 
     fn git_at(&self, folder: &Path, args: &[&str]) -> String {
         let env = self.env.iter().map(|(name, value)| (name, value));
-        let output = Command::new("git").args(args).current_dir(folder).env_clear().envs(env).output().unwrap();
+        let output =
+            Command::new("git").args(args).current_dir(folder).env_clear().envs(env).output().unwrap();
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }

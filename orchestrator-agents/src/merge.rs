@@ -11,6 +11,7 @@ mod manifests;
 mod merge_branch;
 mod notes;
 pub mod ops;
+mod preview;
 mod push;
 mod record;
 mod rules;
@@ -33,6 +34,7 @@ pub use changelog::{Changelog, ChangelogConfig, ChangelogWritten};
 pub use hunks::{FileChange, Hunk};
 pub use land::{Land, LandConfig};
 pub use merge_branch::{MergeBranch, MergeBranchConfig, SIGNAL, Strategy, signal_of};
+pub use preview::{PreviewMerge, PreviewMergeConfig};
 pub use push::{Push, PushConfig};
 pub use rules::{BuiltIn, Rule, Rules, Use};
 pub use tag::{Tag, TagConfig};
@@ -128,6 +130,20 @@ fn release(with: &With, git: &Git, remote: Option<&str>) -> Result<GroupSpec, Bo
     let branch = with.into.clone().or_else(|| git.main.clone());
     let mut group = GroupSpec::new(GroupName::new("release")?).sequential();
     let remote = remote.map(str::to_owned);
+    if !with.branches.is_empty() {
+        let branches = with.branches().map(|Given { branch, strategy, message: _ }| ops::PreviewBranch {
+            branch,
+            strategy: strategy.unwrap_or(with.strategy),
+        });
+        let config = PreviewMergeConfig {
+            branches: branches.collect(),
+            into: branch.clone(),
+            remote: remote.clone(),
+            rules: with.rules.clone(),
+            builtin: with.builtin,
+        };
+        group = group.task(TaskSpec::of::<PreviewMerge>("preview-merge", &config)?);
+    }
     let config = CandidateConfig { branch: branch.clone(), remote: remote.clone() };
     let candidate = TaskSpec::of::<Candidate>("candidate", &config)?;
     let mut made: TaskId = candidate.id.clone();

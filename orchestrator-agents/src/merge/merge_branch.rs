@@ -16,9 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::history::main_branch;
-use super::ops::{
-    Conflict, DropConflict, DropInput, MergeInput, MergeIntoBranch, Merged, RestoreCandidate,
-};
+use super::ops::{Conflict, DropConflict, DropInput, MergeInput, MergeIntoBranch, Merged, RestoreCandidate};
 use super::rules::{BuiltIn, Rule, Rules};
 use crate::said;
 
@@ -125,14 +123,7 @@ enum Stage {
 fn merge(config: &MergeBranchConfig, into: &str) -> Result<Action, BoxError> {
     let rules = config.solving();
     let MergeBranchConfig { branch, remote, strategy, message, .. } = config.clone();
-    MergeIntoBranch::action(&MergeInput {
-        branch,
-        into: into.to_owned(),
-        remote,
-        strategy,
-        message,
-        rules,
-    })
+    MergeIntoBranch::action(&MergeInput { branch, into: into.to_owned(), remote, strategy, message, rules })
 }
 
 impl Agent for MergeBranch {
@@ -219,9 +210,9 @@ fn ask(
 /// What a person reads: the files, why no rule solved them, where and how it is done.
 fn question(config: &MergeBranchConfig, into: &str, conflict: &Conflict) -> String {
     let Conflict { folder, commit, files, said } = conflict;
-    let of = commit.as_ref().map_or_else(String::new, |commit| {
-        format!(" at its commit {}", commit.get(..12).unwrap_or(commit))
-    });
+    let of = commit
+        .as_ref()
+        .map_or_else(String::new, |commit| format!(" at its commit {}", commit.get(..12).unwrap_or(commit)));
     let mut text = format!("merging {} into {into} conflicts{of}", config.branch);
     for note in said {
         text.push_str("\n  ");

@@ -126,10 +126,26 @@ pub(super) const LOCKFILES: [Lockfile; 7] = [
         name: "package-lock.json",
         manifest: "package.json",
         update: &[
-            &["npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", "--offline"],
+            &[
+                "npm",
+                "install",
+                "--package-lock-only",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--offline",
+            ],
             &["npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"],
         ],
-        check: &[&["npm", "ci", "--dry-run", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]],
+        check: &[&[
+            "npm",
+            "ci",
+            "--dry-run",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--prefer-offline",
+        ]],
     },
     Lockfile {
         name: "pnpm-lock.yaml",
@@ -202,7 +218,8 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_matches_counts() {
-        let rules = vec![rule(&["docs/*.md", "!docs/a.md"], Use::Ours, &[]), rule(&["docs"], Use::Theirs, &[])];
+        let rules =
+            vec![rule(&["docs/*.md", "!docs/a.md"], Use::Ours, &[]), rule(&["docs"], Use::Theirs, &[])];
         let rules = Rules { rules, ..Rules::default() };
         rules.check().unwrap();
         let of = |path| rules.of(path).unwrap().map(|rule| rule.r#use);

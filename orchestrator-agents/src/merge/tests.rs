@@ -15,8 +15,8 @@ use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
 
 use super::ops::{
-    CreateTag, DeleteTag, DropConflict, LandCandidate, LandInput, Landed, MergeInput, MergeIntoBranch, Merged, PushInput,
-    PushRelease, ReleaseCommit, RestoreCandidate, RestoreRef, TagInput,
+    CreateTag, DeleteTag, DropConflict, LandCandidate, LandInput, Landed, MergeInput, MergeIntoBranch,
+    Merged, PushInput, PushRelease, ReleaseCommit, RestoreCandidate, RestoreRef, TagInput,
 };
 use super::{Rules, Strategy};
 use crate::rig::Rig;

@@ -31,15 +31,16 @@ pub(super) fn changelog(base: &str, ours: &str, theirs: &str) -> Option<String> 
     let windows = ours.contains("\r\n");
     let (base, ours, theirs) = (plain(base), plain(ours), plain(theirs));
     let (before, own, other) = (read(&base), read(&ours), read(&theirs));
-    let has = |all: &[Entry], entry: &Entry| all.iter().any(|one| one.place == entry.place && one.text == entry.text);
+    let has = |all: &[Entry], entry: &Entry| {
+        all.iter().any(|one| one.place == entry.place && one.text == entry.text)
+    };
     let removed = before.entries.iter().any(|entry| !has(&other.entries, entry))
         || before.sections.iter().any(|(name, _)| !other.sections.iter().any(|(other, _)| other == name));
     if removed || own.sections.is_empty() || other.sections.is_empty() {
         return None;
     }
-    let ours_added = |text: &str| {
-        own.entries.iter().any(|entry| entry.text == text && !has(&before.entries, entry))
-    };
+    let ours_added =
+        |text: &str| own.entries.iter().any(|entry| entry.text == text && !has(&before.entries, entry));
     let mut new: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
     for entry in &other.entries {
         if !has(&before.entries, entry) && !ours_added(&entry.text) {
@@ -179,7 +180,8 @@ mod tests {
     fn both_entries_are_kept_once() {
         let ours = BASE.replace("- one\n", "- one\n- ours\n- same\n");
         let theirs = BASE.replace("- one\n", "- one\n- same\n- theirs\n  goes on\n\n### Fixed\n\n- a hole\n");
-        let both = BASE.replace("- one\n", "- one\n- ours\n- same\n- theirs\n  goes on\n\n### Fixed\n\n- a hole\n");
+        let both =
+            BASE.replace("- one\n", "- one\n- ours\n- same\n- theirs\n  goes on\n\n### Fixed\n\n- a hole\n");
         assert_eq!(merged(&ours, &theirs), Some(both.clone()));
         assert_eq!(merged(&both, &theirs), Some(both.clone()));
         assert_eq!(merged(&ours.replace('\n', "\r\n"), &theirs), Some(both.replace('\n', "\r\n")));

@@ -93,9 +93,8 @@ impl File {
 
     /// Whether both sides are files, and so their contents can be merged.
     fn has_contents(&self) -> bool {
-        let plain = |side: &Option<(String, String)>| {
-            side.as_ref().is_some_and(|(mode, _)| mode.starts_with("100"))
-        };
+        let plain =
+            |side: &Option<(String, String)>| side.as_ref().is_some_and(|(mode, _)| mode.starts_with("100"));
         plain(&self.ours) && plain(&self.theirs) && (self.base.is_none() || plain(&self.base))
     }
 
@@ -126,7 +125,9 @@ impl File {
             });
         }
         let BuiltInFor { changelogs, lockfiles } = BuiltInFor::of(rules);
-        if let Some(tool) = lockfile(path).filter(|_| lockfiles && (self.ours.is_some() || self.theirs.is_some())) {
+        if let Some(tool) =
+            lockfile(path).filter(|_| lockfiles && (self.ours.is_some() || self.theirs.is_some()))
+        {
             return Ok(Planned::Lockfile(tool));
         }
         if !self.has_contents() || self.kinds.iter().any(|kind| kind == "binary") {

@@ -39,7 +39,12 @@ impl Operation for DropConflict {
     type Input = DropInput;
     type Output = ConflictDropped;
 
-    async fn call(&self, input: DropInput, _: &OrderKey, site: &Site<'_>) -> Result<ConflictDropped, BoxError> {
+    async fn call(
+        &self,
+        input: DropInput,
+        _: &OrderKey,
+        site: &Site<'_>,
+    ) -> Result<ConflictDropped, BoxError> {
         blocking(site, move |here| {
             let workshop = Workshop::of(here, &input.into, &input.branch);
             let folder = workshop.folder().exists().then(|| workshop.shown());

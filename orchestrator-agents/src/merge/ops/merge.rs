@@ -252,7 +252,8 @@ impl<'a> Merging<'a> {
     /// The tree of one commit.
     fn settle(&self, tip: &str, pick: &Pick, is_one_of_many: bool) -> Result<OfCommit, BoxError> {
         let MergeInput { branch, into, rules, .. } = self.input;
-        let merged = merge_tree(&self.git, Sides { ours: tip, theirs: &pick.theirs, base: pick.base.as_deref() });
+        let merged =
+            merge_tree(&self.git, Sides { ours: tip, theirs: &pick.theirs, base: pick.base.as_deref() });
         let merged = merged.map_err(|error| match unrelated(&error) {
             true => format!("`{branch}` has no common history with `{into}`; nothing was changed").into(),
             false => error,
@@ -262,7 +263,8 @@ impl<'a> Merging<'a> {
         }
         // By trees: commits that are made anew have other names each time.
         let key = key(&(tree_of(&self.git, tip)?, &pick.theirs, &pick.base, rules))?;
-        if let Some((_, tree, solved)) = self.workshop.solutions().into_iter().find(|(own, _, _)| *own == key) {
+        if let Some((_, tree, solved)) = self.workshop.solutions().into_iter().find(|(own, _, _)| *own == key)
+        {
             return Ok(OfCommit::Tree(tree, solved));
         }
         let case = Case { here: self.here, order: self.order, rules, ours: tip, key: &key };

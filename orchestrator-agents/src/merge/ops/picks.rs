@@ -100,13 +100,18 @@ fn forward(git: &Git<'_>, ours: &str, branch: &str, theirs: &str) -> Result<(), 
     } else {
         "it does not start at the tip"
     };
-    Err(format!("`{branch}` cannot be fast-forwarded: {why}; rebase it, or choose `merge`, `squash` or `rebase`").into())
+    Err(format!(
+        "`{branch}` cannot be fast-forwarded: {why}; rebase it, or choose `merge`, `squash` or `rebase`"
+    )
+    .into())
 }
 
 /// The best common ancestor.
 fn common(git: &Git<'_>, ours: &str, branch: &str, theirs: &str) -> Result<String, BoxError> {
     let found = git.maybe(["merge-base", ours, theirs])?;
-    found.ok_or_else(|| format!("`{branch}` has no common history with what it is to go into; nothing was changed").into())
+    found.ok_or_else(|| {
+        format!("`{branch}` has no common history with what it is to go into; nothing was changed").into()
+    })
 }
 
 /// The newest tip of a branch that was squashed or rebased into ours before, if it is part of the branch.
@@ -115,7 +120,10 @@ fn last_merged(git: &Git<'_>, base: &str, ours: &str, theirs: &str) -> Result<Op
     let not = format!("^{base}");
     let log = git.text(["log", "--first-parent", "--no-merges", &format, ours, &not, "--"])?;
     for tip in log.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        if tip.bytes().all(|byte| byte.is_ascii_hexdigit()) && git.has(tip)? && git.is_ancestor(tip, theirs)? {
+        if tip.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && git.has(tip)?
+            && git.is_ancestor(tip, theirs)?
+        {
             return Ok(Some(tip.to_owned()));
         }
     }
@@ -131,7 +139,8 @@ fn squashed(
 ) -> Result<(String, Vec<(String, String)>), BoxError> {
     let not = format!("^{since}");
     let format = "--format=%aN <%aE>%x1f%B%x1e";
-    let log = git.text(["log", "--no-merges", "--reverse", "--encoding=UTF-8", format, theirs, &not, "--"])?;
+    let log =
+        git.text(["log", "--no-merges", "--reverse", "--encoding=UTF-8", format, theirs, &not, "--"])?;
     let commits: Vec<(&str, &str)> = log
         .split('\x1e')
         .filter_map(|commit| commit.trim_start_matches('\n').split_once('\x1f'))
@@ -160,7 +169,15 @@ fn squashed(
 /// The commits of a branch that ours lacks, each as it is to be made anew. Those that are there as the same change are left out.
 fn rebased(git: &Git<'_>, ours: &str, theirs: &str, done: Option<&str>) -> Result<Vec<Pick>, BoxError> {
     let range = format!("{ours}...{theirs}");
-    let mut args = vec!["rev-list", "--reverse", "--topo-order", "--right-only", "--cherry-pick", "--no-merges", "--parents"];
+    let mut args = vec![
+        "rev-list",
+        "--reverse",
+        "--topo-order",
+        "--right-only",
+        "--cherry-pick",
+        "--no-merges",
+        "--parents",
+    ];
     let not = done.map(|done| format!("^{done}"));
     args.push(&range);
     args.extend(not.as_deref());
@@ -168,12 +185,17 @@ fn rebased(git: &Git<'_>, ours: &str, theirs: &str, done: Option<&str>) -> Resul
     let list = git.text(args)?;
     let orphan = list.lines().find(|line| !line.contains(' '));
     if let Some(orphan) = orphan {
-        return Err(format!("commit {orphan} has no parent and cannot be rebased; merge or squash the branch").into());
+        return Err(format!(
+            "commit {orphan} has no parent and cannot be rebased; merge or squash the branch"
+        )
+        .into());
     }
     let commits: Vec<(&str, &str)> = list.lines().filter_map(|line| line.split_once(' ')).collect();
     if commits.len() > MOST {
         let many = commits.len();
-        return Err(format!("{many} commits are too many to rebase; at most {MOST} are: merge or squash it").into());
+        return Err(
+            format!("{many} commits are too many to rebase; at most {MOST} are: merge or squash it").into()
+        );
     }
     commits.into_iter().map(|(commit, parent)| copy(git, commit, parent)).collect()
 }
@@ -185,7 +207,8 @@ pub(super) fn copy(git: &Git<'_>, commit: &str, parent: &str) -> Result<Pick, Bo
     let mut fields = said.splitn(5, '\x1f');
     let mut next = || fields.next().unwrap_or_default().to_owned();
     let (name, mail, date, tree, message) = (next(), next(), next(), next(), next());
-    let author = [("GIT_AUTHOR_NAME", name), ("GIT_AUTHOR_EMAIL", mail), ("GIT_AUTHOR_DATE", format!("@{date}"))];
+    let author =
+        [("GIT_AUTHOR_NAME", name), ("GIT_AUTHOR_EMAIL", mail), ("GIT_AUTHOR_DATE", format!("@{date}"))];
     let before = git.text(["rev-parse", "--verify", &format!("{parent}^{{tree}}")])?;
     Ok(Pick {
         author: author.map(|(name, value)| (name.to_owned(), value)).into(),

@@ -40,7 +40,11 @@ pub(super) enum Settled {
 type Came = Result<Option<(String, String)>, String>;
 
 /// Solves a merge that conflicts, or leaves the rest of it in the workshop.
-pub(super) fn solve(case: &Case<'_>, workshop: &Workshop<'_>, merged: &MergedTree) -> Result<Settled, BoxError> {
+pub(super) fn solve(
+    case: &Case<'_>,
+    workshop: &Workshop<'_>,
+    merged: &MergedTree,
+) -> Result<Settled, BoxError> {
     let git = Git::new(case.here);
     let files = conflicting(merged);
     let mut blobs = Blobs::new(case.here, &git, case.order)?;
@@ -54,7 +58,8 @@ pub(super) fn solve(case: &Case<'_>, workshop: &Workshop<'_>, merged: &MergedTre
             None => open.push((file, planned, String::new())),
         }
     }
-    let mut solved: Vec<Solved> = done.iter().map(|(file, rule, _)| Solved { path: file.name(), rule: (*rule).to_owned() }).collect();
+    let mut solved: Vec<Solved> =
+        done.iter().map(|(file, rule, _)| Solved { path: file.name(), rule: (*rule).to_owned() }).collect();
     if open.is_empty() && !files.is_empty() {
         let sides = done.iter().map(|(file, _, side)| (file.path.as_slice(), side.as_ref()));
         return Ok(Settled::Tree(blobs.tree(&merged.tree, sides)?, solved));
@@ -78,7 +83,12 @@ pub(super) fn solve(case: &Case<'_>, workshop: &Workshop<'_>, merged: &MergedTre
 
 /// What git says where no file is unmerged and yet something is in question: folders that were renamed.
 fn of_names(merged: &MergedTree) -> Vec<String> {
-    merged.said.iter().filter(|said| said.kind.starts_with("CONFLICT")).map(|said| said.text.clone()).collect()
+    merged
+        .said
+        .iter()
+        .filter(|said| said.kind.starts_with("CONFLICT"))
+        .map(|said| said.text.clone())
+        .collect()
 }
 
 /// Rules that need no more than the sides.

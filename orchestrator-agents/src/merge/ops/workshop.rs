@@ -35,7 +35,9 @@ impl<'a> Workshop<'a> {
     /// That of a branch which goes into another; it may not be there.
     pub(super) fn of(here: &'a Here, into: &str, branch: &str) -> Self {
         let plain = |name: &str| -> String {
-            name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' }).collect()
+            name.chars()
+                .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' })
+                .collect()
         };
         let digest = Digest::of(format!("{into}\0{branch}").as_bytes()).to_string();
         let short: String = plain(branch).chars().take(60).collect();
@@ -81,7 +83,8 @@ impl<'a> Workshop<'a> {
             std::fs::create_dir_all(folder)?;
         }
         let main = Git::new(self.here);
-        let add = ["-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--no-checkout", "--detach"];
+        let add =
+            ["-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--no-checkout", "--detach"];
         let place = [self.folder.as_os_str(), commit.as_ref()];
         main.bytes(add.iter().map(AsRef::as_ref).chain(place))?;
         let git = self.git();
@@ -135,7 +138,8 @@ impl<'a> Workshop<'a> {
     /// Puts a file, or its absence, into index and folder.
     pub(super) fn put(&self, path: &[u8], side: Option<(&str, &str)>) -> Result<(), BoxError> {
         let git = self.git();
-        let mut entry = side.map_or_else(Vec::new, |(mode, object)| format!("{mode} {object} 0\t").into_bytes());
+        let mut entry =
+            side.map_or_else(Vec::new, |(mode, object)| format!("{mode} {object} 0\t").into_bytes());
         entry.extend_from_slice(path);
         entry.push(0);
         let how = if side.is_some() { "--index-info" } else { "--force-remove" };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::merge::ops::Conflict;
+use crate::merge::ops::{Conflict, PreviewBranch, PreviewInput, PreviewMerges};
 use crate::merge::{BuiltIn, Rule, Use};
 
 /// `feature` and `main` changed `readme.md` and `other.md`.
@@ -53,7 +53,11 @@ async fn a_person_solves_it_and_the_merge_goes_on() {
         assert_eq!(conflict.files[0].kind, "contents");
         let at = folder(&rig, &conflict);
         let read = |path: &str| std::fs::read_to_string(at.join(path)).unwrap();
-        assert!(read("readme.md").contains("<<<<<<<") && read("other.md") == "ours\n" && read("new.txt") == "new\n");
+        assert!(
+            read("readme.md").contains("<<<<<<<")
+                && read("other.md") == "ours\n"
+                && read("new.txt") == "new\n"
+        );
         assert_eq!(rig.git_at(&at, &["status", "--porcelain"]), "A  new.txt\nUU readme.md");
         assert_eq!(seen_by_the_user(&rig), before);
 
@@ -66,14 +70,21 @@ async fn a_person_solves_it_and_the_merge_goes_on() {
         std::fs::write(at.join("readme.md"), "both\n").unwrap();
         std::fs::write(at.join("forgotten.txt"), "x\n").unwrap();
         let again = rig.call(MergeIntoBranch, input.clone()).await.unwrap().conflict.unwrap();
-        assert_eq!(again.said, ["`readme.md` is changed and not added", "`forgotten.txt` is changed and not added"]);
+        assert_eq!(
+            again.said,
+            ["`readme.md` is changed and not added", "`forgotten.txt` is changed and not added"]
+        );
         rig.git_at(&at, &["add", "-A"]);
 
         let merged = rig.call(MergeIntoBranch, input.clone()).await.unwrap();
         assert_eq!((merged.conflict.as_ref(), at.exists(), worktrees(&rig)), (None, false, 1));
         let shown = |path: &str| rig.git(&["show", &format!("{}:{path}", merged.commit)]);
-        assert_eq!((shown("readme.md"), shown("other.md"), shown("forgotten.txt")), ("both".into(), "ours".into(), "x".into()));
-        let rules: Vec<String> = merged.solved.iter().map(|one| format!("{} {}", one.path, one.rule)).collect();
+        assert_eq!(
+            (shown("readme.md"), shown("other.md"), shown("forgotten.txt")),
+            ("both".into(), "ours".into(), "x".into())
+        );
+        let rules: Vec<String> =
+            merged.solved.iter().map(|one| format!("{} {}", one.path, one.rule)).collect();
         assert_eq!(rules, ["other.md ours", "readme.md person"]);
         let message = rig.git(&["log", "-1", "--format=%B", &merged.commit]);
         assert!(message.contains("Orchestrate-Solved: readme.md by person"), "{message}");
@@ -102,7 +113,10 @@ async fn a_rebase_may_conflict_more_than_once() {
     let merged = rig.call(MergeIntoBranch, input).await.unwrap();
     assert_eq!(merged.conflict, None);
     let shown = |commit: &str| rig.git(&["show", &format!("{commit}:readme.md")]);
-    assert_eq!((shown(&format!("{}~1", merged.commit)), shown(&merged.commit)), ("first".into(), "second".into()));
+    assert_eq!(
+        (shown(&format!("{}~1", merged.commit)), shown(&merged.commit)),
+        ("first".into(), "second".into())
+    );
     assert_eq!(rig.git(&["log", "-2", "--format=%s", &merged.commit]), "feat: theirs again\nfeat: theirs");
     let rest: Vec<_> = std::fs::read_dir(rig.root.join(".orchestrate/conflicts")).unwrap().collect();
     assert!(rest.is_empty(), "{rest:?}");
@@ -141,7 +155,10 @@ async fn git_s_own_memory_is_used_where_the_repository_has_one() {
     assert!(merged.solved.iter().all(|solved| solved.rule == "person"), "{merged:?}");
     rig.git(&["update-ref", "-d", "refs/orchestrate/candidate/main"]);
     let again = merge(&rig, "feature").await.unwrap();
-    assert!(again.conflict.is_none() && again.solved.iter().all(|solved| solved.rule == "rerere"), "{again:?}");
+    assert!(
+        again.conflict.is_none() && again.solved.iter().all(|solved| solved.rule == "rerere"),
+        "{again:?}"
+    );
     let tree = |commit: &str| rig.git(&["rev-parse", &format!("{commit}^{{tree}}")]);
     assert_eq!(tree(&again.commit), tree(&merged.commit));
     rig.git(&["update-ref", "-d", "refs/orchestrate/candidate/main"]);
@@ -175,14 +192,16 @@ async fn a_command_writes_generated_files_once_all_else_is_solved() {
         rig.commit("feat: a part");
     }
     let generated = |command: &[&str]| rule(&["all.txt"], Use::Regenerate, command);
-    let waits = rig.call(MergeIntoBranch, ruled(Strategy::Merge, vec![generated(&["sh", "gen.sh"])])).await.unwrap();
+    let waits =
+        rig.call(MergeIntoBranch, ruled(Strategy::Merge, vec![generated(&["sh", "gen.sh"])])).await.unwrap();
     let conflict = waits.conflict.unwrap();
     assert_eq!(paths(&conflict), ["readme.md", "all.txt"]);
     assert!(conflict.files[1].why.contains("once the other files are solved"), "{conflict:?}");
     let at = folder(&rig, &conflict);
     std::fs::write(at.join("readme.md"), "both\n").unwrap();
     rig.git_at(&at, &["add", "readme.md"]);
-    let merged = rig.call(MergeIntoBranch, ruled(Strategy::Merge, vec![generated(&["sh", "gen.sh"])])).await.unwrap();
+    let merged =
+        rig.call(MergeIntoBranch, ruled(Strategy::Merge, vec![generated(&["sh", "gen.sh"])])).await.unwrap();
     assert_eq!(rig.git(&["show", &format!("{}:all.txt", merged.commit)]), "a\nb\nc");
     let rules: Vec<String> = merged.solved.iter().map(|one| format!("{} {}", one.path, one.rule)).collect();
     assert_eq!(rules, ["all.txt regenerate", "readme.md person"]);
@@ -201,7 +220,44 @@ async fn a_command_writes_generated_files_once_all_else_is_solved() {
         assert_eq!(paths(&conflict), ["all.txt"]);
         assert!(conflict.files[0].why.contains(why), "{conflict:?}");
         let at = folder(&rig, &conflict);
-        assert_eq!(rig.git_at(&at, &["status", "--porcelain", "gen.sh"]), "", "what a tool did besides is put back");
+        assert_eq!(
+            rig.git_at(&at, &["status", "--porcelain", "gen.sh"]),
+            "",
+            "what a tool did besides is put back"
+        );
         assert!(std::fs::read_to_string(at.join("all.txt")).unwrap().contains("<<<<<<<"));
     }
+}
+
+#[tokio::test]
+async fn a_preview_tells_what_conflicts_and_changes_nothing() {
+    let rig = rig();
+    rig.branch("clean", "clean.txt", "x\n", "feat: clean");
+    rig.branch("after", "clean.txt", "y\n", "feat: after");
+    let before = seen_by_the_user(&rig);
+    let of = |branch: &str, strategy| PreviewBranch { branch: branch.into(), strategy };
+    let branches = vec![
+        of("feature", Strategy::Rebase),
+        of("clean", Strategy::Squash),
+        of("after", Strategy::Merge),
+        of("feature", Strategy::FastForward),
+        of("absent", Strategy::Merge),
+    ];
+    let rules = Rules {
+        rules: vec![rule(&["other.md"], Use::Ours, &[])],
+        builtin: BuiltIn { rerere: false, mergiraf: false, ..BuiltIn::default() },
+    };
+    let input = PreviewInput { into: "main".into(), remote: None, branches, rules };
+    let seen = rig.call(PreviewMerges, input).await.unwrap().branches;
+    let told: Vec<String> =
+        seen[0].files.iter().map(|file| format!("{} {:?}", file.path, file.rule)).collect();
+    assert_eq!(told, ["other.md Some(\"ours\")", "readme.md None"]);
+    assert!(seen[1].files.is_empty() && seen[1].fails.is_none());
+    assert_eq!(seen[2].files[0].path, "clean.txt", "on top of the one before");
+    assert!(seen[3].fails.as_ref().unwrap().contains("cannot be fast-forwarded"));
+    assert!(seen[4].fails.as_ref().unwrap().contains("no branch `absent`"));
+    assert_eq!(
+        (seen_by_the_user(&rig), rig.git(&["for-each-ref", "refs/orchestrate"])),
+        (before, String::new())
+    );
 }

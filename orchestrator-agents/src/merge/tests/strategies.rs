@@ -8,7 +8,16 @@ fn rig() -> Rig {
     rig.commit("fix(a): a hole\n\nLong text.");
     rig.write("b.txt", "b\n");
     rig.git(&["add", "-A"]);
-    rig.git(&["commit", "-q", "--author", "Bob <bob@example.org>", "--date", "@1000000000 +0200", "-m", "feat(b)!: a door"]);
+    rig.git(&[
+        "commit",
+        "-q",
+        "--author",
+        "Bob <bob@example.org>",
+        "--date",
+        "@1000000000 +0200",
+        "-m",
+        "feat(b)!: a door",
+    ]);
     rig.git(&["commit", "-q", "--allow-empty", "-m", "chore: nothing"]);
     rig.git(&["switch", "-q", "main"]);
     rig.write("main.txt", "main\n");
@@ -29,12 +38,18 @@ async fn squashed_it_is_one_commit_that_tells_of_all() {
     let rig = rig();
     let before = seen_by_the_user(&rig);
     let merged = did(&rig, Strategy::Squash).await;
-    assert_eq!(rig.git(&["rev-list", "--parents", "-1", &merged.commit]), format!("{} {}", merged.commit, merged.previous));
+    assert_eq!(
+        rig.git(&["rev-list", "--parents", "-1", &merged.commit]),
+        format!("{} {}", merged.commit, merged.previous)
+    );
     let message = rig.git(&["log", "-1", "--format=%B", &merged.commit]);
     let tip = rig.git(&["rev-parse", "feature"]);
     let start = "feat(b)!: a door\n\n* fix(a): a hole\n* feat(b)!: a door\n* chore: nothing\n\nCo-authored-by: Bob <bob@example.org>\n";
     assert!(message.starts_with(start), "{message}");
-    assert!(message.ends_with(&format!("Orchestrate-Merged: {tip}\nOrchestrate-Strategy: squash")), "{message}");
+    assert!(
+        message.ends_with(&format!("Orchestrate-Merged: {tip}\nOrchestrate-Strategy: squash")),
+        "{message}"
+    );
     assert_eq!(rig.git(&["ls-tree", "--name-only", &merged.commit]), "a.txt\nb.txt\nmain.txt\nreadme.md");
     assert_eq!(seen_by_the_user(&rig), before);
     // Asked again: by this run, after it landed, and after the branch went on.
@@ -111,12 +126,14 @@ async fn merges_that_changed_more_than_they_merged_are_not_lost() {
 #[tokio::test]
 async fn fast_forwarded_only_what_starts_at_the_tip() {
     let rig = rig();
-    let error = rig.call(MergeIntoBranch, by(Strategy::FastForward, "feature")).await.unwrap_err().to_string();
+    let error =
+        rig.call(MergeIntoBranch, by(Strategy::FastForward, "feature")).await.unwrap_err().to_string();
     assert!(error.contains("`feature` cannot be fast-forwarded: it does not start at the tip"), "{error}");
     rig.git(&["switch", "-q", "feature"]);
     rig.git(&["merge", "-q", "--no-edit", "main"]);
     rig.git(&["switch", "-q", "main"]);
-    let error = rig.call(MergeIntoBranch, by(Strategy::FastForward, "feature")).await.unwrap_err().to_string();
+    let error =
+        rig.call(MergeIntoBranch, by(Strategy::FastForward, "feature")).await.unwrap_err().to_string();
     assert!(error.contains("it merged that branch into itself"), "{error}");
     rig.git(&["branch", "-q", "ahead"]);
     rig.git(&["switch", "-q", "ahead"]);
@@ -134,7 +151,8 @@ async fn fast_forwarded_only_what_starts_at_the_tip() {
 async fn commits_are_signed_where_git_is_set_up_so() {
     let rig = rig();
     let key = rig.home.join("key");
-    let made = rig.command("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", key.to_str().unwrap()], &rig.home);
+    let made =
+        rig.command("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", key.to_str().unwrap()], &rig.home);
     assert!(made.status.success(), "{made:?}");
     rig.git(&["config", "gpg.format", "ssh"]);
     rig.git(&["config", "user.signingKey", key.to_str().unwrap()]);

@@ -165,7 +165,8 @@ impl<'a> Blobs<'a> {
     fn written(&self, file: &File, sides: &Sides) -> Result<[PathBuf; 3], BoxError> {
         let name = file.name();
         // Tools know a language by how the name ends.
-        let ending = name.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, end)| end);
+        let ending =
+            name.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, end)| end);
         let ending: String = ending.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
         let folder = self.scratch.folder("files")?;
         let paths = ["base", "ours", "theirs"].map(|side| folder.join(format!("{side}.{ending}")));

@@ -7,10 +7,10 @@ use orchestrator_core::BoxError;
 
 use super::super::conflict::{ConflictFile, File, Planned, Solved};
 use super::super::workshop::Workshop;
+use super::Case;
 use super::blobs::Blobs;
 use super::parses::fits;
 use super::tools::{has_markers, run};
-use super::Case;
 use crate::merge::rules::{Lockfile, Rule};
 use crate::ops::git::Git;
 use crate::ops::here::Here;
@@ -85,7 +85,9 @@ fn recorded<'a, 'b>(
     open: Vec<(&'a File, Planned<'b>, String)>,
     solved: &mut Vec<Solved>,
 ) -> Result<Vec<(&'a File, Planned<'b>, String)>, BoxError> {
-    let text = |file: &File| std::fs::read(workshop.folder().join(OsStr::from_bytes(&file.path))).unwrap_or_default();
+    let text = |file: &File| {
+        std::fs::read(workshop.folder().join(OsStr::from_bytes(&file.path))).unwrap_or_default()
+    };
     let before: Vec<Vec<u8>> = open.iter().map(|(file, _, _)| text(file)).collect();
     workshop.git().run(&["-c", "rerere.enabled=true", "-c", "rerere.autoUpdate=false", "rerere"])?;
     let mut rest = Vec::new();
@@ -170,7 +172,11 @@ fn sides(git: &Git<'_>, file: &File) -> Result<[Vec<u8>; 2], BoxError> {
     Ok([blob(&file.ours)?, blob(&file.theirs)?])
 }
 
-fn made_by(case: &Case<'_>, folder: &std::path::Path, tool: &Lockfile) -> Result<Result<(), String>, BoxError> {
+fn made_by(
+    case: &Case<'_>,
+    folder: &std::path::Path,
+    tool: &Lockfile,
+) -> Result<Result<(), String>, BoxError> {
     let run_one = |line: &[&str]| {
         let mut tool = command(case.here, line[0]);
         tool.args(&line[1..]).current_dir(folder);
@@ -208,7 +214,9 @@ fn generated(
     let path = workshop.folder().join(OsStr::from_bytes(&file.path));
     let kept = std::fs::read(&path).ok();
     let [ours, theirs] = sides(&Git::new(case.here), file)?;
-    let Some((program, args)) = rule.command.split_first() else { return Ok(Err("it has no command".into())) };
+    let Some((program, args)) = rule.command.split_first() else {
+        return Ok(Err("it has no command".into()));
+    };
     let mut tool = command(case.here, program);
     tool.args(args).current_dir(workshop.folder());
     let came = run(case.here, tool)?.map(drop).and_then(|()| {
@@ -227,11 +235,12 @@ fn generated(
 
 /// Fails where a tool changed more than it was to; what it changed is put back.
 fn only(workshop: &Workshop<'_>, paths: &[Vec<u8>]) -> Result<Result<(), String>, BoxError> {
-    let changed = workshop.git().run(&["diff-files", "--name-only", "-z", "--diff-filter=d", "--ignore-submodules"])?;
+    let changed =
+        workshop.git().run(&["diff-files", "--name-only", "-z", "--diff-filter=d", "--ignore-submodules"])?;
     let unmerged = workshop.unmerged()?;
-    let others = changed.split(|byte| *byte == 0).find(|path| {
-        !path.is_empty() && !paths.iter().chain(&unmerged).any(|own| own == path)
-    });
+    let others = changed
+        .split(|byte| *byte == 0)
+        .find(|path| !path.is_empty() && !paths.iter().chain(&unmerged).any(|own| own == path));
     Ok(match others {
         Some(other) => Err(format!("its tool changed `{}` too", String::from_utf8_lossy(other))),
         None => Ok(()),
@@ -250,7 +259,10 @@ fn settle(
         Ok(()) => workshop.add(&file.path)?,
         Err(_) => {
             // Files that conflict have no plain entry, so that only what a tool changed besides is put back.
-            workshop.git().run(&["checkout-index", "--all", "--force", "--quiet"]).or_else(|_| Ok::<_, BoxError>(Vec::new()))?;
+            workshop
+                .git()
+                .run(&["checkout-index", "--all", "--force", "--quiet"])
+                .or_else(|_| Ok::<_, BoxError>(Vec::new()))?;
             match kept {
                 Some(bytes) => std::fs::write(&path, bytes)?,
                 None => crate::ops::here::remove_tree(&path)?,

@@ -11,11 +11,14 @@ pub(super) fn is_known(name: &str) -> bool {
 /// Fails where both sides can be read and what was made of them cannot.
 pub(super) fn fits(name: &str, ours: &[u8], theirs: &[u8], merged: &[u8]) -> Result<(), String> {
     let Some(reads) = parser(name) else { return Ok(()) };
-    let text = |bytes: &[u8]| std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()).and_then(|text| reads(text));
+    let text = |bytes: &[u8]| {
+        std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()).and_then(|text| reads(text))
+    };
     if text(ours).is_err() || text(theirs).is_err() {
         return Ok(());
     }
-    text(merged).map_err(|why| format!("the result cannot be read: {}", why.lines().next().unwrap_or_default()))
+    text(merged)
+        .map_err(|why| format!("the result cannot be read: {}", why.lines().next().unwrap_or_default()))
 }
 
 type Reads = fn(&str) -> Result<(), String>;
@@ -131,7 +134,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        let bad = |name: &str, merged: &str, good: &str| fits(name, good.as_bytes(), good.as_bytes(), merged.as_bytes());
+        let bad = |name: &str, merged: &str, good: &str| {
+            fits(name, good.as_bytes(), good.as_bytes(), merged.as_bytes())
+        };
         assert!(bad("a.json", "{\"a\": 1}", "{}").is_ok());
         assert!(bad("a.json", "{\"a\": 1, \"a\": 2}", "{}").unwrap_err().contains("stands twice"));
         assert!(bad("a/package-lock.json", "{\"a\": {\"b\": 1, \"b\": 2}}", "{}").is_err());

@@ -20,7 +20,11 @@ pub(super) fn run(here: &Here, command: Command) -> Result<Result<Output, String
             let said = output.stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
             let said: String = said.chars().take(200).collect();
             let status = output.status;
-            Ok(Err(if said.is_empty() { format!("`{program}` failed, {status}") } else { format!("`{program}` failed: {said}") }))
+            Ok(Err(if said.is_empty() {
+                format!("`{program}` failed, {status}")
+            } else {
+                format!("`{program}` failed: {said}")
+            }))
         }
         Err(ProcessError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Ok(Err(format!("`{program}` is not installed")))

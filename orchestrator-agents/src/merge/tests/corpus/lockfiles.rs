@@ -6,7 +6,9 @@ use super::*;
 fn cargo() -> Rig {
     let rig = Rig::bare();
     rig.git(&["init", "-q"]);
-    let package = |name: &str, more: &str| format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{more}");
+    let package = |name: &str, more: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{more}")
+    };
     rig.write("Cargo.toml", &package("app", "\n[workspace]\n\n[dependencies]\n# one\n\n\n\n# two\n"));
     rig.write("src/lib.rs", "");
     for dep in ["one", "two"] {
@@ -19,7 +21,11 @@ fn cargo() -> Rig {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     };
     let mut rig = rig;
-    rig.env.extend(["RUSTUP_HOME", "CARGO_HOME", "RUSTUP_TOOLCHAIN"].into_iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?))));
+    rig.env.extend(
+        ["RUSTUP_HOME", "CARGO_HOME", "RUSTUP_TOOLCHAIN"]
+            .into_iter()
+            .filter_map(|name| Some((name.into(), std::env::var_os(name)?))),
+    );
     if let Some(home) = std::env::var_os("HOME") {
         // The user's tool chain, not the user's settings.
         let rustup = std::path::Path::new(&home).join(".rustup");
@@ -35,7 +41,9 @@ fn cargo() -> Rig {
         } else {
             rig.git(&["switch", "-q", branch]);
         }
-        let text = rig.read("Cargo.toml").replace(&format!("# {dep}\n"), &format!("{dep} = {{ path = \"{dep}\" }}\n"));
+        let text = rig
+            .read("Cargo.toml")
+            .replace(&format!("# {dep}\n"), &format!("{dep} = {{ path = \"{dep}\" }}\n"));
         rig.write("Cargo.toml", &text);
         lock(&rig);
         rig.commit("feat: a dependency");
@@ -54,11 +62,18 @@ async fn cargo_lock_is_brought_up_to_the_merged_manifest() {
     assert_eq!(all_of_the_user(&rig), before);
     let lock = rig.git(&["show", &format!("{}:Cargo.lock", merged.commit)]);
     let lock: toml::Table = lock.parse().unwrap();
-    let app = lock["package"].as_array().unwrap().iter().find(|package| package["name"].as_str() == Some("app")).unwrap();
-    let names: Vec<&str> = app["dependencies"].as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
+    let app = lock["package"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|package| package["name"].as_str() == Some("app"))
+        .unwrap();
+    let names: Vec<&str> =
+        app["dependencies"].as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
     assert_eq!(names, ["one", "two"]);
     land(&rig).await.unwrap();
-    let fits = rig.command("cargo", &["metadata", "--locked", "--offline", "--format-version", "1"], &rig.root);
+    let fits =
+        rig.command("cargo", &["metadata", "--locked", "--offline", "--format-version", "1"], &rig.root);
     assert!(fits.status.success());
 }
 
@@ -114,7 +129,11 @@ async fn without_its_tool_a_lockfile_is_left() {
     for (lock, _, tool) in locks {
         let file = conflict.files.iter().find(|file| file.path == format!("{tool}/{lock}")).unwrap();
         assert!(file.why.contains(&format!("`{tool}` is not installed")), "{file:?}");
-        assert!(std::fs::read_to_string(rig.root.join(&conflict.folder).join(&file.path)).unwrap().contains("<<<<"));
+        assert!(
+            std::fs::read_to_string(rig.root.join(&conflict.folder).join(&file.path))
+                .unwrap()
+                .contains("<<<<")
+        );
     }
     let off = BuiltIn { lockfiles: false, ..BuiltIn::default() };
     let input = MergeInput { rules: Rules { rules: Vec::new(), builtin: off }, ..merge_input("feature") };
@@ -130,14 +149,24 @@ async fn needs_node_package_lock_is_brought_up_to_the_merged_manifest() {
     rig.write(".gitignore", "node_modules\n");
     let manifest = |deps: &[&str]| {
         let deps: Vec<String> = deps.iter().map(|dep| format!("    \"{dep}\": \"file:{dep}\"")).collect();
-        format!("{{\n  \"name\": \"app\",\n  \"version\": \"1.0.0\",\n  \"dependencies\": {{\n{}\n  }}\n}}\n", deps.join(",\n"))
+        format!(
+            "{{\n  \"name\": \"app\",\n  \"version\": \"1.0.0\",\n  \"dependencies\": {{\n{}\n  }}\n}}\n",
+            deps.join(",\n")
+        )
     };
     for dep in ["a", "k", "z"] {
-        rig.write(&format!("{dep}/package.json"), &format!("{{\"name\": \"{dep}\", \"version\": \"1.0.0\"}}\n"));
+        rig.write(
+            &format!("{dep}/package.json"),
+            &format!("{{\"name\": \"{dep}\", \"version\": \"1.0.0\"}}\n"),
+        );
     }
     let lock = |deps: &[&str]| {
         rig.write("package.json", &manifest(deps));
-        let made = rig.command("npm", &["install", "--package-lock-only", "--offline", "--no-audit", "--no-fund"], &rig.root);
+        let made = rig.command(
+            "npm",
+            &["install", "--package-lock-only", "--offline", "--no-audit", "--no-fund"],
+            &rig.root,
+        );
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         rig.commit("feat: a dependency");
     };
@@ -159,8 +188,12 @@ async fn needs_node_package_lock_is_brought_up_to_the_merged_manifest() {
             rig.call(MergeIntoBranch, input).await.unwrap()
         }
     };
-    assert!(merged.solved.iter().any(|one| one.path == "package-lock.json" && one.rule == "lockfile"), "{merged:?}");
-    let lock: serde_json::Value = serde_json::from_str(&rig.git(&["show", &format!("{}:package-lock.json", merged.commit)])).unwrap();
+    assert!(
+        merged.solved.iter().any(|one| one.path == "package-lock.json" && one.rule == "lockfile"),
+        "{merged:?}"
+    );
+    let lock: serde_json::Value =
+        serde_json::from_str(&rig.git(&["show", &format!("{}:package-lock.json", merged.commit)])).unwrap();
     for dep in ["a", "k", "z"] {
         assert_eq!(lock["packages"][""]["dependencies"][dep], format!("file:{dep}"));
     }
