@@ -64,6 +64,7 @@ pub fn standard() -> Registry {
         .agent(Probing(environment::CheckDependencies))
         .agent(Probing(environment::CheckPlatform))
         .phase(environment::Environment)
+        .agent(merge::PreviewMerge)
         .agent(merge::Candidate)
         .agent(merge::MergeBranch)
         .agent(merge::Version)

@@ -16,6 +16,7 @@ mod merge_branch;
 mod next;
 mod notes;
 pub mod ops;
+mod preview;
 mod push;
 mod record;
 mod rules;
@@ -43,6 +44,7 @@ pub use forge::Forge;
 pub use hunks::{FileChange, Hunk};
 pub use land::{Land, LandConfig};
 pub use merge_branch::{MergeBranch, MergeBranchConfig, SIGNAL, Strategy, signal_of};
+pub use preview::{PreviewMerge, PreviewMergeConfig};
 pub use push::{Mode, Push, PushConfig, Restart};
 pub use rules::{BuiltIn, Rule, Rules, Use};
 pub use tag::{Tag, TagConfig};
@@ -209,6 +211,20 @@ fn release(with: &With, git: &Git, remote: Option<&str>) -> Result<GroupSpec, Bo
     let branch = with.into.clone().or_else(|| git.main.clone());
     let mut group = GroupSpec::new(GroupName::new("release")?).sequential();
     let remote = remote.map(str::to_owned);
+    if !with.branches.is_empty() {
+        let branches = with.branches().map(|Given { branch, strategy, message: _ }| ops::PreviewBranch {
+            branch,
+            strategy: strategy.unwrap_or(with.strategy),
+        });
+        let config = PreviewMergeConfig {
+            branches: branches.collect(),
+            into: branch.clone(),
+            remote: remote.clone(),
+            rules: with.rules.clone(),
+            builtin: with.builtin,
+        };
+        group = group.task(TaskSpec::of::<PreviewMerge>("preview-merge", &config)?);
+    }
     let config = CandidateConfig { branch: branch.clone(), remote: remote.clone() };
     let candidate = TaskSpec::of::<Candidate>("candidate", &config)?;
     let mut made: TaskId = candidate.id.clone();

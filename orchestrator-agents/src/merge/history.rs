@@ -11,7 +11,7 @@ use semver::Version;
 
 use super::commits::{Change, FORMAT, parse_log, telling};
 use super::forge::{Forge, Pages};
-use super::record::Record;
+use super::record::{MERGED, Record};
 
 /// Reads by git. A plan reads through its workspace, an operation by itself.
 pub(crate) trait ReadGit: Sync {
@@ -49,6 +49,11 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// Releases of the whole repository, with the usual tags.
+    pub(crate) fn usual() -> Self {
+        Self { prefix: "v".to_owned(), path: RelPath::root() }
+    }
+
     /// The tag of a version.
     pub(crate) fn tag(&self, version: &Version) -> String {
         format!("{}{version}", self.prefix)
@@ -75,6 +80,14 @@ const MOST: usize = 200_000;
 /// How many people git's mailmap is asked about at a time, and at most.
 const PEOPLE: usize = 100;
 const MOST_PEOPLE: usize = 2000;
+
+/// Whether a branch went in by a squash or a rebase, so that its own commits did not.
+fn was_squashed(git: &dyn ReadGit, tip: &str, branch: &str) -> bool {
+    let Ok(base) = git.read(&["merge-base", tip, branch]) else { return false };
+    let (grep, not) = (format!("--grep={MERGED}: {branch}"), format!("^{base}"));
+    let args = ["log", "-1", "--first-parent", "--fixed-strings", &grep, "--format=%H", tip, &not, "--"];
+    git.read(&args).is_ok_and(|found| !found.is_empty())
+}
 
 /// What is released.
 #[derive(Debug, Clone, Copy)]
@@ -113,17 +126,17 @@ impl<'a> History<'a> {
         };
         let known = |branch: &str| known(branch).ok_or_else(|| format!("there is no branch `{branch}`"));
         let record = Record::read(git, branch)?.filter(|(_, record)| Some(&record.run) == run);
-        let tip = match record {
-            Some((_, record)) => record.tip,
-            None => {
-                let local = known(branch)?;
-                let there = remote.and_then(|remote| commit(&format!("refs/remotes/{remote}/{branch}")));
-                let ahead =
-                    |there: &String| git.read(&["merge-base", "--is-ancestor", &local, there]).is_ok();
-                there.filter(ahead).unwrap_or(local)
-            }
-        };
-        let including = including.iter().map(|branch| known(branch)).collect::<Result<_, _>>()?;
+        if let Some((_, record)) = record {
+            // Merged by now, squashed or not.
+            return Ok(Self { git, tip: record.tip, including: Vec::new(), line });
+        }
+        let local = known(branch)?;
+        let there = remote.and_then(|remote| commit(&format!("refs/remotes/{remote}/{branch}")));
+        let ahead = |there: &String| git.read(&["merge-base", "--is-ancestor", &local, there]).is_ok();
+        let tip = there.filter(ahead).unwrap_or(local);
+        let including: Vec<String> =
+            including.iter().map(|branch| known(branch)).collect::<Result<_, _>>()?;
+        let including = including.into_iter().filter(|branch| !was_squashed(git, &tip, branch)).collect();
         Ok(Self { git, tip, including, line })
     }
 

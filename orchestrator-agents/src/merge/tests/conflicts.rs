@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::merge::ops::Conflict;
+use crate::merge::ops::{Conflict, PreviewBranch, PreviewInput, PreviewMerges};
 use crate::merge::{BuiltIn, Rule, Use};
 
 /// `feature` and `main` changed `readme.md` and `other.md`.
@@ -227,4 +227,37 @@ async fn a_command_writes_generated_files_once_all_else_is_solved() {
         );
         assert!(std::fs::read_to_string(at.join("all.txt")).unwrap().contains("<<<<<<<"));
     }
+}
+
+#[tokio::test]
+async fn a_preview_tells_what_conflicts_and_changes_nothing() {
+    let rig = rig();
+    rig.branch("clean", "clean.txt", "x\n", "feat: clean");
+    rig.branch("after", "clean.txt", "y\n", "feat: after");
+    let before = seen_by_the_user(&rig);
+    let of = |branch: &str, strategy| PreviewBranch { branch: branch.into(), strategy };
+    let branches = vec![
+        of("feature", Strategy::Rebase),
+        of("clean", Strategy::Squash),
+        of("after", Strategy::Merge),
+        of("feature", Strategy::FastForward),
+        of("absent", Strategy::Merge),
+    ];
+    let rules = Rules {
+        rules: vec![rule(&["other.md"], Use::Ours, &[])],
+        builtin: BuiltIn { rerere: false, mergiraf: false, ..BuiltIn::default() },
+    };
+    let input = PreviewInput { into: "main".into(), remote: None, branches, rules };
+    let seen = rig.call(PreviewMerges, input).await.unwrap().branches;
+    let told: Vec<String> =
+        seen[0].files.iter().map(|file| format!("{} {:?}", file.path, file.rule)).collect();
+    assert_eq!(told, ["other.md Some(\"ours\")", "readme.md None"]);
+    assert!(seen[1].files.is_empty() && seen[1].fails.is_none());
+    assert_eq!(seen[2].files[0].path, "clean.txt", "on top of the one before");
+    assert!(seen[3].fails.as_ref().unwrap().contains("cannot be fast-forwarded"));
+    assert!(seen[4].fails.as_ref().unwrap().contains("no branch `absent`"));
+    assert_eq!(
+        (seen_by_the_user(&rig), rig.git(&["for-each-ref", "refs/orchestrate"])),
+        (before, String::new())
+    );
 }

@@ -270,7 +270,11 @@ const KINDS: &[Kind] = &[
     kind("merged before", [NINE, "git merge -q --no-ff --no-edit feature", "sed -i 5s/5/y/ f"], AlreadySo),
     kind(
         "the same change picked",
-        [NINE, "git cherry-pick feature >/dev/null; sed -i 2s/2/x/ f", "sed -i 5s/5/y/ f"],
+        [
+            NINE,
+            "sed -i 2s/2/x/ f; git commit -qam x; git cherry-pick feature >/dev/null; seq 2 > g",
+            "sed -i 5s/5/y/ f",
+        ],
         Tree(":"),
     ),
     kind(

@@ -31,11 +31,14 @@ fn drafted_for(phase: &dyn Phase, project: Project, with: &Value) -> (Vec<String
 
 #[test]
 fn a_release_is_drafted_as_far_as_it_can_go() {
-    let with = json!({ "branches": ["feature/x", "b"], "bump": true });
+    let squashed = json!({ "branch": "b", "strategy": "squash", "message": "feat: b" });
+    let rules = json!([{ "paths": ["docs"], "use": "ours" }]);
+    let with = json!({ "branches": ["feature/x", squashed], "bump": true, "rules": rules, "builtin": { "mergiraf": false } });
     let (ids, notes) = drafted(&MergeIntegration, true, true, with.clone());
     assert_eq!(
         ids,
         [
+            "preview-merge",
             "candidate",
             "merge-feature-x",
             "merge-b",
