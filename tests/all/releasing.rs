@@ -108,11 +108,13 @@ fn killed(times: u32) {
     drop(reference);
     let mut random = Random::new();
     let (mut resumed, mut anew, mut late) = (0, 0, 0);
-    for at in 0..times {
+    let mut at = 0;
+    while at < times {
         let project = Project::new();
         let when = took.mul_f64((f64::from(at) + random.next()) / f64::from(times));
         let Some(ran) = killed_after(&project, when) else {
             late += 1;
+            assert!(late < 10 * times, "every kill comes too late");
             // The machine is faster than it was.
             took = took.mul_f64(0.95);
             continue;
@@ -128,7 +130,11 @@ fn killed(times: u32) {
             if resume { "resumed" } else { "anew" }
         );
         println!("{how}");
-        let said = project.folder.orchestrate(if resume { "resume --quiet" } else { "run --quiet --ceiling publishes" });
+        let said = project.folder.orchestrate(if resume {
+            "resume --quiet"
+        } else {
+            "run --quiet --ceiling publishes"
+        });
         if resume && said.code == Some(2) && said.err.contains("no run is left to resume") {
             // It was over, and only its end was not told.
             project.folder.orchestrate("run --quiet --ceiling publishes").exits(0);
@@ -137,15 +143,20 @@ fn killed(times: u32) {
         }
         *(if resume { &mut resumed } else { &mut anew }) += 1;
         project.is_released_once(&how);
+        at += 1;
     }
-    println!("{times} kills: {resumed} resumed, {anew} anew, {late} too late");
-    assert!(resumed + anew > 0, "every kill came too late");
+    println!("{times} kills: {resumed} resumed, {anew} anew; {late} more came too late");
 }
 
 /// Starts a release and kills it; none where it was over before.
 fn killed_after(project: &Project, when: Duration) -> Option<Duration> {
-    let mut child =
-        project.folder.program("run --quiet --ceiling publishes").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = project
+        .folder
+        .program("run --quiet --ceiling publishes")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let begun = Instant::now();
     until("the moment", || begun.elapsed() >= when || child.try_wait().unwrap().is_some());
     let over = child.try_wait().unwrap().is_some();
