@@ -112,7 +112,8 @@ impl Rig {
     }
 
     pub(crate) fn look(&self) -> Workspace {
-        Workspace::new(&self.root, "2026-11-20T23:44:33Z".parse().unwrap()).environment(self.env.clone())
+        let look = Workspace::new(&self.root, "2026-11-20T23:44:33Z".parse().unwrap());
+        look.run_id(order(0).run).environment(self.env.clone())
     }
 
     pub(crate) async fn call<O: Operation>(

@@ -2,6 +2,7 @@
 
 use orchestrator_agents::editing::manual;
 use orchestrator_agents::environment::REMEDY;
+use orchestrator_agents::merge;
 use orchestrator_core::action::Await;
 use orchestrator_core::event::Stopped;
 use orchestrator_core::id::{RunId, SignalName, TaskId};
@@ -15,6 +16,8 @@ pub(crate) enum Kind {
     Manual,
     /// Agreed to or refused.
     Remedy,
+    /// Solved or refused.
+    Conflict,
     /// By whatever the agent that waits takes.
     Other,
 }
@@ -37,6 +40,8 @@ impl<'a> Question<'a> {
             Kind::Manual
         } else if remedy {
             Kind::Remedy
+        } else if merge::signal_of(task).is_ok_and(|own| own == *signal) {
+            Kind::Conflict
         } else {
             Kind::Other
         };
@@ -47,7 +52,7 @@ impl<'a> Question<'a> {
     pub(crate) fn command(self, run: &RunId) -> String {
         let Self { task, signal, kind, .. } = self;
         match kind {
-            Kind::Manual | Kind::Remedy => format!("orchestrate approve {run} {task}"),
+            Kind::Manual | Kind::Remedy | Kind::Conflict => format!("orchestrate approve {run} {task}"),
             Kind::Other => format!("orchestrate signal {run} {signal}"),
         }
     }
@@ -57,6 +62,7 @@ impl<'a> Question<'a> {
         match self.kind {
             Kind::Manual => " (or with --skip, --abort)",
             Kind::Remedy => " (--abort refuses)",
+            Kind::Conflict => " once it is solved (--abort gives up: the merge fails)",
             Kind::Other => "",
         }
     }

@@ -270,3 +270,64 @@ fn on_a_terminal_it_asks() {
         assert_eq!(asked, flags.is_empty(), "{}", said.out);
     }
 }
+
+/// `main` and `feature` changed the same line; `check.txt` tells that the phase went on.
+fn conflicting() -> Folder {
+    let folder = Folder::git(
+        "\
+version: 1
+phases:
+  - name: merge_integration
+    use: standard
+    with: {branches: [feature], version: 1.0.0}
+",
+    );
+    let git = |args: &[&str]| super::support::git(folder.path(), args);
+    std::fs::write(folder.path().join("f.txt"), "one\n").unwrap();
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "feat: one"]);
+    for (branch, flag) in [("feature", "-c"), ("main", "--no-guess")] {
+        git(&["switch", "-q", flag, branch]);
+        std::fs::write(folder.path().join("f.txt"), format!("{branch}\n")).unwrap();
+        git(&["commit", "-q", "-am", &format!("feat: {branch}")]);
+    }
+    folder
+}
+
+#[test]
+fn a_conflict_waits_until_it_is_solved() {
+    let folder = conflicting();
+    let git = |args: &[&str]| super::support::git(folder.path(), args);
+    folder.orchestrate("run --dry-run").exits(3).says(&["feature has 1 conflict"]);
+    let said = folder.orchestrate("run").exits(4);
+    let run = run_of(&folder);
+    let said = said.says(&[
+        "merge-feature waits: merging feature into main conflicts",
+        "f.txt (contents)",
+        &format!("orchestrate approve {run} merge-feature once it is solved (--abort gives up"),
+    ]);
+    let at = said.out.split("solve it in ").nth(1).unwrap().split(':').next().unwrap();
+    let at = folder.path().join(at);
+    folder.orchestrate("approve latest merge-feature --skip").exits(2).says(&["solve it, or give up"]);
+    folder.orchestrate("approve latest merge-feature").exits(0);
+    folder.orchestrate("resume").exits(4).says(&["it is not added yet"]);
+    std::fs::write(at.join("f.txt"), "both\n").unwrap();
+    super::support::git(&at, &["add", "f.txt"]);
+    folder.orchestrate("approve latest merge-feature --by Ada").exits(0);
+    folder.orchestrate("resume").exits(0).says(&["Branch feature merged into main, 1 conflict solved"]);
+    assert_eq!(std::fs::read_to_string(folder.path().join("f.txt")).unwrap(), "both\n");
+    assert!(git(&["log", "-1", "--skip=1", "--format=%B"]).contains("Orchestrate-Solved: f.txt by person"));
+    assert_eq!((at.exists(), git(&["tag", "--list", "v1.0.0"]).as_str()), (false, "v1.0.0"));
+}
+
+#[test]
+fn a_conflict_that_a_person_gives_up_fails_and_leaves_nothing() {
+    let folder = conflicting();
+    let git = |args: &[&str]| super::support::git(folder.path(), args);
+    let before = git(&["rev-parse", "main"]);
+    folder.orchestrate("run").exits(4);
+    approve(&folder, "approve latest merge-feature --abort --by Ada", &[]).exits(0);
+    folder.orchestrate("resume").exits(1).says(&["the conflict of feature was left unsolved by Ada"]);
+    assert_eq!((git(&["rev-parse", "main"]), git(&["worktree", "list"]).lines().count()), (before, 1));
+    assert_eq!(git(&["tag"]), "");
+}

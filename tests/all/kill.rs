@@ -7,10 +7,10 @@ use crate::demo::Demo;
 use crate::support::{commands, ended, output, program, until};
 
 /// A small generator (`SplitMix64`, public domain), so that a failure can be had again with `ORCHESTRATE_SEED`.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
         let seed = std::env::var("ORCHESTRATE_SEED").map_or_else(|_| now(), |seed| seed.parse().unwrap());
         println!("ORCHESTRATE_SEED={seed}");
@@ -18,7 +18,7 @@ impl Random {
     }
 
     /// A number from 0 up to 1.
-    fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

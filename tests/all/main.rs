@@ -13,6 +13,7 @@ mod journals;
 mod kill;
 mod plugin;
 mod readme;
+mod releasing;
 mod roadmap;
 mod rollback;
 mod shared;

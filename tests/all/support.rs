@@ -256,7 +256,7 @@ fn stands_in(pid: u32, folder: &Path) -> bool {
 }
 
 /// Processes that work in a folder.
-fn inside(folder: &Path) -> Vec<u32> {
+pub(crate) fn inside(folder: &Path) -> Vec<u32> {
     pids().filter(|pid| stands_in(*pid, folder)).collect()
 }
 

@@ -30,6 +30,12 @@ pub struct TagConfig {
     /// The branch whose tip they name; the main branch by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// Whether the release is out and nothing came since: then nothing is tagged.
+    #[serde(default)]
+    pub nothing_new: Input<bool>,
+    /// The remote that is asked whether it has a tag, before one of ours is moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
 }
 
 impl Agent for Tag {
@@ -40,17 +46,25 @@ impl Agent for Tag {
 
     async fn plan(&self, task: &Task<TagConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
         let tags = names(&task.config.tags)?;
+        if *task.config.nothing_new.value()? {
+            return Ok(Vec::new());
+        }
+        let remote = task.config.remote.clone();
         let branch = task.config.branch.clone().map_or_else(|| main_branch(look), Ok)?;
         let message = format!("Release {}", tags.first().map_or("nothing", String::as_str));
-        Ok(vec![CreateTag::action(&TagInput { tags, branch, message })?])
+        Ok(vec![CreateTag::action(&TagInput { tags, branch, message, remote })?])
     }
 
     fn conclude(
         &self,
-        _: &Task<TagConfig>,
+        task: &Task<TagConfig>,
         receipts: &[Receipt],
         _: &Artifacts<'_>,
     ) -> Result<Verdict<Tagged>, BoxError> {
+        if *task.config.nothing_new.value()? && receipts.is_empty() {
+            let tagged = Tagged { tags: names(&task.config.tags)?, commit: None };
+            return Ok(Verdict::passed("Nothing new to tag", tagged));
+        }
         Ok(match said::output::<Tagged>(receipts)? {
             Ok(tagged) => Verdict::passed(format!("Tagged {}", tagged.tags.join(", ")), tagged),
             Err(why) => Verdict::failed(why),

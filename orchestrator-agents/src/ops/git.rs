@@ -13,6 +13,7 @@ pub(crate) struct Git<'a> {
     here: &'a Here,
     folder: PathBuf,
     limit: Option<Duration>,
+    env: Vec<(OsString, OsString)>,
 }
 
 /// Why git did not do it.
@@ -29,7 +30,7 @@ pub(crate) enum GitError {
 impl<'a> Git<'a> {
     /// Git at the root of the checkout.
     pub(crate) fn new(here: &'a Here) -> Self {
-        Self { here, folder: here.root.clone(), limit: None }
+        Self { here, folder: here.root.clone(), limit: None, env: Vec::new() }
     }
 
     /// The same in another folder.
@@ -40,6 +41,12 @@ impl<'a> Git<'a> {
     /// The same with a limit of time.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
+        self
+    }
+
+    /// The same with one more environment variable.
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -56,6 +63,7 @@ impl<'a> Git<'a> {
         if !self.here.env.iter().any(|(name, _)| name == "SSH_ASKPASS") {
             command.env("SSH_ASKPASS", "false").env("SSH_ASKPASS_REQUIRE", "force");
         }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         Ok(process::run(self.here, command, stdin, self.limit)?)
     }
 
@@ -79,7 +87,14 @@ impl<'a> Git<'a> {
         Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
     }
 
-    /// The same; none where git fails.
+    /// What git prints of what it is given, as text without the last line break.
+    pub(crate) fn input<S: AsRef<OsStr>>(&self, args: &[S], stdin: Vec<u8>) -> Result<String, GitError> {
+        let output = self.output(args, Some(stdin))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() { Ok(text.trim_end().to_owned()) } else { Err(failed(args, &output)) }
+    }
+
+    /// The same as `text`; none where git fails.
     pub(crate) fn maybe<S: AsRef<OsStr>>(
         &self,
         args: impl IntoIterator<Item = S>,
@@ -95,6 +110,11 @@ impl<'a> Git<'a> {
     pub(crate) fn commit(&self, revision: &str) -> Result<Option<String>, GitError> {
         let revision = format!("{revision}^{{commit}}");
         self.maybe(["rev-parse", "--quiet", "--verify", &revision])
+    }
+
+    /// Whether a commit is here.
+    pub(crate) fn has(&self, commit: &str) -> Result<bool, GitError> {
+        Ok(self.maybe(["cat-file", "-e", &format!("{commit}^{{commit}}")])?.is_some())
     }
 
     /// Whether one commit can be reached from another.
@@ -113,5 +133,43 @@ pub(crate) fn failed<S: AsRef<OsStr>>(args: &[S], output: &Output) -> GitError {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let said = if output.stderr.is_empty() { stdout.trim() } else { &output.stderr };
     let said = if said.is_empty() { output.status.to_string() } else { said.replace('\n', "; ") };
-    GitError::Failed { command, said }
+    GitError::Failed { command: without_credentials(&command), said: without_credentials(&said) }
+}
+
+/// A text without what stands before `@` in addresses: git repeats the addresses of remotes as they are.
+fn without_credentials(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        clean.push_str("://");
+        let end =
+            part.find(|char: char| char == '/' || char.is_whitespace() || char == '\'').unwrap_or(part.len());
+        match part[..end].rfind('@') {
+            Some(at) => {
+                clean.push_str("***");
+                clean.push_str(&part[at..]);
+            }
+            None => clean.push_str(part),
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_stay_out_of_errors() {
+        for (text, clean) in [
+            (
+                "unable to access 'https://ada:s3cret@host/a@b/': 403",
+                "unable to access 'https://***@host/a@b/': 403",
+            ),
+            ("https://token@h, ssh://git@h:22/x and mail@x", "https://***@h, ssh://***@h:22/x and mail@x"),
+            ("http://host/a 'x' ://", "http://host/a 'x' ://"),
+        ] {
+            assert_eq!(without_credentials(text), clean);
+        }
+    }
 }

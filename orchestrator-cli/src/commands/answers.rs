@@ -98,6 +98,12 @@ impl Asked {
                 let agree = dialogue::yes(&mut input, &mut out, "Do it?", true).map_err(unread)?;
                 Ok(agree.map(|agree| serde_json::json!({ "agree": agree }).into()))
             }
+            Kind::Conflict => {
+                note(&format!("\n{task} has a conflict: {}", crate::console::indented(message)));
+                let solved = dialogue::yes(&mut input, &mut out, "Is it solved?", true).map_err(unread)?;
+                // Giving up is said with `approve --abort`; until then it waits.
+                Ok(solved.filter(|solved| *solved).map(|_| serde_json::json!({ "agree": true }).into()))
+            }
             Kind::Manual => {
                 note(&format!("\n{task} needs a person:\n\n{}", crate::console::indented(message)));
                 let Some((decision, note)) = dialogue::manual(&mut input, &mut out).map_err(unread)? else {

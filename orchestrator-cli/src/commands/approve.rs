@@ -143,7 +143,7 @@ impl<'a> Asked<'a> {
         let pending: Vec<Signal> = seen.chain(unseen.iter().filter(is_own).cloned()).collect();
         let given = pending.iter().find_map(|signal| match self.kind {
             Kind::Manual => Answer::of(&signal.payload, &signal.from).ok().map(|answer| answer.to_string()),
-            Kind::Remedy | Kind::Other => Some(format!("by {}", clean(&signal.from))),
+            Kind::Remedy | Kind::Conflict | Kind::Other => Some(format!("by {}", clean(&signal.from))),
         });
         match given {
             None => Ok(()),
@@ -164,7 +164,12 @@ impl<'a> Asked<'a> {
                     format!("task `{task}` asks for a remedy: agree to it, or refuse it with `--abort`");
                 Err(CliError::usage(said))
             }
-            (Kind::Remedy, decision) => {
+            (Kind::Conflict, Decision::Skip) => {
+                let task = &self.task.id;
+                let said = format!("task `{task}` has a conflict: solve it, or give up with `--abort`");
+                Err(CliError::usage(said))
+            }
+            (Kind::Remedy | Kind::Conflict, decision) => {
                 let Answer { by, note, .. } = answer;
                 Ok(json!({ "agree": decision == Decision::Done, "by": by, "note": note }).into())
             }

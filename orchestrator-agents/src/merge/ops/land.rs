@@ -1,166 +1,197 @@
-//! How commits come about and land on a branch without the user's tree being worked in: made in a scratch worktree,
-//! landed by compare-and-swap.
+//! A branch follows to its candidate.
 
-use std::path::{Path, PathBuf};
-
+use async_trait::async_trait;
 use orchestrator_core::BoxError;
+use orchestrator_core::action::Action;
+use orchestrator_core::effect::Effect;
 use orchestrator_core::id::OrderKey;
-use orchestrator_core::operation::Transient;
-use orchestrator_core::stop::Stop;
+use orchestrator_core::operation::{Already, Operation, Site};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::ops::git::{Git, GitError};
-use crate::ops::here::{Here, Scratch};
+use super::branches::{branch_ref, forward};
+use super::candidate::Candidate;
+use super::check_out;
+use super::published::{LIMIT, Published};
+use super::restore_ref::{RefInput, RestoreRef};
+use crate::ops::git::Git;
+use crate::ops::here::{Here, Stopped, blocking};
 
-/// Trailer that names the order which made a commit or a tag.
-pub(super) const TRAILER: &str = "Orchestrate-Order";
+/// Moves a local branch forward to what a run prepared for it, and nowhere if it is elsewhere by now; where it is checked out, the checkout
+/// follows. The candidate is gone then. Its undo takes the branch back.
+#[derive(Debug, Clone, Copy)]
+pub struct LandCandidate;
 
-/// Why a branch stayed where it was.
+/// Which branch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LandInput {
+    /// The branch.
+    pub branch: String,
+    /// The commit that is to land; the candidate's tip must be this one. None where it is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The remote where it must be out; none where nothing is pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+}
+
+/// Where the branch is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Landed {
+    /// The commit at its tip.
+    pub commit: String,
+    /// Where it stood before; none where there was no such branch.
+    pub previous: Option<String>,
+    /// The tree of that commit.
+    pub tree: String,
+    /// Why the branch stayed where it is, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stayed: Option<String>,
+}
+
+/// Why nothing landed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LandError {
-    #[error("`{0}` is not a branch name")]
-    BadName(String),
-    #[error("there is no branch `{0}`")]
-    NoBranch(String),
-    #[error("`{branch}` moved from {} to {} meanwhile; nothing was changed", short(.from), short(.to))]
-    Moved { branch: String, from: String, to: String },
-    #[error("`{branch}` is checked out in `{}` and could not be brought up to date; nothing was changed", folder.display())]
-    Checkout { branch: String, folder: PathBuf, source: GitError },
+enum LandError {
+    #[error("nothing was prepared for `{0}` by this run: there is nothing to land")]
+    Nothing(String),
+    #[error(
+        "the candidate of `{branch}` is {now} instead of {expected}, which was looked at; nothing was changed"
+    )]
+    Other { branch: String, now: String, expected: String },
+    #[error(
+        "the candidate of `{branch}` does not come from {from}, the tip of the branch, by first parents; nothing was changed"
+    )]
+    NotAbove { branch: String, from: String },
 }
 
-fn short(commit: &str) -> &str {
-    commit.get(..12).unwrap_or(commit)
-}
+#[async_trait]
+impl Operation for LandCandidate {
+    const NAME: &'static str = "land-candidate";
+    const EFFECT: Effect = Effect::Writes;
+    type Input = LandInput;
+    type Output = Landed;
 
-/// The full name of a branch, if it can be one.
-pub(super) fn branch_ref(git: &Git<'_>, branch: &str) -> Result<String, BoxError> {
-    let full = format!("refs/heads/{branch}");
-    match git.maybe(["check-ref-format", &full])? {
-        Some(_) if !branch.starts_with('-') => Ok(full),
-        _ => Err(LandError::BadName(branch.to_owned()).into()),
-    }
-}
-
-/// The commit at the tip of a local branch.
-pub(super) fn tip(git: &Git<'_>, branch: &str) -> Result<String, BoxError> {
-    let full = branch_ref(git, branch)?;
-    Ok(git.commit(&full)?.ok_or_else(|| LandError::NoBranch(branch.to_owned()))?)
-}
-
-/// The commit at the tip of a branch, local or known from a remote as `origin/x`.
-pub(super) fn any_tip(git: &Git<'_>, branch: &str) -> Result<String, BoxError> {
-    let local = branch_ref(git, branch)?;
-    let remote = format!("refs/remotes/{branch}");
-    let found = match git.commit(&local)? {
-        None => git.commit(&remote)?,
-        found => found,
-    };
-    Ok(found.ok_or_else(|| LandError::NoBranch(branch.to_owned()))?)
-}
-
-/// A detached worktree below the state folder, gone when this is.
-pub(super) struct Worktree<'a> {
-    main: Git<'a>,
-    here: &'a Here,
-    scratch: Scratch,
-}
-
-impl<'a> Worktree<'a> {
-    pub(super) fn new(here: &'a Here, order: &OrderKey, commit: &str) -> Result<Self, BoxError> {
-        let scratch = here.scratch(order, "tree")?;
-        let main = Git::new(here);
-        // Forgets worktrees of killed runs, whose folders are gone by now.
-        main.bytes(["worktree", "prune"])?;
-        let worktree = Self { main, here, scratch };
-        let path = worktree.path().as_os_str();
-        let args = ["worktree", "add", "--quiet", "--detach"].map(AsRef::as_ref);
-        worktree.main.bytes(args.into_iter().chain([path, commit.as_ref()]))?;
-        Ok(worktree)
+    async fn call(&self, input: LandInput, order: &OrderKey, site: &Site<'_>) -> Result<Landed, BoxError> {
+        let order = order.clone();
+        blocking(site, move |here| land(here, &input, &order)).await
     }
 
-    pub(super) fn path(&self) -> &Path {
-        self.scratch.path()
+    async fn undo(&self, input: &LandInput, site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
+        let input = input.clone();
+        blocking(site, move |here| {
+            let git = Git::new(here);
+            let reference = branch_ref(&git, &input.branch)?;
+            Ok(match (git.commit(&reference)?, input.commit) {
+                (Some(now), Some(commit)) if now != commit => {
+                    vec![RestoreRef::action(&RefInput { reference, to: now, from: Some(commit) })?]
+                }
+                _ => Vec::new(),
+            })
+        })
+        .await
     }
 
-    pub(super) fn git(&self) -> Git<'a> {
-        self.main.at(self.path())
-    }
-}
-
-impl Drop for Worktree<'_> {
-    fn drop(&mut self) {
-        // Also when the run is being stopped. What stays is pruned by the next one.
-        let here = Here { stop: Stop::new(), ..self.here.clone() };
-        let path = self.path().as_os_str();
-        let args = ["worktree", "remove", "--force", "--force"].map(AsRef::as_ref);
-        let _ = Git::new(&here).bytes(args.into_iter().chain([path]));
-    }
-}
-
-/// Moves a branch from one commit to a descendant of it, and nowhere if it is elsewhere by now. Where the branch is
-/// checked out, git brings the checkout along, and refuses where that would touch local changes.
-pub(super) fn land(git: &Git<'_>, branch: &str, from: &str, to: &str) -> Result<(), BoxError> {
-    let full = branch_ref(git, branch)?;
-    unmoved(git, branch, &full, from)?;
-    if let Some(folder) = checkout_of(git, &full)? {
-        let merged =
-            git.at(&folder).bytes(["merge", "--quiet", "--no-stat", "--no-autostash", "--ff-only", to]);
-        return merged.map(drop).map_err(|source| {
-            let moved = unmoved(git, branch, &full, from).err();
-            moved.unwrap_or_else(|| LandError::Checkout { branch: branch.to_owned(), folder, source }.into())
+    async fn already(&self, input: &LandInput, _: &OrderKey, site: &Site<'_>) -> Already<Landed> {
+        let input = input.clone();
+        let found = blocking(site, move |here| {
+            let git = Git::new(here);
+            let now = git.commit(&branch_ref(&git, &input.branch)?)?;
+            let gone = git
+                .maybe(["rev-parse", "--quiet", "--verify", &crate::merge::record::reference(&input.branch)])?
+                .is_none();
+            Ok(match (now, input.commit) {
+                (Some(now), Some(commit)) if now == commit && gone => {
+                    Some(Landed { tree: tree(&git, &commit)?, commit, previous: None, stayed: None })
+                }
+                _ => None,
+            })
         });
-    }
-    swap(git, branch, &full, from, to)
-}
-
-/// Points a ref that is nowhere checked out elsewhere, if it is where it is thought to be.
-pub(super) fn swap(git: &Git<'_>, branch: &str, full: &str, from: &str, to: &str) -> Result<(), BoxError> {
-    let swapped = git.bytes(["update-ref", "-m", "orchestrate", full, to, from]);
-    match swapped {
-        Ok(_) => Ok(()),
-        Err(error) => Err(unmoved(git, branch, full, from).err().unwrap_or_else(|| error.into())),
+        match found.await {
+            Ok(Some(landed)) => Already::Done(landed),
+            // Landing what has landed changes nothing.
+            Ok(None) => Already::NotDone,
+            Err(_) => Already::Unknown,
+        }
     }
 }
 
-fn unmoved(git: &Git<'_>, branch: &str, full: &str, from: &str) -> Result<(), BoxError> {
-    let now = git.commit(full)?.unwrap_or_else(|| "nothing".to_owned());
-    if now == from {
-        return Ok(());
+fn land(here: &Here, input: &LandInput, order: &OrderKey) -> Result<Landed, BoxError> {
+    let LandInput { branch, commit: expected, remote } = input;
+    let git = Git::new(here);
+    let candidate = Candidate::of(&git, branch, order)?.ok_or_else(|| LandError::Nothing(branch.clone()))?;
+    let commit = candidate.tip().to_owned();
+    if let Some(expected) = expected.as_ref().filter(|expected| **expected != commit) {
+        let (branch, now, expected) = (branch.clone(), commit, expected.clone());
+        return Err(LandError::Other { branch, now, expected }.into());
     }
-    let moved = LandError::Moved { branch: branch.to_owned(), from: from.to_owned(), to: now };
-    // Starting again on the new base can cure it.
-    Err(Transient(moved.into()).into())
+    let tree = tree(&git, &commit)?;
+    let full = branch_ref(&git, branch)?;
+    let previous = git.commit(&full)?;
+    let out = remote.as_ref().map_or(Ok(true), |remote| is_out(here, remote, branch, &commit))?;
+    if !out {
+        let stayed = Some(format!(
+            "{commit} is not on `{branch}` of the remote yet; nothing lands before it is out there"
+        ));
+        return Ok(Landed { commit, previous, tree, stayed });
+    }
+    let base = candidate.record().base.as_str();
+    let moved = match &previous {
+        Some(now) if *now == commit => Ok(()),
+        Some(now) if comes_from(&git, &commit, now, base)? => forward(&git, branch, now, &commit),
+        Some(now) => Err(LandError::NotAbove { branch: branch.clone(), from: now.clone() }.into()),
+        // Nothing: it must not be there yet.
+        None => {
+            git.bytes(["update-ref", "-m", "orchestrate", &full, &commit, ""]).map(drop).map_err(Into::into)
+        }
+    };
+    let stayed = match (moved, remote) {
+        (Ok(()), _) => None,
+        // The release is out: that the local branch cannot follow takes nothing back.
+        (Err(error), Some(remote)) if !error.is::<Stopped>() => {
+            let why = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+            Some(format!(
+                "the release is out, and the local branch could not follow: {why}; when that is mended, `git pull --ff-only {remote} {branch}`"
+            ))
+        }
+        (Err(error), _) => return Err(error),
+    };
+    // The candidate last: without it, all of this is taken for done.
+    check_out::clear(here, branch);
+    candidate.drop(&git)?;
+    Ok(Landed { commit, previous, tree, stayed })
 }
 
-/// The worktree that has a ref checked out.
-pub(super) fn checkout_of(git: &Git<'_>, full: &str) -> Result<Option<PathBuf>, BoxError> {
-    let list = git.text(["worktree", "list", "--porcelain", "-z"])?;
-    let wanted = format!("branch {full}");
-    let found = list.split("\0\0").find(|worktree| worktree.split('\0').any(|line| line == wanted));
-    Ok(found
-        .and_then(|worktree| worktree.split('\0').find_map(|line| line.strip_prefix("worktree ")))
-        .map(Into::into))
+/// Whether a commit is on the branch at the remote: what git saw there when it pushed says so, else the remote itself.
+fn is_out(here: &Here, remote: &str, branch: &str, commit: &str) -> Result<bool, BoxError> {
+    let git = Git::new(here);
+    let tracked = git.commit(&format!("refs/remotes/{remote}/{branch}"))?;
+    if let Some(tracked) = tracked
+        && git.is_ancestor(commit, &tracked)?
+    {
+        return Ok(true);
+    }
+    let full = branch_ref(&git, branch)?;
+    let there = Published::refs(here, remote, LIMIT, std::slice::from_ref(&full))?;
+    Ok(there.object(&full) == Some(commit))
 }
 
-/// A commit that an order made on a branch, and the first parent of it.
-pub(super) fn made_by(
-    git: &Git<'_>,
-    branch: &str,
-    order: &OrderKey,
-) -> Result<Option<(String, String)>, BoxError> {
-    let full = branch_ref(git, branch)?;
-    let grep = format!("--grep={TRAILER}: {order}");
-    let format = format!("--format=%H %P%x00%(trailers:key={TRAILER},valueonly,separator=%x00)");
-    let log = git.maybe(["log", "--first-parent", "--fixed-strings", &grep, &format, &full, "--"])?;
-    let order = order.to_string();
-    Ok(log.unwrap_or_default().lines().find_map(|line| {
-        let (commits, trailers) = line.split_once('\0')?;
-        let mut commits = commits.split(' ').map(str::to_owned);
-        trailers.split('\0').any(|trailer| trailer.trim() == order).then_some(())?;
-        Some((commits.next()?, commits.next()?))
-    }))
+pub(super) fn tree(git: &Git<'_>, commit: &str) -> Result<String, BoxError> {
+    Ok(git.text(["rev-parse", "--verify", &format!("{commit}^{{tree}}")])?)
 }
 
-/// The trailer of an order.
-pub(super) fn trailer(order: &OrderKey) -> String {
-    format!("{TRAILER}: {order}")
+/// Whether a candidate comes from where its branch stands: its base by first parents, and the branch at that base or behind it.
+fn comes_from(git: &Git<'_>, commit: &str, now: &str, base: &str) -> Result<bool, BoxError> {
+    Ok(git.is_ancestor(now, base)? && comes_from_base(git, commit, base)?)
+}
+
+/// Whether a commit comes from another by first parents alone, or is that one.
+pub(super) fn comes_from_base(git: &Git<'_>, commit: &str, base: &str) -> Result<bool, BoxError> {
+    if commit == base {
+        return Ok(true);
+    }
+    let not = format!("^{base}");
+    let chain = git.text(["rev-list", "--first-parent", "--parents", commit, &not, "--"])?;
+    let last = chain.lines().next_back().unwrap_or_default();
+    Ok(last.split(' ').nth(1) == Some(base))
 }

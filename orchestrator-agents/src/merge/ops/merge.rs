@@ -1,4 +1,4 @@
-//! Merges a branch into another.
+//! Merges a branch into the candidate of another, by a strategy, conflicts solved by rule or by a person.
 
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
@@ -9,13 +9,22 @@ use orchestrator_core::operation::{Already, Operation, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::land::{Worktree, any_tip, branch_ref, land, made_by, tip, trailer};
-use super::restore_ref::{RefInput, RestoreRef};
-use crate::ops::git::{Git, GitError, failed};
+use super::branches::{TRAILER, any_tip};
+use super::candidate::{Candidate, NewCommit, commit_tree, key, undo_of};
+use super::conflict::{Conflict, Solved};
+use super::drop_conflict::{DropConflict, DropInput};
+use super::picks::{Pick, Way, way};
+use super::solve::{Case, Settled, look, solve};
+use super::tree::{Sides, merge_tree, unrelated};
+use super::workshop::Workshop;
+use crate::merge::merge_branch::Strategy;
+use crate::merge::record::{Kind, MERGED, Step};
+use crate::merge::rules::Rules;
+use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
-use crate::said;
 
-/// Merges a branch into another in a scratch worktree and lands the result. Its undo takes the branch back.
+/// Merges a branch into the candidate of another: neither the user's tree nor any branch changes. What no rule solves waits in a
+/// worktree below the state folder. Its undo takes the candidate back, and that worktree away.
 #[derive(Debug, Clone, Copy)]
 pub struct MergeIntoBranch;
 
@@ -25,30 +34,49 @@ pub struct MergeIntoBranch;
 pub struct MergeInput {
     /// The branch to merge: a local one, or `origin/x`.
     pub branch: String,
-    /// The local branch that it goes into.
+    /// The branch that it is to go into.
     pub into: String,
-    /// The commit message.
-    pub message: String,
+    /// The remote whose tip of that branch counts; none where the local branch alone does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
+    /// How.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// The commit message; one that fits the strategy by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// How conflicts are solved.
+    #[serde(default)]
+    pub rules: Rules,
 }
 
 /// What came of a merge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Merged {
-    /// Where the branch stands now.
+    /// Where the candidate stands now.
     pub commit: String,
     /// Where it stood before.
     pub previous: String,
     /// Nothing was to be done: everything was merged before.
     pub already_so: bool,
+    /// Conflicts that were solved, and by which rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub solved: Vec<Solved>,
+    /// What waits for a person; the candidate stands where it stood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
 }
 
-/// Why there is no merge.
-#[derive(Debug, thiserror::Error)]
-enum MergeError {
-    #[error("merging `{branch}` into `{into}` conflicts in {}; nothing was changed", said::some(files))]
-    Conflict { branch: String, into: String, files: Vec<String> },
-    #[error("`{branch}` could not be merged into `{into}`; nothing was changed")]
-    Refused { branch: String, into: String, source: GitError },
+impl Merged {
+    fn stays(at: &str, already_so: bool, conflict: Option<Conflict>) -> Self {
+        let (commit, previous) = (at.to_owned(), at.to_owned());
+        Self { commit, previous, already_so, solved: Vec::new(), conflict }
+    }
+
+    fn by(step: &Step, already_so: bool) -> Self {
+        let solved = step.solved.clone();
+        Self { commit: step.to.clone(), previous: step.from.clone(), already_so, solved, conflict: None }
+    }
 }
 
 #[async_trait]
@@ -60,60 +88,220 @@ impl Operation for MergeIntoBranch {
 
     async fn call(&self, input: MergeInput, order: &OrderKey, site: &Site<'_>) -> Result<Merged, BoxError> {
         let order = order.clone();
-        blocking(site, move |here| merge(here, &input, &order)).await
+        blocking(site, move |here| Merging::new(here, &input, &order)?.merge()).await
     }
 
     async fn undo(&self, input: &MergeInput, site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
-        let input = input.clone();
-        blocking(site, move |here| {
-            let git = Git::new(here);
-            let (old, new) = (tip(&git, &input.into)?, any_tip(&git, &input.branch)?);
-            if git.is_ancestor(&new, &old)? {
-                return Ok(Vec::new());
-            }
-            let reference = branch_ref(&git, &input.into)?;
-            Ok(vec![RestoreRef::action(&RefInput { reference, to: old, from: None })?])
-        })
-        .await
+        let MergeInput { branch, into, .. } = input.clone();
+        let mut actions = undo_of(into.clone(), site).await?;
+        actions.push(DropConflict::action(&DropInput { branch, into })?);
+        Ok(actions)
     }
 
     async fn already(&self, input: &MergeInput, order: &OrderKey, site: &Site<'_>) -> Already<Merged> {
         let (input, order) = (input.clone(), order.clone());
-        let found = blocking(site, move |here| made_by(&Git::new(here), &input.into, &order)).await;
-        match found {
-            Ok(Some((commit, previous))) => Already::Done(Merged { commit, previous, already_so: false }),
+        let found = blocking(site, move |here| {
+            let candidate = Candidate::of(&Git::new(here), &input.into, &order)?;
+            let step = candidate.as_ref().and_then(|candidate| candidate.made_by(&order));
+            Ok(step.map(|step| Merged::by(step, false)))
+        });
+        match found.await {
+            Ok(Some(merged)) => Already::Done(merged),
+            // What was prepared so far is found again.
             Ok(None) => Already::NotDone,
             Err(_) => Already::Unknown,
         }
     }
 }
 
-fn merge(here: &Here, input: &MergeInput, order: &OrderKey) -> Result<Merged, BoxError> {
-    let MergeInput { branch, into, message } = input;
-    let git = Git::new(here);
-    let (old, new) = (tip(&git, into)?, any_tip(&git, branch)?);
-    if git.is_ancestor(&new, &old)? {
-        return Ok(Merged { commit: old.clone(), previous: old, already_so: true });
+/// A merge on its way.
+struct Merging<'a> {
+    here: &'a Here,
+    input: &'a MergeInput,
+    order: &'a OrderKey,
+    git: Git<'a>,
+    workshop: Workshop<'a>,
+}
+
+/// A conflict of one commit: its tree, or what waits.
+enum OfCommit {
+    Tree(String, Vec<Solved>),
+    Waits(Conflict),
+}
+
+impl<'a> Merging<'a> {
+    fn new(here: &'a Here, input: &'a MergeInput, order: &'a OrderKey) -> Result<Self, BoxError> {
+        let git = Git::new(here);
+        input.rules.check()?;
+        Ok(Self { here, input, order, git, workshop: Workshop::of(here, &input.into, &input.branch) })
     }
-    here.progress.step(format!("merging {branch} into {into}"), None);
-    let worktree = Worktree::new(here, order, &old)?;
-    let tree = worktree.git();
-    let args = ["merge", "--quiet", "--no-ff", "--no-edit", "--no-stat", "--no-autostash", "-m", message];
-    let trailer = trailer(order);
-    let args: Vec<&str> = args.into_iter().chain(["-m", &trailer, &new]).collect();
-    let output = tree.output(&args, None)?;
-    if !output.status.success() {
-        let conflicts = tree.text(["diff", "--name-only", "--diff-filter=U", "-z"])?;
-        let files: Vec<String> =
-            conflicts.split('\0').filter(|file| !file.is_empty()).map(|file| format!("`{file}`")).collect();
-        let (branch, into) = (branch.clone(), into.clone());
-        return Err(if files.is_empty() {
-            MergeError::Refused { branch, into, source: failed(&args, &output) }.into()
-        } else {
-            MergeError::Conflict { branch, into, files }.into()
-        });
+
+    fn merge(&self) -> Result<Merged, BoxError> {
+        let MergeInput { branch, into, remote, strategy, message, rules } = self.input;
+        let theirs = any_tip(&self.git, branch)?;
+        let mut candidate = Candidate::open(self.here, into, remote.as_deref(), self.order)?;
+        let key = key(&(strategy, &theirs, message, rules))?;
+        if let Some(step) = candidate.take_over(&self.git, &key)? {
+            return Ok(Merged::by(&step, true));
+        }
+        let ours = candidate.tip().to_owned();
+        let way = way(&self.git, *strategy, &ours, branch, &theirs, message.as_deref())?;
+        self.here.progress.step(format!("merging {branch} into {into}"), None);
+        let made = match way {
+            Way::AlreadySo => return Ok(Merged::stays(&ours, true, None)),
+            Way::FastForward => Ok((theirs.clone(), Vec::new())),
+            Way::Picks(picks) => self.make(&ours, &theirs, &picks)?,
+        };
+        let (to, solved) = match made {
+            Ok(made) => made,
+            Err(conflict) => return Ok(Merged::stays(&ours, false, Some(conflict))),
+        };
+        if *strategy == Strategy::Rebase {
+            self.nothing_is_lost(&ours, &theirs, &to)?;
+        }
+        if to == ours {
+            // All that it changes is there already, in commits of others.
+            return Ok(Merged::stays(&ours, true, None));
+        }
+        let step = Step {
+            key,
+            order: self.order.to_string(),
+            kind: strategy.kind(),
+            branch: Some(branch.clone()),
+            merged: Some(theirs),
+            message: message.clone().unwrap_or_default().lines().next().unwrap_or_default().to_owned(),
+            solved,
+            from: ours,
+            to,
+        };
+        let merged = Merged::by(&step, false);
+        candidate.step(&self.git, step)?;
+        self.workshop.remove()?;
+        self.workshop.forget()?;
+        Ok(merged)
     }
-    let commit = tree.text(["rev-parse", "HEAD"])?;
-    land(&git, into, &old, &commit)?;
-    Ok(Merged { commit, previous: old, already_so: false })
+
+    /// Fails where merges within the branch, which a rebase leaves out, brought more than they merged.
+    fn nothing_is_lost(&self, ours: &str, theirs: &str, to: &str) -> Result<(), BoxError> {
+        let not = format!("^{ours}");
+        if self.git.text(["rev-list", "--merges", "--max-count=1", theirs, &not, "--"])?.is_empty() {
+            return Ok(());
+        }
+        let merged = merge_tree(&self.git, Sides { ours, theirs, base: None })?;
+        if merged.clean && merged.tree == tree_of(&self.git, to)? {
+            return Ok(());
+        }
+        let branch = &self.input.branch;
+        Err(format!("the merges in `{branch}` changed more than they merged, which a rebase would lose; merge or squash it").into())
+    }
+
+    /// Makes the commits; the newest one, and what was solved on the way.
+    fn make(
+        &self,
+        ours: &str,
+        theirs: &str,
+        picks: &[Pick],
+    ) -> Result<Result<(String, Vec<Solved>), Conflict>, BoxError> {
+        let (mut tip, mut all) = (ours.to_owned(), Vec::new());
+        for (at, pick) in picks.iter().enumerate() {
+            self.here.go_on()?;
+            let (tree, solved) = match self.settle(&tip, pick, picks.len() > 1)? {
+                OfCommit::Tree(tree, solved) => (tree, solved),
+                OfCommit::Waits(conflict) => return Ok(Err(conflict)),
+            };
+            let is_last = at + 1 == picks.len();
+            let unchanged = !pick.merges && !pick.empty && tree == tree_of(&self.git, &tip)?;
+            if !unchanged {
+                tip = self.commit(&tip, theirs, pick, &tree, &solved, is_last)?;
+            }
+            all.extend(solved);
+        }
+        Ok(Ok((tip, all)))
+    }
+
+    fn commit(
+        &self,
+        tip: &str,
+        theirs: &str,
+        pick: &Pick,
+        tree: &str,
+        solved: &[Solved],
+        is_last: bool,
+    ) -> Result<String, BoxError> {
+        let mut trailers = pick.trailers.clone();
+        let mut add = |name: &str, value: &str| trailers.push((name.to_owned(), value.to_owned()));
+        add(TRAILER, &self.order.to_string());
+        if is_last {
+            add(MERGED, theirs);
+            if self.input.strategy != Strategy::Merge {
+                add("Orchestrate-Strategy", self.input.strategy.name());
+            }
+        }
+        for Solved { path, rule } in solved.iter().take(100) {
+            add("Orchestrate-Solved", &format!("{path} by {rule}"));
+        }
+        let parents = [tip, &pick.theirs];
+        let parents = if pick.merges { &parents[..] } else { &parents[..1] };
+        let new =
+            NewCommit { tree, parents, message: &pick.message, trailers: &trailers, author: &pick.author };
+        commit_tree(&self.git, &new)
+    }
+
+    /// The tree of one commit.
+    fn settle(&self, tip: &str, pick: &Pick, is_one_of_many: bool) -> Result<OfCommit, BoxError> {
+        let MergeInput { branch, into, rules, .. } = self.input;
+        let merged =
+            merge_tree(&self.git, Sides { ours: tip, theirs: &pick.theirs, base: pick.base.as_deref() });
+        let merged = merged.map_err(|error| match unrelated(&error) {
+            true => format!("`{branch}` has no common history with `{into}`; nothing was changed").into(),
+            false => error,
+        })?;
+        if merged.clean {
+            return Ok(OfCommit::Tree(merged.tree, Vec::new()));
+        }
+        // By trees: commits that are made anew have other names each time.
+        let key = key(&(tree_of(&self.git, tip)?, &pick.theirs, &pick.base, rules))?;
+        if let Some((_, tree, solved)) = self.workshop.solutions().into_iter().find(|(own, _, _)| *own == key)
+        {
+            return Ok(OfCommit::Tree(tree, solved));
+        }
+        let case = Case { here: self.here, order: self.order, rules, ours: tip, key: &key };
+        let mut said = Vec::new();
+        let settled = match self.workshop.note() {
+            Some(note) if note.key == key => look(&case, &self.workshop, note)?,
+            Some(_) => {
+                let kept = super::solve::keep_the_work(&case, &self.workshop)?;
+                said.push(format!("`{into}` or `{branch}` moved meanwhile: it is merged anew{kept}"));
+                solve(&case, &self.workshop, &merged)?
+            }
+            None => solve(&case, &self.workshop, &merged)?,
+        };
+        Ok(match settled {
+            Settled::Tree(tree, solved) => {
+                self.workshop.keep(&key, &tree, &solved)?;
+                self.workshop.remove()?;
+                OfCommit::Tree(tree, solved)
+            }
+            Settled::Left(files, more) => {
+                said.extend(more);
+                let commit = is_one_of_many.then(|| pick.theirs.clone());
+                OfCommit::Waits(Conflict { folder: self.workshop.shown(), commit, files, said })
+            }
+        })
+    }
+}
+
+fn tree_of(git: &Git<'_>, commit: &str) -> Result<String, BoxError> {
+    Ok(git.text(["rev-parse", "--verify", &format!("{commit}^{{tree}}")])?)
+}
+
+impl Strategy {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Merge => Kind::Merge,
+            Self::Squash => Kind::Squash,
+            Self::Rebase => Kind::Rebase,
+            Self::FastForward => Kind::FastForward,
+        }
+    }
 }

@@ -3,15 +3,18 @@
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
 use orchestrator_core::effect::Effect;
-use orchestrator_core::id::OrderKey;
+use orchestrator_core::id::{OrderKey, RunId};
 use orchestrator_core::operation::{Already, Operation, Site};
+use orchestrator_core::path::RelPath;
 use schemars::JsonSchema;
-use semver::Version;
+use semver::{BuildMetadata, Prerelease, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::merge::commits::next;
-use crate::merge::history::{History, ReadGit};
-use crate::merge::manifests;
+use super::published::Published;
+use super::tag::is_ours;
+use crate::merge::history::{History, Line, ReadGit, Released, is_stamped};
+use crate::merge::version::tag_prefix;
+use crate::merge::{manifests, next};
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
 
@@ -31,6 +34,9 @@ pub struct NextVersion;
 pub struct VersionInput {
     /// The branch that is released.
     pub branch: String,
+    /// The remote whose tip of that branch counts; none where the local branch alone does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<String>,
     /// Branches that will have been merged into it.
     #[serde(default)]
     pub including: Vec<String>,
@@ -39,6 +45,15 @@ pub struct VersionInput {
     pub version: Option<String>,
     /// What the second tag ends with: when the run began.
     pub stamp: String,
+    /// What a pre-release is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prerelease: Option<String>,
+    /// How tags of releases begin.
+    #[serde(default = "tag_prefix")]
+    pub tag_prefix: String,
+    /// The folder that is released.
+    #[serde(default, skip_serializing_if = "RelPath::is_root")]
+    pub path: RelPath,
 }
 
 /// The next version.
@@ -54,6 +69,9 @@ pub struct VersionFound {
     pub previous: Option<String>,
     /// Commits since then, merges not counted.
     pub commits: u64,
+    /// Whether there is nothing to release: the version is that of the release before.
+    #[serde(default)]
+    pub nothing_new: bool,
 }
 
 #[async_trait]
@@ -66,10 +84,11 @@ impl Operation for NextVersion {
     async fn call(
         &self,
         input: VersionInput,
-        _: &OrderKey,
+        order: &OrderKey,
         site: &Site<'_>,
     ) -> Result<VersionFound, BoxError> {
-        blocking(site, move |here| find(here, &input)).await
+        let run = order.run.clone();
+        blocking(site, move |here| find(here, &input, &run)).await
     }
 
     async fn already(&self, _: &VersionInput, _: &OrderKey, _: &Site<'_>) -> Already<VersionFound> {
@@ -77,39 +96,95 @@ impl Operation for NextVersion {
     }
 }
 
-fn find(here: &Here, input: &VersionInput) -> Result<VersionFound, BoxError> {
+pub(super) fn find(here: &Here, input: &VersionInput, run: &RunId) -> Result<VersionFound, BoxError> {
     let git = Git::new(here);
-    let history = History::new(&git, &input.branch, &input.including)?;
-    let previous = history.last_release(None)?;
+    let line = Line { prefix: input.tag_prefix.clone(), path: input.path.clone() };
+    let may_be = format!("refs/tags/{}1.0.0", line.prefix);
+    if git.maybe(["check-ref-format", &may_be])?.is_none() || line.prefix.starts_with('-') {
+        return Err(format!("`{}` cannot begin the names of tags", line.prefix).into());
+    }
+    let VersionInput { branch, remote, including, .. } = input;
+    let of = Released { branch, remote: remote.as_deref(), including };
+    let history = History::new(&git, &of, line, Some(run))?;
+    let published =
+        input.remote.as_ref().map(|remote| Published::ask(here, remote, history.line())).transpose()?;
+    let releases = history.releases()?;
+    let version = choose(input, &history, &releases)?;
+    // The same one again: it is released, and nothing came since.
+    let nothing_new = releases.contains(&version);
+    let previous = if nothing_new { Some(version.clone()) } else { history.before(&version)? };
     let changes = history.since(previous.as_ref())?;
-    let version = match (&input.version, &previous) {
-        (Some(given), _) => {
-            let given = given.strip_prefix('v').unwrap_or(given);
-            Version::parse(given).map_err(|error| format!("`{given}` is not a version: {error}"))?
-        }
-        (None, Some(previous)) => next(previous, &changes),
-        (None, None) => manifests::version(&history)?.unwrap_or(Version::new(0, 1, 0)),
+    let release = history.line().tag(&version);
+    if let Some(published) = &published {
+        published.allows(&git, &release, history.tip())?;
+    }
+    let stamped = stamped(&git, &release, nothing_new)?;
+    let tag = match (stamped, nothing_new) {
+        (Some(tag), _) => tag,
+        (None, true) => release.clone(),
+        (None, false) => format!("{release}-{}", input.stamp),
     };
-    let release = format!("v{version}");
-    let stamped = finished(&git, &history, &release)?;
     Ok(VersionFound {
-        tag: stamped.unwrap_or_else(|| format!("{release}-{}", input.stamp)),
+        tag,
         release,
         version: version.to_string(),
-        previous: previous.map(|previous| format!("v{previous}")),
+        previous: previous.map(|previous| history.line().tag(&previous)),
         commits: changes.len() as u64,
+        nothing_new,
     })
 }
 
-/// The stamped tag of a release that is tagged already, so that a run after one that died finishes the same release.
-fn finished(git: &Git<'_>, history: &History<'_>, release: &str) -> Result<Option<String>, BoxError> {
-    let pattern = format!("{release}-*");
-    let at = format!("--points-at={}", history.tip());
-    let tags = git.read(&["tag", "--list", &at, &pattern])?;
-    let stamp = |tag: &str| {
-        let digits = tag.strip_prefix(release)?.strip_prefix('-')?.split_once('-')?;
-        let all = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        (digits.0.len() == 8 && digits.1.len() == 6 && all(digits.0) && all(digits.1)).then_some(())
+/// The version: the given one if it may follow, else what the commits ask for.
+fn choose(input: &VersionInput, history: &History<'_>, releases: &[Version]) -> Result<Version, BoxError> {
+    if let Some(text) = &input.version {
+        if input.prerelease.is_some() {
+            return Err(
+                "`version` and `prerelease` are both given; the version says what the pre-release is".into(),
+            );
+        }
+        let version = next::given(text)?;
+        let commits = history.since(releases.last())?;
+        // A run after one that was not told that it had finished.
+        if releases.last() != Some(&version) || !commits.is_empty() {
+            next::may_follow(&version, releases.last())?;
+        }
+        return Ok(version);
+    }
+    let last = releases.iter().rfind(|version| version.pre.is_empty());
+    let changes = history.since(last)?;
+    let version = match last {
+        Some(last) => next::next(last, &changes),
+        None => {
+            let named = manifests::version(history)?.unwrap_or(Version::new(0, 1, 0));
+            Version { pre: Prerelease::EMPTY, build: BuildMetadata::EMPTY, ..named }
+        }
     };
-    Ok(tags.lines().find(|tag| stamp(tag).is_some()).map(str::to_owned))
+    let Some(name) = &input.prerelease else { return Ok(version) };
+    if last == Some(&version) {
+        return Ok(version);
+    }
+    let latest =
+        releases.last().filter(|latest| latest.pre.starts_with(&format!("{name}.")) && **latest < version);
+    match latest {
+        // Nothing came since the latest pre-release.
+        Some(latest) if history.since(Some(latest))?.is_empty() => Ok(latest.clone()),
+        _ => Ok(next::pre_release(&version, name, releases)?),
+    }
+}
+
+/// The second tag that a run made for a release, so that a run after one that died finishes the same release. Of one that is
+/// out, it must name the same commit.
+fn stamped(git: &Git<'_>, release: &str, out: bool) -> Result<Option<String>, BoxError> {
+    let at = format!("--points-at=refs/tags/{release}^{{commit}}");
+    let pattern = format!("{release}-*");
+    let mut args = vec!["tag", "--list", "--sort=-refname", &pattern];
+    args.extend(out.then_some(&*at));
+    let tags = git.read(&args)?;
+    let named = |tag: &&str| tag.len() == release.len() + "-20261120-234433".len() && is_stamped(tag);
+    for tag in tags.lines().filter(named) {
+        if out || is_ours(git, tag)? {
+            return Ok(Some(tag.to_owned()));
+        }
+    }
+    Ok(None)
 }

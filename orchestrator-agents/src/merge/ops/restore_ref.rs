@@ -9,7 +9,7 @@ use orchestrator_core::operation::{Already, Operation, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::land::{LandError, TRAILER, checkout_of, swap};
+use super::branches::{BranchError, TRAILER, checkout_of, swap};
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
 
@@ -76,7 +76,7 @@ fn restore(here: &Here, input: &RefInput) -> Result<RefRestored, BoxError> {
     let Some(branch) = reference.strip_prefix("refs/heads/") else {
         return Err(format!("`{reference}` is not a branch").into());
     };
-    let now = git.commit(reference)?.ok_or_else(|| LandError::NoBranch(branch.to_owned()))?;
+    let now = git.commit(reference)?.ok_or_else(|| BranchError::NoBranch(branch.to_owned()))?;
     let done = RefRestored { from: now.clone(), to: to.clone() };
     if now == *to {
         return Ok(done);
@@ -96,7 +96,7 @@ fn restore(here: &Here, input: &RefInput) -> Result<RefRestored, BoxError> {
             let reset = git.at(&folder).bytes(["reset", "--quiet", "--keep", to]);
             reset.map(drop).map_err(|source| {
                 let branch = branch.to_owned();
-                LandError::Checkout { branch, folder, source }
+                BranchError::Checkout { branch, folder, source }
             })?;
         }
         None => swap(&git, branch, reference, &now, to)?,

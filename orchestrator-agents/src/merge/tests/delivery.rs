@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn phase(name: &str, with: Value) -> PhaseSpec {
+pub(super) fn phase(name: &str, with: Value) -> PhaseSpec {
     let mut phase = PhaseSpec::new(PhaseName::new(name).unwrap());
     phase.uses = Some("standard".into());
     phase.with = with;
     phase
 }
 
-fn outcomes(record: &RunRecord) -> Vec<(String, Option<Outcome>, String)> {
+pub(super) fn outcomes(record: &RunRecord) -> Vec<(String, Option<Outcome>, String)> {
     let tasks = record.plan().tasks().iter().zip(record.state.tasks());
     tasks
         .map(|(planned, task)| {
@@ -56,6 +56,9 @@ async fn a_release_goes_out_and_its_local_part_comes_back() {
     for shown in ["call create-backup", "call merge-branch", "chore(release): v0.1.0", "call push-release"] {
         assert!(withheld.contains(shown), "{shown} in {withheld}");
     }
+    let preview = outcomes(&dry).into_iter().find(|(id, _, _)| id == "preview-merge").unwrap();
+    assert_eq!((preview.1, &*preview.2), (Some(Outcome::Passed), "feature merges without conflict"));
+    assert_eq!(rig.git(&["for-each-ref", "refs/orchestrate"]), "");
     assert_eq!(rig.git(&["rev-parse", "main"]), old);
     assert!(!rig.root.join("backups").exists() && rig.root.join("cache/x").exists());
     assert_eq!(rig.git(&["status", "--porcelain"]), "");
@@ -73,5 +76,6 @@ async fn a_release_goes_out_and_its_local_part_comes_back() {
     let ended = outcomes(&undone);
     assert!(ended.iter().all(|(_, outcome, _)| *outcome == Some(Outcome::Passed)), "{ended:#?}");
     assert_eq!((rig.git(&["rev-parse", "main"]), rig.git(&["tag"])), (old, String::new()));
+    assert_eq!(rig.git(&["for-each-ref", "refs/orchestrate"]), "");
     assert!(rig.root.join("backups").exists(), "a backup survives a rollback");
 }

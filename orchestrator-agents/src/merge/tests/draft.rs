@@ -31,12 +31,31 @@ fn drafted_for(phase: &dyn Phase, project: Project, with: &Value) -> (Vec<String
 
 #[test]
 fn a_release_is_drafted_as_far_as_it_can_go() {
-    let with = json!({ "branches": ["feature/x", "b"], "bump": true });
+    let squashed = json!({ "branch": "b", "strategy": "squash", "message": "feat: b" });
+    let rules = json!([{ "paths": ["docs"], "use": "ours" }]);
+    let with = json!({ "branches": ["feature/x", squashed], "bump": true, "rules": rules, "builtin": { "mergiraf": false } });
     let (ids, notes) = drafted(&MergeIntegration, true, true, with.clone());
-    assert_eq!(ids, ["merge-feature-x", "merge-b", "version", "changelog", "tag", "push"]);
+    assert_eq!(
+        ids,
+        [
+            "preview-merge",
+            "candidate",
+            "merge-feature-x",
+            "merge-b",
+            "version",
+            "changelog",
+            "check-merged",
+            "tag",
+            "push",
+            "land"
+        ]
+    );
     assert!(notes.is_empty());
     let (ids, notes) = drafted(&MergeIntegration, true, false, Value::Null);
-    assert_eq!((ids, notes.len()), (vec!["version".into(), "changelog".into(), "tag".into()], 1));
+    assert_eq!(
+        (ids.join(" "), notes.len()),
+        ("candidate version changelog check-merged tag land".to_owned(), 1)
+    );
     let (ids, notes) = drafted(&MergeIntegration, false, false, with);
     assert_eq!((ids.len(), notes.len()), (0, 1));
 }
