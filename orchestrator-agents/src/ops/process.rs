@@ -89,11 +89,16 @@ fn wait(
 ) -> Result<ExitStatus, ProcessError> {
     let start = Instant::now();
     let (mut open, mut ended) = (2, None::<(ExitStatus, Instant)>);
+    // Outputs are closed a moment before the end can be seen.
+    let mut nap = TICK / 200;
     loop {
         match readers.recv_timeout(TICK) {
             Ok(()) => open -= 1,
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(TICK / 4),
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(nap);
+                nap = (nap * 2).min(TICK / 4);
+            }
         }
         if ended.is_none() {
             let status = child.try_wait();
