@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use orchestrator_agents::merge::ops::{MergeInput, MergeIntoBranch};
+use orchestrator_agents::merge::ops::{CandidateInput, MergeInput, MergeIntoBranch, OpenCandidate};
 use orchestrator_agents::merge::{Rules, Strategy};
 use orchestrator_core::id::{OrderKey, RunId, TaskId};
 use orchestrator_core::operation::{Operation, Site};
@@ -86,8 +86,8 @@ impl Repository {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// By the operation.
-    async fn ours(&self, round: usize) -> String {
+    /// By the operation, on a candidate that is open, as in a run; what opening it took, what merging took, and the tree.
+    async fn ours(&self, round: usize) -> (f64, f64, String) {
         let state = self.root().join(".orchestrate");
         std::fs::create_dir_all(&state).unwrap();
         let task = TaskId::new("merge").unwrap();
@@ -110,9 +110,15 @@ impl Repository {
             secrets: &secrets,
             env: &self.env,
         };
+        let start = Instant::now();
+        let open = CandidateInput { branch: "main".into(), remote: None };
+        OpenCandidate.call(open, &order, &site).await.unwrap();
+        let opened = start.elapsed().as_secs_f64();
+        let start = Instant::now();
         let merged = MergeIntoBranch.call(input, &order, &site).await.unwrap();
+        let own = start.elapsed().as_secs_f64();
         assert!(merged.conflict.is_none() && !merged.already_so);
-        self.git(&["rev-parse", &format!("{}^{{tree}}", merged.commit)])
+        (opened, own, self.git(&["rev-parse", &format!("{}^{{tree}}", merged.commit)]))
     }
 
     /// By the commands alone.
@@ -144,14 +150,13 @@ fn median(mut values: Vec<f64>) -> f64 {
 async fn main() {
     let rounds: usize = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(11);
     let repository = Repository::new();
-    let (mut ours, mut bare, mut worktrees, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut opens, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut worktrees, mut ratios) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
         // Each starts from nothing, as the first merge of a run does.
         let candidate = "refs/orchestrate/candidate/main";
         repository.git(&["update-ref", "-d", candidate]);
-        let start = Instant::now();
-        let tree = repository.ours(round).await;
-        let own = start.elapsed().as_secs_f64();
+        let (opened, own, tree) = repository.ours(round).await;
         let start = Instant::now();
         assert_eq!(repository.plumbing(), tree);
         let plumbing = start.elapsed().as_secs_f64();
@@ -164,15 +169,17 @@ async fn main() {
         if round > 0 {
             ratios.push(own / plumbing);
             ours.push(own);
+            opens.push(opened);
             bare.push(plumbing);
         }
     }
     ratios.sort_by(f64::total_cmp);
     let (own, plumbing, worktree) = (median(ours), median(bare), median(worktrees));
     println!(
-        "{} files: merge-branch {own:.0} ms; merge-tree, commit-tree, update-ref {plumbing:.0} ms: {:.2} times as long; \
+        "{} files: merge-branch {own:.0} ms (once a run before it, open-candidate {:.0} ms); merge-tree, commit-tree, update-ref {plumbing:.0} ms: {:.2} times as long; \
          git merge in a worktree {worktree:.0} ms: {:.2} times",
         FOLDERS * FILES,
+        median(opens),
         ratios[ratios.len() / 2],
         own / worktree
     );

@@ -8,7 +8,7 @@ use orchestrator_core::workspace::Workspace;
 use semver::Version;
 
 use super::commits::{Change, parse_log};
-use super::record::Record;
+use super::record::{MERGED, Record};
 
 /// Reads by git. A plan reads through its workspace, an operation by itself.
 pub(crate) trait ReadGit: Sync {
@@ -34,6 +34,14 @@ pub(super) fn main_branch(git: &dyn ReadGit) -> Result<String, BoxError> {
         .ok()
         .and_then(|name| name.strip_prefix("origin/").map(str::to_owned))
         .ok_or_else(|| "no branch is called `main` or `master`; name the one to release".into())
+}
+
+/// Whether a branch went in by a squash or a rebase, so that its own commits did not.
+fn was_squashed(git: &dyn ReadGit, tip: &str, branch: &str) -> bool {
+    let Ok(base) = git.read(&["merge-base", tip, branch]) else { return false };
+    let (grep, not) = (format!("--grep={MERGED}: {branch}"), format!("^{base}"));
+    let args = ["log", "-1", "--first-parent", "--fixed-strings", &grep, "--format=%H", tip, &not, "--"];
+    git.read(&args).is_ok_and(|found| !found.is_empty())
 }
 
 /// What is released.
@@ -71,17 +79,17 @@ impl<'a> History<'a> {
         };
         let known = |branch: &str| known(branch).ok_or_else(|| format!("there is no branch `{branch}`"));
         let record = Record::read(git, branch)?.filter(|(_, record)| Some(&record.run) == run);
-        let tip = match record {
-            Some((_, record)) => record.tip,
-            None => {
-                let local = known(branch)?;
-                let there = remote.and_then(|remote| commit(&format!("refs/remotes/{remote}/{branch}")));
-                let ahead =
-                    |there: &String| git.read(&["merge-base", "--is-ancestor", &local, there]).is_ok();
-                there.filter(ahead).unwrap_or(local)
-            }
-        };
-        let including = including.iter().map(|branch| known(branch)).collect::<Result<_, _>>()?;
+        if let Some((_, record)) = record {
+            // Merged by now, squashed or not.
+            return Ok(Self { git, tip: record.tip, including: Vec::new() });
+        }
+        let local = known(branch)?;
+        let there = remote.and_then(|remote| commit(&format!("refs/remotes/{remote}/{branch}")));
+        let ahead = |there: &String| git.read(&["merge-base", "--is-ancestor", &local, there]).is_ok();
+        let tip = there.filter(ahead).unwrap_or(local);
+        let including: Vec<String> =
+            including.iter().map(|branch| known(branch)).collect::<Result<_, _>>()?;
+        let including = including.into_iter().filter(|branch| !was_squashed(git, &tip, branch)).collect();
         Ok(Self { git, tip, including })
     }
 

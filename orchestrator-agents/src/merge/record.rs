@@ -13,6 +13,9 @@ use super::ops::Solved;
 /// Where the candidates of branches are.
 pub(crate) const REFS: &str = "refs/orchestrate/candidate/";
 
+/// Trailer that names the tip of a branch that was merged, squashed or rebased.
+pub(crate) const MERGED: &str = "Orchestrate-Merged";
+
 /// The full name of the ref of a branch's candidate.
 pub(crate) fn reference(branch: &str) -> String {
     format!("{REFS}{branch}")
@@ -125,10 +128,11 @@ impl Record {
 
     /// What is recorded of a branch's candidate, with the commit that holds it; none where there is none.
     pub(crate) fn read(git: &dyn ReadGit, branch: &str) -> Result<Option<(String, Self)>, BoxError> {
-        let name = format!("{}^{{commit}}", reference(branch));
-        let Ok(own) = git.read(&["rev-parse", "--quiet", "--verify", &name]) else { return Ok(None) };
-        let message = git.read(&["show", "-s", "--encoding=UTF-8", "--format=%B", &own, "--"])?;
-        let record = Self::parse(&message);
+        let args = ["log", "-1", "--encoding=UTF-8", "--format=%H%n%B", &reference(branch), "--"];
+        let Ok(said) = git.read(&args) else { return Ok(None) };
+        let (own, message) = said.split_once('\n').unwrap_or((&said, ""));
+        let own = own.to_owned();
+        let record = Self::parse(message);
         let record = record.map_err(|error| {
             format!("`{}` is no record of a candidate; delete that ref: {error}", reference(branch))
         })?;

@@ -39,19 +39,22 @@ pub(super) fn branch_ref(git: &Git<'_>, branch: &str) -> Result<String, BoxError
 
 /// The commit at the tip of a local branch.
 pub(super) fn tip(git: &Git<'_>, branch: &str) -> Result<String, BoxError> {
-    let full = branch_ref(git, branch)?;
-    Ok(git.commit(&full)?.ok_or_else(|| BranchError::NoBranch(branch.to_owned()))?)
+    let found = of_ref(git, &format!("refs/heads/{branch}"))?;
+    Ok(found.ok_or_else(|| BranchError::NoBranch(branch.to_owned()))?)
 }
 
 /// The commit at the tip of a branch, local or known from a remote as `origin/x`.
 pub(super) fn any_tip(git: &Git<'_>, branch: &str) -> Result<String, BoxError> {
-    let local = branch_ref(git, branch)?;
-    let remote = format!("refs/remotes/{branch}");
-    let found = match git.commit(&local)? {
-        None => git.commit(&remote)?,
+    let found = match of_ref(git, &format!("refs/heads/{branch}"))? {
+        None => of_ref(git, &format!("refs/remotes/{branch}"))?,
         found => found,
     };
     Ok(found.ok_or_else(|| BranchError::NoBranch(branch.to_owned()))?)
+}
+
+/// What a ref of exactly that name names: no revision, no pattern.
+fn of_ref(git: &Git<'_>, full: &str) -> Result<Option<String>, BoxError> {
+    Ok(git.maybe(["show-ref", "--verify", "--hash", "--", full])?)
 }
 
 /// Moves a branch from one commit to a descendant of it, and nowhere if it is elsewhere by now. Where the branch is

@@ -13,12 +13,12 @@ use super::branches::{TRAILER, any_tip};
 use super::candidate::{Candidate, NewCommit, commit_tree, key, undo_of};
 use super::conflict::{Conflict, Solved};
 use super::drop_conflict::{DropConflict, DropInput};
-use super::picks::{MERGED, Pick, Way, way};
+use super::picks::{Pick, Way, way};
 use super::solve::{Case, Settled, look, solve};
-use super::tree::{Sides, able, merge_tree, unrelated};
+use super::tree::{Sides, merge_tree, unrelated};
 use super::workshop::Workshop;
 use crate::merge::merge_branch::Strategy;
-use crate::merge::record::{Kind, Step};
+use crate::merge::record::{Kind, MERGED, Step};
 use crate::merge::rules::Rules;
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
@@ -132,7 +132,6 @@ enum OfCommit {
 impl<'a> Merging<'a> {
     fn new(here: &'a Here, input: &'a MergeInput, order: &'a OrderKey) -> Result<Self, BoxError> {
         let git = Git::new(here);
-        able(&git)?;
         input.rules.check()?;
         Ok(Self { here, input, order, git, workshop: Workshop::of(here, &input.into, &input.branch) })
     }
@@ -164,14 +163,13 @@ impl<'a> Merging<'a> {
             // All that it changes is there already, in commits of others.
             return Ok(Merged::stays(&ours, true, None));
         }
-        let message = self.git.text(["show", "-s", "--encoding=UTF-8", "--format=%s", &to, "--"])?;
         let step = Step {
             key,
             order: self.order.to_string(),
             kind: strategy.kind(),
             branch: Some(branch.clone()),
             merged: Some(theirs),
-            message,
+            message: message.clone().unwrap_or_default().lines().next().unwrap_or_default().to_owned(),
             solved,
             from: ours,
             to,
@@ -254,9 +252,12 @@ impl<'a> Merging<'a> {
         let MergeInput { branch, into, rules, .. } = self.input;
         let merged =
             merge_tree(&self.git, Sides { ours: tip, theirs: &pick.theirs, base: pick.base.as_deref() });
-        let merged = merged.map_err(|error| match unrelated(&error) {
-            true => format!("`{branch}` has no common history with `{into}`; nothing was changed").into(),
-            false => error,
+        let merged = merged.map_err(|error| {
+            if unrelated(&error) {
+                format!("`{branch}` has no common history with `{into}`; nothing was changed").into()
+            } else {
+                error
+            }
         })?;
         if merged.clean {
             return Ok(OfCommit::Tree(merged.tree, Vec::new()));

@@ -3,6 +3,7 @@
 use orchestrator_core::BoxError;
 
 use crate::merge::merge_branch::Strategy;
+use crate::merge::record::MERGED;
 use crate::ops::git::Git;
 
 /// A commit to make on top of the candidate.
@@ -35,8 +36,6 @@ pub(super) enum Way {
     Picks(Vec<Pick>),
 }
 
-/// Trailer that names the tip of a branch that was merged, squashed or rebased.
-pub(super) const MERGED: &str = "Orchestrate-Merged";
 /// Trailer that names the commit that another is a copy of.
 pub(super) const REBASED: &str = "Orchestrate-Rebased";
 

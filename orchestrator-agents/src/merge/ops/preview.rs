@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::branches::any_tip;
 use super::conflict::{Planned, files};
 use super::picks::{Way, way};
-use super::tree::{Sides, able, merge_tree, unrelated};
+use super::tree::{Sides, merge_tree, unrelated};
 use crate::merge::history::{History, Released};
 use crate::merge::merge_branch::Strategy;
 use crate::merge::rules::{Rules, Use};
@@ -102,7 +102,6 @@ impl Operation for PreviewMerges {
 fn preview(here: &Here, input: &PreviewInput) -> Result<Previewed, BoxError> {
     let PreviewInput { into, remote, branches, rules } = input;
     let git = Git::new(here);
-    able(&git)?;
     rules.check()?;
     let of = Released { branch: into, remote: remote.as_deref(), including: &[] };
     let mut tip = History::new(&git, &of, None)?.tip().to_owned();

@@ -66,7 +66,10 @@ pub(super) fn merge_tree(git: &Git<'_>, sides: Sides<'_>) -> Result<MergedTree, 
             let merged = parse(&output.stdout).ok_or("git's merge could not be read")?;
             Ok(MergedTree { clean: code == 0, ..merged })
         }
-        _ => Err(BoxError::from(failed::<&str>(&args, &output))),
+        _ => {
+            able(git)?;
+            Err(BoxError::from(failed::<&str>(&args, &output)))
+        }
     }
 }
 
@@ -108,8 +111,8 @@ pub(super) fn names(entries: &[Entry]) -> Vec<String> {
 /// The oldest git whose merges need no worktree.
 const OLDEST: (u32, u32) = (2, 41);
 
-/// Fails where git cannot merge trees.
-pub(super) fn able(git: &Git<'_>) -> Result<(), BoxError> {
+/// Fails where git cannot merge trees by the attributes of a commit.
+fn able(git: &Git<'_>) -> Result<(), BoxError> {
     let said = git.text(["--version"])?;
     match version(&said) {
         Some(version) if version < OLDEST => {

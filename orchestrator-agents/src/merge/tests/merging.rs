@@ -1,3 +1,5 @@
+use std::os::unix::fs::PermissionsExt as _;
+
 use orchestrator_core::operation::Already;
 
 use super::*;
@@ -65,13 +67,12 @@ async fn a_git_that_is_too_old_is_refused() {
              PATH='{real}' exec git \"$@\"\n"
         );
         std::fs::write(bin.join("git"), script).unwrap();
-        use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(bin.join("git"), std::fs::Permissions::from_mode(0o755)).unwrap();
     };
     old("2.37.9", "--write-tree");
     let error = merge(&rig, "feature").await.unwrap_err().to_string();
     assert_eq!(error, "`git version 2.37.9` is too old to merge without a checkout; 2.41 or newer is needed");
-    assert_eq!(candidate(&rig, "main"), None);
+    assert_eq!(candidate(&rig, "main"), Some(rig.git(&["rev-parse", "main"])));
     old("2.41.0", "--never");
     merge(&rig, "feature").await.unwrap();
 }

@@ -56,6 +56,17 @@ async fn a_dry_run_finds_what_the_real_run_finds() {
 }
 
 #[tokio::test]
+async fn a_branch_that_was_squashed_counts_once() {
+    let rig = project();
+    rig.call(MergeIntoBranch, by(Strategy::Squash, "feature")).await.unwrap();
+    let found = version(&rig, &["feature"]).await;
+    assert_eq!((found.version.as_str(), found.commits), ("0.2.0", 1));
+    land(&rig).await.unwrap();
+    let later = version(&rig, &["feature"]).await;
+    assert_eq!((later.version.as_str(), later.commits), ("0.2.0", 1));
+}
+
+#[tokio::test]
 async fn a_first_release_takes_the_version_of_the_manifest() {
     let rig = Rig::new();
     assert_eq!(version(&rig, &[]).await.version, "0.1.0");

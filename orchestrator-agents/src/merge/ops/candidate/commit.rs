@@ -29,7 +29,8 @@ pub(in crate::merge) fn commit_tree(git: &Git<'_>, new: &NewCommit<'_>) -> Resul
     }
     // `git commit-tree` itself does not look at the setting.
     let signs = git.maybe(["config", "--type=bool", "--get", "commit.gpgSign"])?.as_deref() == Some("true");
-    let mut args = vec!["commit-tree"];
+    // Messages are UTF-8 here, whatever the user writes.
+    let mut args = vec!["-c", "i18n.commitEncoding=UTF-8", "commit-tree"];
     if signs {
         args.push("-S");
     }

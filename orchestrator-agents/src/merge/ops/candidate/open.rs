@@ -172,15 +172,15 @@ impl Candidate {
         self.record.previous.clone_from(&self.own);
         let tree = format!("{}^{{tree}}", self.record.tip);
         let mut parents = vec![&*self.record.tip];
+        // What may be taken over must not be collected as garbage meanwhile: the record before is a parent.
         for other in [Some(&self.record.base), self.own.as_ref()].into_iter().flatten() {
             if !parents.contains(&&**other) {
                 parents.push(other);
             }
         }
-        // What may be taken over must not be collected as garbage meanwhile: its record is a parent.
         let message = self.record.message(&self.branch)?;
-        let mut args = vec!["commit-tree"];
-        parents.iter().for_each(|parent| args.extend(["-p", parent]));
+        let mut args = vec!["-c", "i18n.commitEncoding=UTF-8", "commit-tree"];
+        args.extend(parents.iter().flat_map(|parent| ["-p", *parent]));
         args.extend(["-F", "-", &tree]);
         let own = git.input(&args, message.into_bytes())?;
         // Nothing: the ref must not be there yet.
