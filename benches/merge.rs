@@ -177,7 +177,7 @@ async fn main() {
     let (own, plumbing, worktree) = (median(ours), median(bare), median(worktrees));
     println!(
         "{} files: merge-branch {own:.0} ms (once a run before it, open-candidate {:.0} ms); merge-tree, commit-tree, update-ref {plumbing:.0} ms: {:.2} times as long; \
-         git merge in a worktree {worktree:.0} ms: {:.2} times",
+         git merge in a worktree {worktree:.0} ms: {:.4} times",
         FOLDERS * FILES,
         median(opens),
         ratios[ratios.len() / 2],

@@ -1,5 +1,6 @@
 //! `merge-branch`: a branch goes into the candidate of another, or nothing changes. `land` and `push` let it out.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use orchestrator_core::BoxError;
@@ -220,13 +221,12 @@ fn question(config: &MergeBranchConfig, into: &str, conflict: &Conflict) -> Stri
     }
     for file in files.iter().take(SHOWN) {
         let path = file.path.replace(|c: char| c.is_control(), "?");
-        text.push_str(&format!("\n  {path} ({}): {}", file.kind, file.why));
+        let _ = write!(text, "\n  {path} ({}): {}", file.kind, file.why);
     }
     if files.len() > SHOWN {
-        text.push_str(&format!("\n  and {} more", files.len() - SHOWN));
+        let _ = write!(text, "\n  and {} more", files.len() - SHOWN);
     }
-    text.push_str(&format!("\nsolve it in {folder}: edit, then `git add` or `git rm` each file there"));
-    text
+    text + &format!("\nsolve it in {folder}: edit, then `git add` or `git rm` each file there")
 }
 
 fn passed(config: &MergeBranchConfig, merged: Merged) -> Verdict<Merged> {

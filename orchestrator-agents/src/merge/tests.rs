@@ -18,7 +18,8 @@ use orchestrator_core::action::Action;
 
 use super::ops::{
     CreateTag, DeleteTag, DropConflict, LandCandidate, LandInput, Landed, MergeInput, MergeIntoBranch,
-    Merged, PushInput, PushRelease, ReleaseCommit, RestoreCandidate, RestoreRef, RestoreTag, TagInput, TagNames,
+    Merged, PushInput, PushRelease, ReleaseCommit, RestoreCandidate, RestoreRef, RestoreTag, TagInput,
+    TagNames,
 };
 use super::{Rules, Strategy};
 use crate::rig::Rig;

@@ -105,8 +105,8 @@ fn with_heading(
         return None;
     }
     let at = other.sections.iter().position(|(name, _)| name == section)?;
-    let below = other.sections[at + 1..].iter();
-    let below = below.filter_map(|(name, _)| own.sections.iter().find(|(own, _)| own == name)).next();
+    let mut below = other.sections[at + 1..].iter();
+    let below = below.find_map(|(name, _)| own.sections.iter().find(|(own, _)| own == name));
     let heading = section.to_owned();
     Some(match below {
         Some((_, line)) => {
@@ -134,7 +134,7 @@ fn read(text: &str) -> Read {
             continue;
         }
         if !fenced && line.starts_with("### ") {
-            place.1 = line.to_owned();
+            line.clone_into(&mut place.1);
             read.ends.insert(place.clone(), at + 1);
             open = false;
             continue;

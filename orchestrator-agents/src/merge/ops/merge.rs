@@ -252,9 +252,12 @@ impl<'a> Merging<'a> {
         let MergeInput { branch, into, rules, .. } = self.input;
         let merged =
             merge_tree(&self.git, Sides { ours: tip, theirs: &pick.theirs, base: pick.base.as_deref() });
-        let merged = merged.map_err(|error| match unrelated(&error) {
-            true => format!("`{branch}` has no common history with `{into}`; nothing was changed").into(),
-            false => error,
+        let merged = merged.map_err(|error| {
+            if unrelated(&error) {
+                format!("`{branch}` has no common history with `{into}`; nothing was changed").into()
+            } else {
+                error
+            }
         })?;
         if merged.clean {
             return Ok(OfCommit::Tree(merged.tree, Vec::new()));

@@ -122,7 +122,7 @@ pub(super) fn look(case: &Case<'_>, workshop: &Workshop<'_>, note: Note) -> Resu
     let mut left = Vec::new();
     for file in &note.files {
         let is_solved = solved.iter().any(|own| own.path == file.name());
-        if !unmerged.contains(&file.path) && !is_solved && files::staged_has_markers(workshop, file)? {
+        if !unmerged.contains(&file.path) && !is_solved && files::staged_has_markers(workshop, file) {
             left.push(file.left("it is added and still has conflict markers"));
         }
     }

@@ -377,8 +377,11 @@ fn expected(rig: &Rig, script: &str) -> String {
     rig.git(&["write-tree"])
 }
 
+/// Refs, the index, and each file with its permissions.
+type Everything = (String, Vec<u8>, Vec<(String, Vec<u8>)>);
+
 /// All that the user has: refs, index and files, byte by byte.
-fn all_of_the_user(rig: &Rig) -> (String, Vec<u8>, Vec<(String, Vec<u8>)>) {
+fn all_of_the_user(rig: &Rig) -> Everything {
     let refs =
         rig.git(&["for-each-ref", "--exclude=refs/orchestrate/"]) + &rig.git(&["symbolic-ref", "HEAD"]);
     let index = std::fs::read(rig.root.join(".git/index")).unwrap();

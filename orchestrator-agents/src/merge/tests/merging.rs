@@ -1,3 +1,5 @@
+use std::os::unix::fs::PermissionsExt as _;
+
 use orchestrator_core::operation::Already;
 
 use super::*;
@@ -65,7 +67,6 @@ async fn a_git_that_is_too_old_is_refused() {
              PATH='{real}' exec git \"$@\"\n"
         );
         std::fs::write(bin.join("git"), script).unwrap();
-        use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(bin.join("git"), std::fs::Permissions::from_mode(0o755)).unwrap();
     };
     old("2.37.9", "--write-tree");

@@ -199,7 +199,7 @@ impl Candidate {
         }
         let message = self.record.message(&self.branch)?;
         let mut args = vec!["-c", "i18n.commitEncoding=UTF-8", "commit-tree"];
-        parents.iter().for_each(|parent| args.extend(["-p", parent]));
+        args.extend(parents.iter().flat_map(|parent| ["-p", *parent]));
         args.extend(["-F", "-", &tree]);
         let own = git.input(&args, message.into_bytes())?;
         // Nothing: the ref must not be there yet.

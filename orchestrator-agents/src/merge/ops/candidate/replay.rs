@@ -14,7 +14,6 @@ use crate::said;
 
 /// Why it is not there.
 #[derive(Debug, thiserror::Error)]
-#[cfg_attr(not(test), expect(dead_code, reason = "asked for by a push whose branch moved, which is to come"))]
 enum ReplayError {
     #[error(
         "on {base}, the new tip of `{branch}`, `{what}` conflicts in {}; nothing was changed",

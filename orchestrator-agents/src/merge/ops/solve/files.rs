@@ -157,7 +157,7 @@ fn locked(
         fits(&name, &ours, &theirs, &now)
     });
     let came = match came {
-        Ok(()) => only(workshop, &[file.path.clone()])?,
+        Ok(()) => only(workshop, std::slice::from_ref(&file.path))?,
         Err(why) => Err(why),
     };
     settle(workshop, file, kept, came)
@@ -227,7 +227,7 @@ fn generated(
         fits(&file.name(), &ours, &theirs, &now)
     });
     let came = match came {
-        Ok(()) => only(workshop, &[file.path.clone()])?,
+        Ok(()) => only(workshop, std::slice::from_ref(&file.path))?,
         Err(why) => Err(why),
     };
     settle(workshop, file, kept, came)
@@ -273,17 +273,12 @@ fn settle(
 }
 
 /// Whether what is added for a file still has conflict markers that none of its sides has.
-pub(super) fn staged_has_markers(workshop: &Workshop<'_>, file: &File) -> Result<bool, BoxError> {
-    let Ok(path) = std::str::from_utf8(&file.path) else { return Ok(false) };
+pub(super) fn staged_has_markers(workshop: &Workshop<'_>, file: &File) -> bool {
+    let Ok(path) = std::str::from_utf8(&file.path) else { return false };
     let git = workshop.git();
-    let Ok(now) = git.run(&["cat-file", "blob", &format!(":{path}")]) else { return Ok(false) };
-    if !has_markers(&now) {
-        return Ok(false);
-    }
-    for (_, object) in [&file.ours, &file.theirs].into_iter().flatten() {
-        if git.run(&["cat-file", "blob", object]).is_ok_and(|side| has_markers(&side)) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let Ok(now) = git.run(&["cat-file", "blob", &format!(":{path}")]) else { return false };
+    let mut sides = [&file.ours, &file.theirs].into_iter().flatten();
+    has_markers(&now)
+        && !sides
+            .any(|(_, object)| git.run(&["cat-file", "blob", object]).is_ok_and(|side| has_markers(&side)))
 }

@@ -11,9 +11,8 @@ pub(super) fn is_known(name: &str) -> bool {
 /// Fails where both sides can be read and what was made of them cannot.
 pub(super) fn fits(name: &str, ours: &[u8], theirs: &[u8], merged: &[u8]) -> Result<(), String> {
     let Some(reads) = parser(name) else { return Ok(()) };
-    let text = |bytes: &[u8]| {
-        std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()).and_then(|text| reads(text))
-    };
+    let text =
+        |bytes: &[u8]| std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()).and_then(reads);
     if text(ours).is_err() || text(theirs).is_err() {
         return Ok(());
     }
