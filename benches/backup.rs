@@ -130,9 +130,10 @@ fn main() {
     println!("{:<22} {:>16}  {:>16}  {:>16}", "", "first", "unchanged", "restore");
     row("orchestrate", &times[0], &mine);
     for (peer, times) in peers.iter().zip(&times[1..]) {
-        match times.is_empty() {
-            false => row(peer.name, times, &mine),
-            true => println!("{:<22} not run: it is not installed", peer.name),
+        if times.is_empty() {
+            println!("{:<22} not run: it is not installed", peer.name);
+        } else {
+            row(peer.name, times, &mine);
         }
     }
     bars(&peers, &times, &mine);

@@ -15,9 +15,14 @@ phases:
 ";
 
 /// A small generator, so that a failure can be had again.
-fn random(seed: &mut u64) -> f64 {
+fn next(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    (*seed >> 33) as f64 / f64::from(1_u32 << 31)
+    *seed >> 33
+}
+
+/// From 0 up to 1.
+fn random(seed: &mut u64) -> f64 {
+    next(seed) as f64 / f64::from(1_u32 << 31)
 }
 
 /// A project that takes a while to back up.
@@ -25,7 +30,7 @@ fn project() -> Folder {
     let folder = Folder::git(PIPELINE);
     let mut seed = 5;
     for file in 0..300 {
-        let text: String = (0..4000).map(|_| char::from(b' ' + (random(&mut seed) * 90.0) as u8)).collect();
+        let text: String = (0..4000).map(|_| char::from(b' ' + (next(&mut seed) % 90) as u8)).collect();
         folder.write(&format!("src/{}/{file}.txt", file / 20), &text);
     }
     git(folder.path(), &["add", "-A"]);

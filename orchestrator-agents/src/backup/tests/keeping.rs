@@ -18,7 +18,7 @@ use crate::backup::keep::{Held, Keep};
 use crate::backup::ops::{Listed, RemoveBackups, RemoveInput, listed};
 
 async fn made(rig: &Rig, name: &str, index: u32) -> Snapshot {
-    let input = SnapshotInput { to: path("backups"), name: name.into(), include: vec![] };
+    let input = SnapshotInput { to: path("backups"), name: name.into(), include: vec![], databases: vec![] };
     rig.call_as(CreateBackup, input, index).await.unwrap()
 }
 

@@ -159,7 +159,12 @@ async fn tags_are_made_once_and_only_ours_are_deleted() {
 async fn deleted_tags_come_back_as_the_very_same_objects() {
     let rig = project();
     let tags = vec!["v0.2.0".to_owned(), "v0.2.0-20261120-234433".to_owned()];
-    let input = TagInput { tags: tags.clone(), branch: "main".into(), message: "Release v0.2.0".into() };
+    let input = TagInput {
+        tags: tags.clone(),
+        branch: "main".into(),
+        message: "Release v0.2.0".into(),
+        remote: None,
+    };
     rig.call(CreateTag, input).await.unwrap();
     let refs = || rig.git(&["for-each-ref", "refs/tags"]);
     let before = refs();
@@ -191,8 +196,15 @@ async fn deleted_tags_come_back_as_the_very_same_objects() {
 
 #[tokio::test]
 async fn what_was_pushed_has_advice() {
-    let input =
-        PushInput { remote: "origin".into(), branch: "main".into(), tags: vec!["v1".into(), "v1-x".into()] };
+    let input = PushInput {
+        remote: "origin".into(),
+        branch: "main".into(),
+        tags: vec!["v1".into(), "v1-x".into()],
+        commit: None,
+        checked: false,
+        mode: crate::merge::push::Mode::Auto,
+        limit_ms: None,
+    };
     let advice = orchestrator_core::operation::Operation::advice(&PushRelease, &input).unwrap();
     assert!(
         advice.contains("next patch version")

@@ -26,7 +26,6 @@ enum ReplayError {
     Forward { branch: String, onto: String },
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "asked for by a push whose branch moved, which is to come"))]
 impl Candidate {
     /// Makes each step anew on another base, and moves the candidate there when all are made.
     pub(in crate::merge) fn replay(
