@@ -13,6 +13,7 @@ mod prune;
 pub mod repository;
 mod reset;
 mod restore;
+mod restore_databases;
 mod rollback_script;
 mod verify;
 
@@ -37,6 +38,7 @@ pub use prune::{BackupsPruned, PruneBackups, PruneBackupsConfig};
 pub use repository::RepositoryConfig;
 pub use reset::{ResetEnvironment, ResetEnvironmentConfig};
 pub use restore::{BackupRestored, Restore, RestoreConfig};
+pub use restore_databases::{RestoreDatabases, RestoreDatabasesConfig};
 pub use rollback_script::{RollbackScript, RollbackScriptConfig};
 pub use verify::{VerifyBackup, VerifyBackupConfig};
 

@@ -42,6 +42,7 @@ pub fn standard() -> Registry {
         .agent(backup::PruneBackups)
         .agent(backup::ResetEnvironment)
         .agent(backup::Restore)
+        .agent(backup::RestoreDatabases)
         .phase(backup::RestartBackup)
         .agent(codegen::RenderTemplates)
         .phase(CodeGeneration)

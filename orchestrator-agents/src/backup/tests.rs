@@ -90,6 +90,12 @@ fn manifest(rig: &Rig, made: &Snapshot) -> Manifest {
     serde_json::from_str(&text).unwrap()
 }
 
+/// The archive of a snapshot, however it is packed.
+fn archive(rig: &Rig, snapshot: &str) -> PathBuf {
+    let mut entries = fs::read_dir(rig.root.join(snapshot)).unwrap().map(|entry| entry.unwrap().path());
+    entries.find(|path| path.file_name().unwrap().to_string_lossy().starts_with("tree.tar.")).unwrap()
+}
+
 /// Writes another manifest, as whoever can write to the snapshot could.
 fn forge(rig: &Rig, made: &Snapshot, manifest: &Manifest) -> Snapshot {
     let (folder, bytes) = (made.snapshot.under(&rig.root), serde_json::to_vec(manifest).unwrap());

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
+use orchestrator_agents::backup::databases::DatabaseName;
 use orchestrator_agents::backup::keep::Keep;
 
 use super::{Format, Output, ShowArgs};
@@ -26,12 +27,13 @@ free); no other phase is run, no cache is cleared, no older backup goes. It is a
 const RESTORE: &str = "\
 Without --in-place nothing of the project is touched: files and refs come back into a new folder. With it the backup's own \
 rollback.sh restores the project where it is. What it replaces stays under refs/before-rollback/; uncommitted work that is newer \
-is refused unless --force is said.
+is refused unless --force is said. Databases come back only when they are asked for.
 
 Examples:
   orchestrate backup restore latest                       into .orchestrate/restored/NAME
   orchestrate backup restore 2026-11-20-234433 --to ../x  into ../x, which must be new or empty
-  orchestrate backup restore latest --in-place --dry-run  what would change here";
+  orchestrate backup restore latest --in-place --dry-run  what would change here
+  orchestrate backup restore latest --database app        that database alone, where it was";
 
 const PRUNE: &str = "\
 A backup that any rule keeps stays. Whatever the rules say these stay: the newest that was verified, one that a run which is not \
@@ -97,6 +99,12 @@ pub(crate) struct RestoreArgs {
     /// Restore the project where it is, by the backup's own rollback.sh
     #[arg(long)]
     pub(crate) in_place: bool,
+    /// Only this database, where it was; what is there is kept beside it (more than once: several)
+    #[arg(long = "database", value_name = "NAME", value_parser = database, conflicts_with_all = ["to", "in_place", "all_databases"])]
+    pub(crate) databases: Vec<DatabaseName>,
+    /// Only the databases, all of the backup's
+    #[arg(long, conflicts_with_all = ["to", "in_place"])]
+    pub(crate) all_databases: bool,
     /// In place, also where uncommitted work is newer than the backup
     #[arg(long, requires = "in_place")]
     pub(crate) force: bool,
@@ -108,6 +116,10 @@ pub(crate) struct RestoreArgs {
     pub(crate) wait: bool,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+fn database(name: &str) -> Result<DatabaseName, String> {
+    name.to_owned().try_into()
 }
 
 /// `backup prune`.

@@ -173,9 +173,15 @@ async fn verify(front: Front, args: VerifyArgs) -> Result<Exit, CliError> {
 }
 
 async fn restore(front: Front, dir: &Path, args: RestoreArgs) -> Result<Exit, CliError> {
-    let RestoreArgs { name, to, in_place, force, dry_run, wait, output } = args;
+    let RestoreArgs { name, to, in_place, databases, all_databases, force, dry_run, wait, output } = args;
     let shelf = Shelf::look(&front, Broken::Tolerated).await?;
     let known = shelf.find(&name)?;
+    if all_databases || !databases.is_empty() {
+        let pipeline = small::restore_databases(shelf.path(known)?, databases)?;
+        // A server is beyond the checkout.
+        let ceiling = if dry_run { Effect::Reads } else { Effect::Publishes };
+        return run(&front, shelf.settings, pipeline, ceiling, wait, output).await;
+    }
     let to = match (in_place, to) {
         (true, _) => None,
         (false, Some(to)) => Some(absolute(&dir.join(to))?),

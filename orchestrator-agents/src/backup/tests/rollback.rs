@@ -217,7 +217,7 @@ async fn a_backup_that_is_damaged_is_not_restored() {
     let rig = checkout();
     let run = run(&rig, &WORK).await.run;
     let rollback = planned(&rig, &run, None, false).await;
-    let archive = rig.root.join(&rollback.restoration.as_ref().unwrap().name).join("tree.tar.gz");
+    let archive = archive(&rig, rollback.restoration.as_ref().unwrap().name.as_str());
     let mut bytes = fs::read(&archive).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -1,8 +1,10 @@
 //! The small pipelines of `backup`. Their names tell that they are no deliveries.
 
+use orchestrator_agents::backup::databases::DatabaseName;
 use orchestrator_agents::backup::keep::Keep;
 use orchestrator_agents::backup::{
-    PruneBackups, PruneBackupsConfig, Restore, RestoreConfig, VerifyBackup, VerifyBackupConfig,
+    PruneBackups, PruneBackupsConfig, Restore, RestoreConfig, RestoreDatabases, RestoreDatabasesConfig,
+    VerifyBackup, VerifyBackupConfig,
 };
 use orchestrator_core::id::{GroupName, PhaseName};
 use orchestrator_core::path::RelPath;
@@ -43,6 +45,16 @@ pub(super) fn verify(snapshots: &[RelPath]) -> Result<Pipeline, CliError> {
 /// One task that restores.
 pub(super) fn restore(snapshot: RelPath, to: Option<String>, force: bool) -> Result<Pipeline, CliError> {
     let task = task::<Restore>("restore-backup", &RestoreConfig { snapshot, to, force })?;
+    Ok(pipeline("restore", bare(None)?.group(group()?.task(task))))
+}
+
+/// One task that restores databases where they were; all of the snapshot's where none is named.
+pub(super) fn restore_databases(
+    snapshot: RelPath,
+    databases: Vec<DatabaseName>,
+) -> Result<Pipeline, CliError> {
+    let config = RestoreDatabasesConfig { snapshot, databases };
+    let task = task::<RestoreDatabases>("restore-databases", &config)?;
     Ok(pipeline("restore", bare(None)?.group(group()?.task(task))))
 }
 

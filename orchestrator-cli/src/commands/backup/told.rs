@@ -17,11 +17,12 @@ use super::list::took;
 use crate::console::clean;
 
 /// The agents whose output is told, and under which key.
-const TOLD: [(&str, &str); 5] = [
+const TOLD: [(&str, &str); 6] = [
     ("backup", "made"),
     ("verify-backup", "verified"),
     ("rollback-script", "script"),
     ("restore-backup", "restored"),
+    ("restore-databases", "databases"),
     ("prune-backups", "pruned"),
 ];
 

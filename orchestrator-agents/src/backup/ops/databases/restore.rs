@@ -110,6 +110,9 @@ fn restore(
 
 fn chosen<'a>(all: &'a [Dumped], names: &[DatabaseName]) -> Result<Vec<&'a Dumped>, BoxError> {
     if names.is_empty() {
+        if all.is_empty() {
+            return Err("the backup holds no database: name some under `databases` and back up again".into());
+        }
         return Ok(all.iter().collect());
     }
     let find = |name: &DatabaseName| {
