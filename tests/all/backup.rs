@@ -120,6 +120,52 @@ fn in_place_refuses_newer_work_and_keeps_what_it_replaces() {
     folder.orchestrate("backup prune --keep-last 1").exits(2);
 }
 
+fn sqlite(folder: &Folder, statement: &str) -> String {
+    let output =
+        std::process::Command::new("sqlite3").args(["app.db", statement]).current_dir(folder.path()).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "needs sqlite3; tests/run has it"]
+fn needs_databases_a_database_comes_back_when_it_is_asked_for() {
+    let folder = project("databases: [{name: app, kind: sqlite, path: app.db}]");
+    folder.write(".gitignore", "app.db*\n");
+    git(folder.path(), &["commit", "-q", "-a", "-m", "chore: ignore"]);
+    sqlite(&folder, "create table t (x); insert into t values ('kept');");
+    folder.orchestrate("backup create").exits(0);
+    sqlite(&folder, "update t set x = 'lost';");
+    folder.orchestrate("backup restore latest --in-place").exits(0);
+    assert_eq!(sqlite(&folder, "select x from t"), "lost\n", "not asked for");
+    folder
+        .orchestrate("backup restore latest --database app -n")
+        .exits(3)
+        .says(&["call restore-database", "app"]);
+    folder
+        .orchestrate("backup restore latest --database nope")
+        .exits(1)
+        .says(&["holds no database `nope`", "app"]);
+    folder.orchestrate("backup restore latest --database A").exits(2);
+    folder.orchestrate("backup restore latest --database app --to x").exits(2);
+    assert_eq!(sqlite(&folder, "select x from t"), "lost\n");
+    for args in ["--database app", "--all-databases"] {
+        sqlite(&folder, "update t set x = 'lost again';");
+        folder
+            .orchestrate(&format!("backup restore latest {args}"))
+            .exits(0)
+            .says(&["1 database of backups/"]);
+        assert_eq!(sqlite(&folder, "select x from t"), "kept\n");
+    }
+    let plain = project("");
+    plain.orchestrate("backup create").exits(0);
+    plain
+        .orchestrate("backup restore latest --all-databases")
+        .exits(1)
+        .says(&["the backup holds no database"]);
+}
+
 #[test]
 fn what_is_damaged_is_listed_as_that_and_does_not_verify() {
     let folder = project("");
