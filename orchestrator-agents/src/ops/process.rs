@@ -64,7 +64,7 @@ pub(crate) fn run(
 }
 
 /// Starts a command whose input comes later, so that it gets ready meanwhile.
-pub(crate) fn ready<'a>(here: &'a Here, command: Command) -> Result<Started<'a>, ProcessError> {
+pub(crate) fn ready(here: &Here, command: Command) -> Result<Started<'_>, ProcessError> {
     start(here, command, Stdio::piped())
 }
 
