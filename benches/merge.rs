@@ -1,5 +1,6 @@
 //! A branch merged in a repository of 50,000 files: by the operation, by the bare git commands that make the same commit without a
-//! worktree, and by `git merge` in a worktree of its own.
+//! worktree, by what a person types in the checkout (`git switch main`, `git merge --no-ff`), and by `git merge` in a worktree
+//! of its own, there already or made and removed for it.
 //!
 //! `cargo bench -p orchestrator-agents --bench merge [ROUNDS]`. Prints medians, in turn, in one run.
 
@@ -129,6 +130,32 @@ impl Repository {
         tree
     }
 
+    /// By what a person types in the checkout, who was on the branch; how long it took, and the tree. `main` goes back.
+    fn typed(&self) -> (f64, String) {
+        let before = self.git(&["rev-parse", "main"]);
+        self.git(&["switch", "-q", "feature"]);
+        let start = Instant::now();
+        self.git(&["switch", "-q", "main"]);
+        self.git(&["merge", "-q", "--no-ff", "-m", "Merge", "feature"]);
+        let took = start.elapsed().as_secs_f64();
+        let tree = self.git(&["rev-parse", "HEAD^{tree}"]);
+        self.git(&["reset", "-q", "--hard", &before]);
+        (took, tree)
+    }
+
+    /// By `git merge` in a worktree that is there; how long it took, and the tree.
+    fn scratch(&self) -> (f64, String) {
+        let folder = self.temp.path().join("scratch");
+        if !folder.exists() {
+            self.git(&["worktree", "add", "-q", "--detach", folder.to_str().unwrap(), "main"]);
+        }
+        self.git_at(&folder, &["reset", "-q", "--hard", "main"]);
+        let start = Instant::now();
+        self.git_at(&folder, &["merge", "-q", "--no-ff", "-m", "Merge", "feature"]);
+        let took = start.elapsed().as_secs_f64();
+        (took, self.git_at(&folder, &["rev-parse", "HEAD^{tree}"]))
+    }
+
     /// By `git merge` in a worktree that is made and removed.
     fn worktree(&self) -> String {
         let folder = self.temp.path().join("tree");
@@ -143,28 +170,22 @@ impl Repository {
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2] * 1e3
+    values[values.len() / 2]
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let rounds: usize = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(11);
     let repository = Repository::new();
-    let (mut ours, mut opens, mut bare) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut worktrees, mut ratios) = (Vec::new(), Vec::new());
+    let (mut ours, mut opens, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut typed, mut scratch, mut made) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {
         // Each starts from nothing, as the first merge of a run does.
-        let candidate = "refs/orchestrate/candidate/main";
-        repository.git(&["update-ref", "-d", candidate]);
+        repository.git(&["update-ref", "-d", "refs/orchestrate/candidate/main"]);
         let (opened, own, tree) = repository.ours(round).await;
         let start = Instant::now();
         assert_eq!(repository.plumbing(), tree);
         let plumbing = start.elapsed().as_secs_f64();
-        let start = Instant::now();
-        if round < 4 {
-            assert_eq!(repository.worktree(), tree);
-            worktrees.push(start.elapsed().as_secs_f64());
-        }
         // The first round warms the page cache.
         if round > 0 {
             ratios.push(own / plumbing);
@@ -172,15 +193,38 @@ async fn main() {
             opens.push(opened);
             bare.push(plumbing);
         }
+        if round < 6 {
+            for (times, (took, theirs)) in
+                [(&mut typed, repository.typed()), (&mut scratch, repository.scratch())]
+            {
+                assert_eq!(theirs, tree);
+                times.push(took);
+            }
+        }
+        if round < 2 {
+            let start = Instant::now();
+            assert_eq!(repository.worktree(), tree);
+            made.push(start.elapsed().as_secs_f64());
+        }
     }
-    ratios.sort_by(f64::total_cmp);
-    let (own, plumbing, worktree) = (median(ours), median(bare), median(worktrees));
+    let own = median(ours);
     println!(
-        "{} files: merge-branch {own:.0} ms (once a run before it, open-candidate {:.0} ms); merge-tree, commit-tree, update-ref {plumbing:.0} ms: {:.2} times as long; \
-         git merge in a worktree {worktree:.0} ms: {:.4} times",
+        "{} files, medians of {rounds} rounds: merge-branch {:.1} ms (once a run before it, open-candidate {:.1} ms)",
         FOLDERS * FILES,
-        median(opens),
-        ratios[ratios.len() / 2],
-        own / worktree
+        own * 1e3,
+        median(opens) * 1e3
     );
+    // The bar is about the first one.
+    let said = |what: &str, theirs: f64, ratio: f64| {
+        println!("  {what:<56} {:8.1} ms, ours {ratio:.4} times as long", theirs * 1e3);
+    };
+    said("merge-tree, commit-tree, update-ref", median(bare), median(ratios));
+    for (what, times) in [
+        ("git switch main, git merge --no-ff, in the checkout", typed),
+        ("git merge --no-ff in a worktree that is there", scratch),
+        ("the same in a worktree that is made and removed", made),
+    ] {
+        let theirs = median(times);
+        said(what, theirs, own / theirs);
+    }
 }

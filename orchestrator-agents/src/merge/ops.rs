@@ -5,6 +5,7 @@ pub(super) mod candidate;
 mod check_out;
 mod conflict;
 mod drop_conflict;
+mod known;
 mod land;
 mod merge;
 mod next_version;

@@ -143,12 +143,16 @@ impl Record {
         let args = ["log", "-1", "--encoding=UTF-8", "--format=%H%n%B", &reference(branch), "--"];
         let Ok(said) = git.read(&args) else { return Ok(None) };
         let (own, message) = said.split_once('\n').unwrap_or((&said, ""));
-        let own = own.to_owned();
+        Self::found(branch, own, message).map(Some)
+    }
+
+    /// What is recorded of a branch's candidate, in the message of the commit that its ref names.
+    pub(crate) fn found(branch: &str, own: &str, message: &str) -> Result<(String, Self), BoxError> {
         let record = Self::parse(message);
         let record = record.map_err(|error| {
             format!("`{}` is no record of a candidate; delete that ref: {error}", reference(branch))
         })?;
-        Ok(Some((own, record)))
+        Ok((own.to_owned(), record))
     }
 }
 

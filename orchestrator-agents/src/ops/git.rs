@@ -2,10 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use super::here::Here;
-use super::process::{self, Output, ProcessError};
+use super::process::{self, Output, ProcessError, Started};
 
 /// Git in a folder.
 #[derive(Clone)]
@@ -56,6 +57,16 @@ impl<'a> Git<'a> {
         args: impl IntoIterator<Item = S>,
         stdin: Option<Vec<u8>>,
     ) -> Result<Output, GitError> {
+        Ok(process::run(self.here, self.command(args), stdin, self.limit)?)
+    }
+
+    /// Starts git, which gets its input later by [`Ready::input`].
+    pub(crate) fn ready(&self, args: &[&str]) -> Result<Ready<'a>, GitError> {
+        let started = process::ready(self.here, self.command(args))?;
+        Ok(Ready { started, args: args.iter().map(|&arg| arg.to_owned()).collect(), limit: self.limit })
+    }
+
+    fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = process::command(self.here, "git");
         command.current_dir(&self.folder).args(args);
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
@@ -64,7 +75,7 @@ impl<'a> Git<'a> {
             command.env("SSH_ASKPASS", "false").env("SSH_ASKPASS_REQUIRE", "force");
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        Ok(process::run(self.here, command, stdin, self.limit)?)
+        command
     }
 
     /// What git prints, as bytes.
@@ -120,6 +131,21 @@ impl<'a> Git<'a> {
     /// Whether one commit can be reached from another.
     pub(crate) fn is_ancestor(&self, ancestor: &str, of: &str) -> Result<bool, GitError> {
         Ok(self.maybe(["merge-base", "--is-ancestor", ancestor, of])?.is_some())
+    }
+}
+
+/// A git that runs and waits for its input.
+pub(crate) struct Ready<'a> {
+    started: Started<'a>,
+    args: Vec<String>,
+    limit: Option<Duration>,
+}
+
+impl Ready<'_> {
+    /// Gives it its input, and waits for its end.
+    pub(crate) fn input(self, stdin: Vec<u8>) -> Result<(), GitError> {
+        let output = self.started.finish(Some(stdin), self.limit)?;
+        if output.status.success() { Ok(()) } else { Err(failed(&self.args, &output)) }
     }
 }
 

@@ -19,6 +19,8 @@ const MOST: usize = 64 << 20;
 const GRACE: Duration = Duration::from_secs(3);
 /// How often the clock and the stop are looked at.
 const TICK: Duration = Duration::from_millis(20);
+/// What a pipe takes without a reader.
+const AT_ONCE: usize = 4 << 10;
 
 /// How a program ended, and what it printed.
 #[derive(Debug)]
@@ -54,29 +56,71 @@ pub(crate) fn command(here: &Here, program: impl AsRef<OsStr>) -> Command {
 /// Runs a command to its end.
 pub(crate) fn run(
     here: &Here,
-    mut command: Command,
+    command: Command,
     stdin: Option<Vec<u8>>,
     limit: Option<Duration>,
 ) -> Result<Output, ProcessError> {
+    start(here, command, if stdin.is_some() { Stdio::piped() } else { Stdio::null() })?.finish(stdin, limit)
+}
+
+/// Starts a command whose input comes later, so that it gets ready meanwhile.
+pub(crate) fn ready(here: &Here, command: Command) -> Result<Started<'_>, ProcessError> {
+    start(here, command, Stdio::piped())
+}
+
+fn start(here: &Here, mut command: Command, stdin: Stdio) -> Result<Started<'_>, ProcessError> {
     here.go_on()?;
     let program = command.get_program().to_string_lossy().into_owned();
-    let io = |source| ProcessError::Io { program: program.clone(), source };
-    command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = command.spawn().map_err(io)?;
-    if let (Some(bytes), Some(mut pipe)) = (stdin, child.stdin.take()) {
-        // A program that does not read all of its input says so by its exit status.
-        std::thread::spawn(move || pipe.write_all(&bytes));
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    match command.spawn() {
+        Ok(child) => Ok(Started { here, program, child, has_ended: false }),
+        Err(source) => Err(ProcessError::Io { program, source }),
     }
-    let (ended, readers) = channel();
-    let stdout = collect(child.stdout.take(), ended.clone());
-    let stderr = collect(child.stderr.take(), ended);
-    let status = wait(here, &mut child, &readers, limit, &program).inspect_err(|_| end(&mut child))?;
-    let (stdout, stderr) = (taken(&stdout), taken(&stderr));
-    if stdout.len() > MOST {
-        return Err(ProcessError::TooMuch { program });
+}
+
+/// A program that runs. One that nobody saw to its end is ended.
+pub(crate) struct Started<'a> {
+    here: &'a Here,
+    program: String,
+    child: Child,
+    has_ended: bool,
+}
+
+impl Started<'_> {
+    /// Gives it its input, all of it, and waits for its end.
+    pub(crate) fn finish(
+        mut self,
+        stdin: Option<Vec<u8>>,
+        limit: Option<Duration>,
+    ) -> Result<Output, ProcessError> {
+        let child = &mut self.child;
+        if let (Some(bytes), Some(mut pipe)) = (stdin, child.stdin.take()) {
+            // A program that does not read all of its input says so by its exit status.
+            if bytes.len() <= AT_ONCE {
+                let _ = pipe.write_all(&bytes);
+            } else {
+                std::thread::spawn(move || pipe.write_all(&bytes));
+            }
+        }
+        let (ended, readers) = channel();
+        let stdout = collect(child.stdout.take(), ended.clone());
+        let stderr = collect(child.stderr.take(), ended);
+        let status = wait(self.here, child, &readers, limit, &self.program)?;
+        self.has_ended = true;
+        let (stdout, stderr) = (taken(&stdout), taken(&stderr));
+        if stdout.len() > MOST {
+            return Err(ProcessError::TooMuch { program: self.program.clone() });
+        }
+        Ok(Output { status, stdout, stderr: String::from_utf8_lossy(&stderr).trim().to_owned() })
     }
-    Ok(Output { status, stdout, stderr: String::from_utf8_lossy(&stderr).trim().to_owned() })
+}
+
+impl Drop for Started<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            end(&mut self.child);
+        }
+    }
 }
 
 /// Waits for the end of the program; then a second more for those of its children that still hold its output.
@@ -90,7 +134,7 @@ fn wait(
     let start = Instant::now();
     let (mut open, mut ended) = (2, None::<(ExitStatus, Instant)>);
     // Outputs are closed a moment before the end can be seen.
-    let mut nap = TICK / 200;
+    let mut nap = TICK / 1000;
     loop {
         match readers.recv_timeout(TICK) {
             Ok(()) => open -= 1,

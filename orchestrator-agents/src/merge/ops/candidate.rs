@@ -7,7 +7,7 @@ mod replay;
 mod restore;
 
 pub(super) use base::find as find_base;
-pub(super) use commit::{NewCommit, commit_tree};
+pub(super) use commit::{NewCommit, commit_tree, signs};
 pub(in crate::merge) use open::{Candidate, Made, key, undo_of};
 pub use open::{CandidateInput, OpenCandidate, Opened};
 pub use restore::{CandidateRestored, RestoreCandidate, RestoreInput};

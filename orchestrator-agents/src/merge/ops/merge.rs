@@ -1,5 +1,7 @@
 //! Merges a branch into the candidate of another, by a strategy, conflicts solved by rule or by a person.
 
+use std::sync::OnceLock;
+
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
@@ -9,11 +11,12 @@ use orchestrator_core::operation::{Already, Operation, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::branches::{TRAILER, any_tip};
-use super::candidate::{Candidate, NewCommit, commit_tree, key, undo_of};
+use super::branches::TRAILER;
+use super::candidate::{Candidate, NewCommit, commit_tree, key, signs, undo_of};
 use super::conflict::{Conflict, Solved};
 use super::drop_conflict::{DropConflict, DropInput};
-use super::picks::{Pick, Way, way};
+use super::known::{Known, known};
+use super::picks::{self, Pick, Way, way};
 use super::solve::{Case, Settled, look, solve};
 use super::tree::{Sides, merge_tree, unrelated};
 use super::workshop::Workshop;
@@ -121,6 +124,10 @@ struct Merging<'a> {
     order: &'a OrderKey,
     git: Git<'a>,
     workshop: Workshop<'a>,
+    /// A commit whose tree is known, and that tree.
+    known: Option<(String, String)>,
+    /// Whether commits are to be signed, once that was asked.
+    signs: OnceLock<bool>,
 }
 
 /// A conflict of one commit: its tree, or what waits.
@@ -133,19 +140,25 @@ impl<'a> Merging<'a> {
     fn new(here: &'a Here, input: &'a MergeInput, order: &'a OrderKey) -> Result<Self, BoxError> {
         let git = Git::new(here);
         input.rules.check()?;
-        Ok(Self { here, input, order, git, workshop: Workshop::of(here, &input.into, &input.branch) })
+        let workshop = Workshop::of(here, &input.into, &input.branch);
+        Ok(Self { here, input, order, git, workshop, known: None, signs: OnceLock::new() })
     }
 
-    fn merge(&self) -> Result<Merged, BoxError> {
+    fn merge(&mut self) -> Result<Merged, BoxError> {
         let MergeInput { branch, into, remote, strategy, message, rules } = self.input;
-        let theirs = any_tip(&self.git, branch)?;
-        let mut candidate = Candidate::open(self.here, into, remote.as_deref(), self.order)?;
+        let Known { theirs, there, tree } = known(&self.git, branch, into)?;
+        self.known = there.as_ref().zip(tree).map(|((_, record), tree)| (record.tip.clone(), tree));
+        let mut candidate = Candidate::go_on(self.here, there, into, remote.as_deref(), self.order)?;
         let key = key(&(strategy, &theirs, message, rules))?;
         if let Some(step) = candidate.take_over(&self.git, &key)? {
             return Ok(Merged::by(&step, true));
         }
         let ours = candidate.tip().to_owned();
-        let way = way(&self.git, *strategy, &ours, branch, &theirs, message.as_deref())?;
+        let way = match strategy {
+            // Whether it is merged already is asked once there is reason to.
+            Strategy::Merge => Way::Picks(vec![picks::merge(branch, &theirs, message.as_deref())]),
+            _ => way(&self.git, *strategy, &ours, branch, &theirs, message.as_deref())?,
+        };
         self.here.progress.step(format!("merging {branch} into {into}"), None);
         let made = match way {
             Way::AlreadySo => return Ok(Merged::stays(&ours, true, None)),
@@ -205,13 +218,12 @@ impl<'a> Merging<'a> {
         let (mut tip, mut all) = (ours.to_owned(), Vec::new());
         for (at, pick) in picks.iter().enumerate() {
             self.here.go_on()?;
-            let (tree, solved) = match self.settle(&tip, pick, picks.len() > 1)? {
+            let (tree, solved) = match self.settle_and_ask(&tip, pick, picks.len() > 1)? {
                 OfCommit::Tree(tree, solved) => (tree, solved),
                 OfCommit::Waits(conflict) => return Ok(Err(conflict)),
             };
             let is_last = at + 1 == picks.len();
-            let unchanged = !pick.merges && !pick.empty && tree == tree_of(&self.git, &tip)?;
-            if !unchanged {
+            if pick.empty || self.is_new(&tip, pick, &tree)? {
                 tip = self.commit(&tip, theirs, pick, &tree, &solved, is_last)?;
             }
             all.extend(solved);
@@ -244,7 +256,37 @@ impl<'a> Merging<'a> {
         let parents = if pick.merges { &parents[..] } else { &parents[..1] };
         let new =
             NewCommit { tree, parents, message: &pick.message, trailers: &trailers, author: &pick.author };
-        commit_tree(&self.git, &new)
+        commit_tree(&self.git, &new, self.signs()?)
+    }
+
+    /// Whether a commit would bring anything: another tree, or history that is not there yet.
+    fn is_new(&self, tip: &str, pick: &Pick, tree: &str) -> Result<bool, BoxError> {
+        let same = match &self.known {
+            Some((at, of)) if at == tip => tree == of,
+            _ => tree == tree_of(&self.git, tip)?,
+        };
+        Ok(!same || pick.merges && !self.git.is_ancestor(&pick.theirs, tip)?)
+    }
+
+    /// Whether commits are to be signed; git is asked once.
+    fn signs(&self) -> Result<bool, BoxError> {
+        if let Some(signs) = self.signs.get() {
+            return Ok(*signs);
+        }
+        let found = signs(&self.git)?;
+        Ok(*self.signs.get_or_init(|| found))
+    }
+
+    /// The tree of one commit. What the first one is asked for besides is found out meanwhile.
+    fn settle_and_ask(&self, tip: &str, pick: &Pick, is_one_of_many: bool) -> Result<OfCommit, BoxError> {
+        if self.signs.get().is_some() {
+            return self.settle(tip, pick, is_one_of_many);
+        }
+        std::thread::scope(|scope| {
+            // An error comes up again where the answer is needed.
+            scope.spawn(|| self.signs().ok());
+            self.settle(tip, pick, is_one_of_many)
+        })
     }
 
     /// The tree of one commit.

@@ -42,24 +42,21 @@ pub(super) const REBASED: &str = "Orchestrate-Rebased";
 /// The most commits of a branch that are made anew.
 const MOST: usize = 2000;
 
-/// Finds what to do. `message` is that of a person; there is one by default.
+/// Finds what to do. `asked` is a person's message; there is one by default.
 pub(super) fn way(
     git: &Git<'_>,
     strategy: Strategy,
     ours: &str,
     branch: &str,
     theirs: &str,
-    message: Option<&str>,
+    asked: Option<&str>,
 ) -> Result<Way, BoxError> {
     if git.is_ancestor(theirs, ours)? {
         return Ok(Way::AlreadySo);
     }
-    let message = |default: String| message.map_or(default, str::to_owned);
+    let message = |default: String| asked.map_or(default, str::to_owned);
     match strategy {
-        Strategy::Merge => {
-            let message = message(format!("Merge branch '{branch}'"));
-            Ok(Way::Picks(vec![Pick { merges: true, ..pick(theirs, None, message) }]))
-        }
+        Strategy::Merge => Ok(Way::Picks(vec![merge(branch, theirs, asked)])),
         Strategy::FastForward => {
             forward(git, ours, branch, theirs)?;
             Ok(Way::FastForward)
@@ -79,6 +76,12 @@ pub(super) fn way(
             }))
         }
     }
+}
+
+/// A merge commit.
+pub(super) fn merge(branch: &str, theirs: &str, asked: Option<&str>) -> Pick {
+    let message = asked.map_or_else(|| format!("Merge branch '{branch}'"), str::to_owned);
+    Pick { merges: true, ..pick(theirs, None, message) }
 }
 
 fn pick(theirs: &str, base: Option<String>, message: String) -> Pick {

@@ -20,15 +20,22 @@ pub(in crate::merge) struct NewCommit<'a> {
     pub(in crate::merge) author: &'a [(String, String)],
 }
 
-/// Makes a commit, signed where git is set up so. No hook runs, no ref changes.
-pub(in crate::merge) fn commit_tree(git: &Git<'_>, new: &NewCommit<'_>) -> Result<String, BoxError> {
+/// Whether commits are to be signed: `git commit-tree` itself does not look at the setting.
+pub(in crate::merge) fn signs(git: &Git<'_>) -> Result<bool, BoxError> {
+    Ok(git.maybe(["config", "--type=bool", "--get", "commit.gpgSign"])?.as_deref() == Some("true"))
+}
+
+/// Makes a commit, signed where that is asked for. No hook runs, no ref changes.
+pub(in crate::merge) fn commit_tree(
+    git: &Git<'_>,
+    new: &NewCommit<'_>,
+    signs: bool,
+) -> Result<String, BoxError> {
     let NewCommit { tree, parents, message, trailers, author } = new;
     let mut git = git.clone();
     for (name, value) in *author {
         git = git.env(name, value);
     }
-    // `git commit-tree` itself does not look at the setting.
-    let signs = git.maybe(["config", "--type=bool", "--get", "commit.gpgSign"])?.as_deref() == Some("true");
     // Messages are UTF-8 here, whatever the user writes.
     let mut args = vec!["-c", "i18n.commitEncoding=UTF-8", "commit-tree"];
     if signs {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::branches::{TRAILER, tip};
 use super::base;
-use super::commit::{NewCommit, commit_tree};
+use super::commit::{NewCommit, commit_tree, signs};
 use super::restore::{RestoreCandidate, RestoreInput};
 use crate::merge::record::{Checked, Kind, Record, Step, reference};
 use crate::ops::git::Git;
@@ -41,8 +41,19 @@ impl Candidate {
         remote: Option<&str>,
         order: &OrderKey,
     ) -> Result<Self, BoxError> {
+        let there = Record::read(&Git::new(here), branch)?;
+        Self::go_on(here, there, branch, remote, order)
+    }
+
+    /// The same, where the record that is there was read before.
+    pub(in crate::merge) fn go_on(
+        here: &Here,
+        there: Option<(String, Record)>,
+        branch: &str,
+        remote: Option<&str>,
+        order: &OrderKey,
+    ) -> Result<Self, BoxError> {
         let git = Git::new(here);
-        let there = Record::read(&git, branch)?;
         if let Some((own, record)) = &there
             && record.run == order.run
         {
@@ -119,7 +130,7 @@ impl Candidate {
         let mut parents = vec![&*from];
         parents.extend(merged.filter(|_| kind == Kind::Merge).map(|(_, tip)| tip));
         let new = NewCommit { tree, parents: &parents, message, trailers: &trailers, author: &[] };
-        let to = commit_tree(git, &new)?;
+        let to = commit_tree(git, &new, signs(git)?)?;
         self.step(
             git,
             Step {
@@ -201,11 +212,15 @@ impl Candidate {
         let mut args = vec!["-c", "i18n.commitEncoding=UTF-8", "commit-tree"];
         args.extend(parents.iter().flat_map(|parent| ["-p", *parent]));
         args.extend(["-F", "-", &tree]);
+        // It gets ready while the commit is made.
+        let swap = git.ready(&["update-ref", "-m", "orchestrate", "--stdin", "-z"])?;
         let own = git.input(&args, message.into_bytes())?;
-        // Nothing: the ref must not be there yet.
-        let expected = self.own.as_deref().unwrap_or_default();
         let name = reference(&self.branch);
-        git.bytes(["update-ref", "-m", "orchestrate", &name, &own, expected]).map_err(|error| {
+        let line = match &self.own {
+            Some(expected) => format!("update {name}\0{own}\0{expected}\0"),
+            None => format!("create {name}\0{own}\0"),
+        };
+        swap.input(line.into_bytes()).map_err(|error| {
             let moved = format!("the candidate of `{}` was moved by somebody else: {error}", self.branch);
             BoxError::from(Transient(moved.into()))
         })?;

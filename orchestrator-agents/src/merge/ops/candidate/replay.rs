@@ -6,7 +6,7 @@ use orchestrator_core::id::OrderKey;
 use super::super::picks::{Pick, copy};
 use super::super::tree::{Sides, merge_tree, names};
 use super::open::Candidate;
-use super::{NewCommit, commit_tree};
+use super::{NewCommit, commit_tree, signs};
 use crate::merge::record::{Kind, Record, Step};
 use crate::ops::git::Git;
 use crate::ops::here::Here;
@@ -98,6 +98,6 @@ impl Candidate {
             trailers: &[],
             author: &author,
         };
-        commit_tree(git, &new)
+        commit_tree(git, &new, signs(git)?)
     }
 }
