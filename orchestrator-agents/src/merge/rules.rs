@@ -108,19 +108,32 @@ pub(super) struct Lockfile {
     pub(super) name: &'static str,
     /// What it follows from.
     pub(super) manifest: &'static str,
-    /// The commands that bring it up to date: each is tried if the one before failed.
+    /// What such a file has in it, where several formats share the name; else empty.
+    pub(super) holds: &'static str,
+    /// How versions of the tool for that format begin, up to the first dot; empty: all.
+    pub(super) series: &'static [&'static str],
+    /// What is set in the environment of its commands.
+    pub(super) env: &'static [(&'static str, &'static str)],
+    /// The commands that bring it up to date: each is tried if the one before failed. [`CHANGED`] stands for names.
     pub(super) update: &'static [&'static [&'static str]],
     /// Commands that fail where it does not fit its manifest: each must pass.
     pub(super) check: &'static [&'static [&'static str]],
 }
 
-/// Lockfiles and their tools.
-pub(super) const LOCKFILES: [Lockfile; 7] = [
+/// In a command: the packages that are required otherwise than by our manifest.
+pub(super) const CHANGED: &str = "{changed}";
+
+const ANY: Lockfile =
+    Lockfile { name: "", manifest: "", holds: "", series: &[], env: &[], update: &[], check: &[] };
+
+/// Lockfiles and their tools. None of the commands runs scripts of packages.
+pub(super) const LOCKFILES: [Lockfile; 8] = [
     Lockfile {
         name: "Cargo.lock",
         manifest: "Cargo.toml",
         update: &[&["cargo", "update", "--workspace", "--offline"], &["cargo", "update", "--workspace"]],
-        check: &[&["cargo", "metadata", "--format-version", "1", "--locked", "--offline", "--no-deps"]],
+        check: &[&["cargo", "update", "--workspace", "--locked", "--offline"]],
+        ..ANY
     },
     Lockfile {
         name: "package-lock.json",
@@ -146,51 +159,96 @@ pub(super) const LOCKFILES: [Lockfile; 7] = [
             "--no-fund",
             "--prefer-offline",
         ]],
+        ..ANY
     },
     Lockfile {
         name: "pnpm-lock.yaml",
         manifest: "package.json",
         update: &[
-            &["pnpm", "install", "--lockfile-only", "--ignore-scripts", "--offline"],
-            &["pnpm", "install", "--lockfile-only", "--ignore-scripts"],
+            &["pnpm", "install", "--lockfile-only", "--no-frozen-lockfile", "--ignore-scripts", "--offline"],
+            &["pnpm", "install", "--lockfile-only", "--no-frozen-lockfile", "--ignore-scripts"],
         ],
         check: &[&["pnpm", "install", "--lockfile-only", "--frozen-lockfile", "--ignore-scripts"]],
+        ..ANY
+    },
+    // The first series knows neither `--mode` nor `--immutable`, takes them nevertheless, and runs scripts.
+    Lockfile {
+        name: "yarn.lock",
+        manifest: "package.json",
+        holds: "# yarn lockfile v1",
+        series: &["1"],
+        update: &[
+            &["yarn", "install", "--ignore-scripts", "--non-interactive", "--offline"],
+            &["yarn", "install", "--ignore-scripts", "--non-interactive"],
+        ],
+        check: &[&["yarn", "install", "--frozen-lockfile", "--ignore-scripts", "--non-interactive"]],
+        ..ANY
     },
     Lockfile {
         name: "yarn.lock",
         manifest: "package.json",
-        update: &[
-            &["yarn", "install", "--mode", "update-lockfile"],
-            &["yarn", "install", "--ignore-scripts", "--non-interactive"],
-        ],
-        check: &[&["yarn", "install", "--immutable", "--mode", "update-lockfile"]],
+        holds: "__metadata:",
+        series: &["2", "3", "4", "5", "6"],
+        update: &[&["yarn", "install", "--no-immutable", "--mode=update-lockfile"]],
+        check: &[&["yarn", "install", "--immutable", "--mode=skip-build"]],
+        ..ANY
     },
     Lockfile {
         name: "poetry.lock",
         manifest: "pyproject.toml",
-        update: &[&["poetry", "lock", "--no-interaction"]],
-        check: &[&["poetry", "check", "--lock"]],
+        // Else it makes an environment for each folder that it ever sees, outside of it.
+        env: &[("POETRY_VIRTUALENVS_CREATE", "false")],
+        // Before 2 it moves all versions unless it is told not to; since then it never does, and refuses to be told.
+        update: &[
+            &["poetry", "lock", "--no-interaction", "--no-update"],
+            &["poetry", "lock", "--no-interaction"],
+        ],
+        check: &[&["poetry", "check", "--lock", "--no-interaction"]],
+        ..ANY
     },
     Lockfile {
         name: "uv.lock",
         manifest: "pyproject.toml",
         update: &[&["uv", "lock", "--offline"], &["uv", "lock"]],
         check: &[&["uv", "lock", "--check", "--offline"]],
+        ..ANY
     },
     Lockfile {
         name: "composer.lock",
         manifest: "composer.json",
-        update: &[&[
+        // `--minimal-changes` is there since 2.7; before, what changed must be named so that the rest stays.
+        update: &[
+            &[
+                "composer",
+                "update",
+                "--minimal-changes",
+                "--no-install",
+                "--no-scripts",
+                "--no-plugins",
+                "--no-interaction",
+                "--no-audit",
+            ],
+            &[
+                "composer",
+                "update",
+                CHANGED,
+                "--with-dependencies",
+                "--no-install",
+                "--no-scripts",
+                "--no-plugins",
+                "--no-interaction",
+                "--no-audit",
+            ],
+        ],
+        check: &[&[
             "composer",
-            "update",
-            "--minimal-changes",
-            "--no-install",
-            "--no-scripts",
+            "validate",
+            "--no-check-all",
+            "--no-check-publish",
             "--no-plugins",
             "--no-interaction",
-            "--no-audit",
         ]],
-        check: &[&["composer", "validate", "--no-check-all", "--no-check-publish", "--no-plugins"]],
+        ..ANY
     },
 ];
 
@@ -198,6 +256,18 @@ pub(super) const LOCKFILES: [Lockfile; 7] = [
 pub(super) fn lockfile(path: &str) -> Option<&'static Lockfile> {
     let name = path.rsplit('/').next()?;
     LOCKFILES.iter().find(|lockfile| lockfile.name == name)
+}
+
+impl Lockfile {
+    /// The one for what such a file has in it, where formats share its name; itself where no other is meant.
+    pub(super) fn for_text(&'static self, text: &[u8]) -> &'static Self {
+        LOCKFILES.iter().find(|other| other.name == self.name && other.is_in(text)).unwrap_or(self)
+    }
+
+    /// Whether a text is of this format, by what must be in it.
+    pub(super) fn is_in(&self, text: &[u8]) -> bool {
+        self.holds.is_empty() || text.windows(self.holds.len()).any(|part| part == self.holds.as_bytes())
+    }
 }
 
 /// Whether a file is a changelog by its name.
@@ -239,6 +309,9 @@ mod tests {
     fn files_are_known_by_their_names() {
         assert_eq!(lockfile("a/uv.lock").unwrap().manifest, "pyproject.toml");
         assert!(lockfile("a/my-uv.lock").is_none());
+        let series = |text: &str| lockfile("yarn.lock").unwrap().for_text(text.as_bytes()).series;
+        assert_eq!(series("# yarn lockfile v1\n\n"), ["1"]);
+        assert!(series("# generated\n\n__metadata:\n  version: 8\n").contains(&"4"));
         assert!(is_changelog("CHANGELOG.md") && is_changelog("a/Changes.md"));
         assert!(!is_changelog("changelog") && !is_changelog("changelog.rs"));
     }

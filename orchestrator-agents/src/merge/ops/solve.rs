@@ -2,6 +2,7 @@
 
 mod blobs;
 mod files;
+mod locking;
 mod parses;
 mod tools;
 

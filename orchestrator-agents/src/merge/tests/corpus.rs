@@ -1,7 +1,9 @@
 //! Kinds of merges, each built by script in a repository of its own: solved by the stated rule, or left as conflict, never wrong.
 
+mod lock_tools;
 mod lockfiles;
 mod special;
+mod structural;
 
 use std::process::Command;
 

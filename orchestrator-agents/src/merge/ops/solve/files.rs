@@ -9,6 +9,7 @@ use super::super::conflict::{ConflictFile, File, Planned, Solved};
 use super::super::workshop::Workshop;
 use super::Case;
 use super::blobs::Blobs;
+use super::locking;
 use super::parses::fits;
 use super::tools::{has_markers, run};
 use crate::merge::rules::{Lockfile, Rule};
@@ -137,7 +138,7 @@ fn locked(
     case: &Case<'_>,
     workshop: &Workshop<'_>,
     file: &File,
-    tool: &Lockfile,
+    tool: &'static Lockfile,
 ) -> Result<Result<(), String>, BoxError> {
     let name = file.name();
     let beside = name.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -148,11 +149,16 @@ fn locked(
     }
     let [ours, theirs] = sides(&Git::new(case.here), file)?;
     let kept = std::fs::read(&path).ok();
-    std::fs::write(&path, if ours.is_empty() { &theirs } else { &ours })?;
-    let came = made_by(case, &folder, tool)?.and_then(|()| {
+    let start = if ours.is_empty() { &theirs } else { &ours };
+    let tool = tool.for_text(start);
+    std::fs::write(&path, start)?;
+    let came = locking::by_tool(case, &folder, beside, tool)?.and_then(|()| {
         let now = std::fs::read(&path).map_err(|error| error.to_string())?;
         if has_markers(&now) {
             return Err("conflict markers are left in it".to_owned());
+        }
+        if tool.is_in(start) && !tool.is_in(&now) {
+            return Err("its tool wrote it in another format".to_owned());
         }
         fits(&name, &ours, &theirs, &now)
     });
@@ -170,38 +176,6 @@ fn sides(git: &Git<'_>, file: &File) -> Result<[Vec<u8>; 2], BoxError> {
         Ok(git.bytes(["cat-file", "blob", object])?)
     };
     Ok([blob(&file.ours)?, blob(&file.theirs)?])
-}
-
-fn made_by(
-    case: &Case<'_>,
-    folder: &std::path::Path,
-    tool: &Lockfile,
-) -> Result<Result<(), String>, BoxError> {
-    let run_one = |line: &[&str]| {
-        let mut tool = command(case.here, line[0]);
-        tool.args(&line[1..]).current_dir(folder);
-        run(case.here, tool)
-    };
-    let mut why = String::new();
-    let mut updated = false;
-    for line in tool.update {
-        match run_one(line)? {
-            Ok(_) => {
-                updated = true;
-                break;
-            }
-            Err(said) => why = said,
-        }
-    }
-    if !updated {
-        return Ok(Err(why));
-    }
-    for line in tool.check {
-        if let Err(why) = run_one(line)? {
-            return Ok(Err(format!("it does not fit its manifest: {why}")));
-        }
-    }
-    Ok(Ok(()))
 }
 
 /// Writes a generated file anew.
