@@ -74,6 +74,7 @@ fn gone_on(folder: &Folder, when: Duration) {
     if resumed.code != Some(0) {
         let said = format!("{}{}", resumed.out, resumed.err);
         println!("killed after {when:?}: {said}");
+        assert_eq!(resumed.code, Some(2), "killed after {when:?}: what there is to resume does not fail");
         if !said.contains("is over") {
             folder.orchestrate("run --quiet").exits(0);
         }
