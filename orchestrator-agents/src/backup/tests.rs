@@ -90,6 +90,12 @@ fn manifest(rig: &Rig, made: &Snapshot) -> Manifest {
     serde_json::from_str(&text).unwrap()
 }
 
+/// The archive of a snapshot, whatever it is compressed with here.
+fn archive(rig: &Rig, snapshot: &str) -> PathBuf {
+    let mut files = fs::read_dir(rig.root.join(snapshot)).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|path| path.to_string_lossy().contains("/tree.tar.")).unwrap()
+}
+
 /// Writes another manifest, as whoever can write to the snapshot could.
 fn forge(rig: &Rig, made: &Snapshot, manifest: &Manifest) -> Snapshot {
     let (folder, bytes) = (made.snapshot.under(&rig.root), serde_json::to_vec(manifest).unwrap());

@@ -90,7 +90,7 @@ async fn a_list_tells_what_is_there_and_what_is_wrong() {
     rig.write("backups/notes/x", "x\n");
     rig.write("backups/.partial-2026-11-04-100000/manifest.json", "{");
     let linked = rig.root.join("backups/2026-11-03-100000/shared");
-    fs::hard_link(rig.root.join("backups/2026-11-02-100000/tree.tar.gz"), &linked).unwrap();
+    fs::hard_link(archive(&rig, "backups/2026-11-02-100000"), &linked).unwrap();
     rig.write("backups/2026-11-05-100000/manifest.json", "not JSON");
     let Listed { shelf, held } = list(&rig).await;
     let [first, second, third, broken] = shelf.snapshots.as_slice() else { panic!("{shelf:?}") };
@@ -107,7 +107,7 @@ async fn a_list_tells_what_is_there_and_what_is_wrong() {
         (vec!["notes".into()], vec![".partial-2026-11-04-100000".into()])
     );
     assert_eq!(held, [("2026-11-01-100000".to_owned(), Held::NewestVerified)].into());
-    fs::write(rig.root.join("backups/2026-11-01-100000/tree.tar.gz"), "cut").unwrap();
+    fs::write(archive(&rig, "backups/2026-11-01-100000"), "cut").unwrap();
     let Listed { shelf, held } = list(&rig).await;
     assert!(shelf.snapshots[0].damaged.as_ref().is_some_and(|why| why.contains("3 bytes instead of")));
     assert!(held.is_empty(), "one that is damaged is no verified one");

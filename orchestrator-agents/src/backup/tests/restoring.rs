@@ -94,9 +94,12 @@ async fn nothing_of_the_project_is_a_place_to_restore_into() {
             "{to}: {error}"
         );
     }
-    fs::write(rig.root.join(made.snapshot.as_str()).join("tree.tar.gz"), "cut").unwrap();
+    let archive = archive(&rig, made.snapshot.as_str());
+    fs::write(&archive, "cut").unwrap();
     let error = restore(&rig, &made, rig.home.join("x").to_str().unwrap()).await.unwrap_err().to_string();
-    assert!(error.contains("is damaged: `tree.tar.gz`: content differs; nothing was restored"), "{error}");
+    let archive = archive.file_name().unwrap().to_str().unwrap();
+    let said = format!("is damaged: `{archive}`: content differs; nothing was restored");
+    assert!(error.contains(&said), "{error}");
     assert!(!rig.home.join("x").exists());
 }
 
