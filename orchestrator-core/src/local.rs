@@ -28,7 +28,7 @@ use crate::path::{Digest, RelPath};
 use crate::progress::ProgressSink;
 use crate::stop::{Stop, StopLevel};
 
-/// The variable that names the order to its processes.
+/// The variable that names the order to its processes, those of operations too: what a dead run left is found by it, and ended.
 pub const ORDER_VARIABLE: &str = "ORCHESTRATE_ORDER";
 
 type Environment = Arc<[(OsString, OsString)]>;
@@ -176,8 +176,7 @@ impl Local {
             env.retain(|(known, _)| known != name.as_str());
             env.push((name.into(), value.into()));
         }
-        let state = self.place.layout.state().display();
-        env.push((ORDER_VARIABLE.into(), format!("{state}:{key}").into()));
+        env.push(self.place.mark(key));
         let mask = if secrets.is_empty() {
             None
         } else {
@@ -226,12 +225,14 @@ impl Local {
         let result = if operation.blocks() {
             let (place, call, key) = (self.place.clone(), call.clone(), order.key.clone());
             let (progress, asked) = (progress.clone(), stop.clone());
-            self.elsewhere(
-                async move { operation.call(&call.input, &key, &place.site(&progress, &asked)).await },
-            )
+            self.elsewhere(async move {
+                let env = place.marked(&key);
+                operation.call(&call.input, &key, &place.site(&progress, &asked, &env)).await
+            })
             .await?
         } else {
-            operation.call(&call.input, &order.key, &self.place.site(progress, stop)).await
+            let env = self.place.marked(&order.key);
+            operation.call(&call.input, &order.key, &self.place.site(progress, stop, &env)).await
         };
         let mut receipt = match result {
             Ok(output) => {
@@ -276,9 +277,24 @@ impl Local {
 }
 
 impl Place {
-    fn site<'a>(&'a self, progress: &'a ProgressSink, stop: &'a Stop) -> Site<'a> {
+    fn site<'a>(
+        &'a self,
+        progress: &'a ProgressSink,
+        stop: &'a Stop,
+        env: &'a [(OsString, OsString)],
+    ) -> Site<'a> {
         let (state, secrets) = (self.layout.state(), &*self.secrets);
-        Site { root: &self.root, state, progress, stop, secrets, env: &self.env }
+        Site { root: &self.root, state, progress, stop, secrets, env }
+    }
+
+    /// What names an order to its processes.
+    fn mark(&self, key: &OrderKey) -> (OsString, OsString) {
+        (ORDER_VARIABLE.into(), format!("{}:{key}", self.layout.state().display()).into())
+    }
+
+    /// The environment for the processes of an order.
+    fn marked(&self, key: &OrderKey) -> Vec<(OsString, OsString)> {
+        self.env.iter().cloned().chain([self.mark(key)]).collect()
     }
 
     fn operation(&self, call: &Call) -> Result<Arc<dyn DynOperation>, Failure> {
@@ -349,9 +365,10 @@ impl Executor for Local {
             Action::Await(_) => Ok(Vec::new()),
             Action::Call(call) => {
                 let Ok(operation) = self.place.operation(call) else { return Ok(Vec::new()) };
-                let (place, call, task) = (self.place.clone(), call.clone(), order.key.task.clone());
-                let (progress, stop) = (ProgressSink::none(task), Stop::new());
-                let undo = async move { operation.undo(&call.input, &place.site(&progress, &stop)).await };
+                let (place, call, env) = (self.place.clone(), call.clone(), self.place.marked(&order.key));
+                let (progress, stop) = (ProgressSink::none(order.key.task.clone()), Stop::new());
+                let undo =
+                    async move { operation.undo(&call.input, &place.site(&progress, &stop, &env)).await };
                 self.asked(undo).await?.map_err(|why| ExecutorError::NoUndo(order.key.clone(), why))
             }
         }
@@ -362,7 +379,9 @@ impl Executor for Local {
         let Ok(operation) = self.place.operation(call) else { return Ok(Already::Unknown) };
         let (place, call, key) = (self.place.clone(), call.clone(), order.key.clone());
         let (progress, stop) = (ProgressSink::none(key.task.clone()), Stop::new());
-        let asked = async move { operation.already(&call.input, &key, &place.site(&progress, &stop)).await };
+        let env = self.place.marked(&key);
+        let asked =
+            async move { operation.already(&call.input, &key, &place.site(&progress, &stop, &env)).await };
         Ok(self.asked(asked).await?.unwrap_or_else(|why| {
             tracing::warn!(order = %order.key, %why, "whether it was done could not be found out");
             Already::Unknown

@@ -87,7 +87,8 @@ pub struct Site<'a> {
     pub stop: &'a Stop,
     /// Where secrets come from.
     pub secrets: &'a dyn SecretSource,
-    /// The environment that commands get.
+    /// The environment that commands get. It names the order: what it starts is ended with a dead run, unless that variable is left
+    /// out.
     pub env: &'a [(std::ffi::OsString, std::ffi::OsString)],
 }
 

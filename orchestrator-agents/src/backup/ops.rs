@@ -8,6 +8,7 @@ mod databases;
 mod differences;
 mod disk;
 mod earlier;
+mod in_place;
 mod known;
 mod known_caches;
 mod leftovers;

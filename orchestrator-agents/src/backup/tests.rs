@@ -90,10 +90,10 @@ fn manifest(rig: &Rig, made: &Snapshot) -> Manifest {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The archive of a snapshot, however it is packed.
+/// The archive of a snapshot, whatever it is compressed with here.
 fn archive(rig: &Rig, snapshot: &str) -> PathBuf {
-    let mut entries = fs::read_dir(rig.root.join(snapshot)).unwrap().map(|entry| entry.unwrap().path());
-    entries.find(|path| path.file_name().unwrap().to_string_lossy().starts_with("tree.tar.")).unwrap()
+    let mut files = fs::read_dir(rig.root.join(snapshot)).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|path| path.to_string_lossy().contains("/tree.tar.")).unwrap()
 }
 
 /// Writes another manifest, as whoever can write to the snapshot could.

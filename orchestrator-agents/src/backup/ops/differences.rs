@@ -8,7 +8,6 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use orchestrator_core::BoxError;
@@ -16,15 +15,12 @@ use orchestrator_core::path::{Digest, RelPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::in_place::{LOOK, in_place};
 use super::made::read;
 use super::script::SCRIPT;
 use crate::backup::manifest::{Name, What};
 use crate::ops::git::Git;
 use crate::ops::here::Here;
-use crate::ops::process;
-
-/// The longest that a script may take to look.
-const LIMIT: Duration = Duration::from_mins(10);
 
 /// What a restoration may replace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -72,19 +68,11 @@ impl Differences {
 
 /// What restoring a snapshot would change now.
 pub(in crate::backup) fn differences(here: &Here, snapshot: &RelPath) -> Result<Differences, BoxError> {
-    let folder = snapshot.under(&here.root);
-    let (manifest, _) = read(&folder)?;
+    let (manifest, _) = read(&snapshot.under(&here.root))?;
     if manifest.bundle.is_none() {
         return by_manifest(here, &manifest.entries);
     }
-    let mut command = process::command(here, "sh");
-    command.arg(folder.join(SCRIPT)).args(["--dry-run", "--files-only", "--target"]).arg(&here.root);
-    let output = process::run(here, command, None, Some(LIMIT))?;
-    if !output.status.success() {
-        return Err(
-            format!("`{snapshot}/{SCRIPT} --dry-run` failed ({}): {}", output.status, output.stderr).into()
-        );
-    }
+    let output = in_place(here, snapshot, Some(LOOK))?;
     parse(&String::from_utf8_lossy(&output.stdout))
         .ok_or_else(|| format!("`{snapshot}/{SCRIPT} --dry-run` did not say what would change").into())
 }

@@ -15,10 +15,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::differences::{Differences, Replace, differences, newer};
+use super::in_place::{FORCE, in_place};
 use super::made::read;
-use super::script::SCRIPT;
 use crate::ops::here::{Here, blocking, remove_tree};
-use crate::ops::process;
 use crate::said;
 
 /// Restores a snapshot over the checkout with the snapshot's own script, and looks whether it is restored. What it replaces
@@ -88,8 +87,7 @@ impl Operation for RestoreCheckout {
 
 fn restore(here: &Here, input: &CheckoutInput, order: &OrderKey) -> Result<RestoredCheckout, BoxError> {
     let CheckoutInput { snapshot, manifest, replace, before } = input;
-    let folder = snapshot.under(&here.root);
-    if read(&folder)?.1 != *manifest {
+    if read(&snapshot.under(&here.root))?.1 != *manifest {
         return Err(format!("backup `{snapshot}` is not the one that was meant: its manifest differs").into());
     }
     // Once begun, what is there is half of each: it is not judged again.
@@ -107,13 +105,8 @@ fn restore(here: &Here, input: &CheckoutInput, order: &OrderKey) -> Result<Resto
     }
     here.progress.step(format!("restoring {snapshot}"), None);
     let start = Instant::now();
-    let mut command = process::command(here, "sh");
-    command.arg(folder.join(SCRIPT)).args(["--force", "--files-only", "--target"]).arg(&here.root);
-    let output = process::run(here, command, None, None)?;
+    in_place(here, snapshot, Some(FORCE))?;
     let restore_ms = start.elapsed().as_secs_f64() * 1000.0;
-    if !output.status.success() {
-        return Err(format!("`{snapshot}/{SCRIPT}` failed ({}): {}", output.status, output.stderr).into());
-    }
     let left = differences(here, snapshot)?;
     if !left.is_empty() {
         let left: Vec<String> = left.files.iter().map(|changed| changed.path.to_string()).collect();

@@ -1,7 +1,6 @@
 //! Restores a snapshot in place, by its own `rollback.sh`: the script refuses to replace uncommitted work that is newer, and
 //! keeps what it replaces under `refs/before-rollback/`.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -13,13 +12,10 @@ use orchestrator_core::path::RelPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::in_place::{FORCE, LOOK, in_place};
 use super::restore_backup::checked;
-use super::script::SCRIPT;
 use crate::ops::here::{Here, blocking};
-use crate::ops::process::{self, Output};
 
-/// The exit code by which the script says that newer work would be replaced.
-const REFUSED: i32 = 3;
 /// The most lines of what would change that are kept.
 const MOST: usize = 200;
 
@@ -97,10 +93,9 @@ impl Operation for RollBack {
 }
 
 fn preview(here: &Here, input: &InPlace) -> Result<Previewed, BoxError> {
-    let output = script(here, &input.snapshot, &["--dry-run"])?;
-    if !output.status.success() {
-        return Err(format!("`{SCRIPT}` failed ({}): {}", output.status, output.stderr).into());
-    }
+    // The script too is as its manifest says: it is about to be trusted.
+    checked(here, &input.snapshot)?;
+    let output = in_place(here, &input.snapshot, Some(LOOK))?;
     let said = String::from_utf8_lossy(&output.stdout);
     let changes = said.lines().take(MOST).map(str::to_owned).collect();
     let newer = output.stderr.lines().skip_while(|line| !line.starts_with("uncommitted work")).skip(1);
@@ -113,32 +108,14 @@ fn preview(here: &Here, input: &InPlace) -> Result<Previewed, BoxError> {
 
 fn roll_back(here: &Here, input: InPlace) -> Result<RolledBack, BoxError> {
     let InPlace { snapshot, force } = input;
+    checked(here, &snapshot)?;
     let before = kept(here)?;
     here.progress.step("restoring with rollback.sh", None);
     let start = Instant::now();
-    let output = script(here, &snapshot, if force { &["--force"] } else { &[] })?;
+    in_place(here, &snapshot, force.then_some(FORCE))?;
     let restore_ms = start.elapsed().as_secs_f64() * 1000.0;
-    if output.status.code() == Some(REFUSED) {
-        return Err(format!("nothing was restored: {}", output.stderr.replace('\n', "; ")).into());
-    }
-    if !output.status.success() {
-        return Err(format!("`{SCRIPT}` failed ({}): {}", output.status, output.stderr).into());
-    }
     let new = kept(here)?.into_iter().find(|name| !before.contains(name));
     Ok(RolledBack { snapshot, kept: new, restore_ms })
-}
-
-/// Runs the script of a snapshot that is as its manifest says; the script too, since it is about to be trusted.
-fn script(here: &Here, snapshot: &RelPath, args: &[&str]) -> Result<Output, BoxError> {
-    checked(here, snapshot)?;
-    let path: PathBuf = snapshot.under(&here.root).join(SCRIPT);
-    if !path.is_file() {
-        let next = "it was cut off before it was written; restore into a folder with `--to DIR`";
-        return Err(format!("backup `{snapshot}` has no `{SCRIPT}`: {next}").into());
-    }
-    let mut command = process::command(here, "sh");
-    command.current_dir(&here.root).arg(&path).arg("--files-only").args(args);
-    Ok(process::run(here, command, None, None)?)
 }
 
 /// The folders under `refs/before-rollback/`.

@@ -96,12 +96,10 @@ async fn nothing_of_the_project_is_a_place_to_restore_into() {
     }
     let archive = archive(&rig, made.snapshot.as_str());
     fs::write(&archive, "cut").unwrap();
-    let archive = archive.file_name().unwrap().to_string_lossy().into_owned();
     let error = restore(&rig, &made, rig.home.join("x").to_str().unwrap()).await.unwrap_err().to_string();
-    assert!(
-        error.contains(&format!("is damaged: `{archive}`: content differs; nothing was restored")),
-        "{error}"
-    );
+    let archive = archive.file_name().unwrap().to_str().unwrap();
+    let said = format!("is damaged: `{archive}`: content differs; nothing was restored");
+    assert!(error.contains(&said), "{error}");
     assert!(!rig.home.join("x").exists());
 }
 

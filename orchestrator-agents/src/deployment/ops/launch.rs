@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use orchestrator_core::action::EnvValue;
+use orchestrator_core::local::ORDER_VARIABLE;
 use orchestrator_core::operation::{SecretSource, Site};
 
 use super::error::{DeployError, Tried};
@@ -35,9 +36,10 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    /// The allow-list of `site`, and what is declared.
+    /// The allow-list of `site`, and what is declared. A service outlives the run, so it does not count as one of its processes.
     pub(super) fn new(declared: &BTreeMap<String, EnvValue>, site: &Site<'_>) -> Result<Self, DeployError> {
-        let mut all = Self { env: site.env.to_vec(), ..Self::default() };
+        let env = site.env.iter().filter(|(name, _)| name != ORDER_VARIABLE).cloned().collect();
+        let mut all = Self { env, ..Self::default() };
         for (name, value) in declared {
             let (value, secret) = resolve(value, site.secrets)?;
             all.secrets.extend(secret.then(|| value.clone()));

@@ -16,7 +16,9 @@ fn the_one_that_is_killed() {
     let root = PathBuf::from(state);
     let operation = dyn_operation(StartService).unwrap();
     let state = root.join(".orchestrate");
-    let site = Site { root: &root, ..desk.site(&state) };
+    let mut env = desk.site(&state).env.to_vec();
+    env.push((orchestrator_core::local::ORDER_VARIABLE.into(), "an order".into()));
+    let site = Site { root: &root, env: &env, ..desk.site(&state) };
     let started =
         desk.runtime.block_on(operation.call(&start("0.1.0", "").into(), &key(1, 0, 0), &site)).unwrap();
     println!("\nSTARTED {started}");

@@ -1,68 +1,15 @@
 //! The world stops at every boundary of the journal of a release: resumed, or begun anew, it ends as exactly one release.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use async_trait::async_trait;
 use orchestrator_core::effect::Effect;
-use orchestrator_core::event::Record;
-use orchestrator_core::id::RunId;
-use orchestrator_core::layout::Layout;
 use orchestrator_core::orchestrator::{OrchestratorError, RunOptions};
-use orchestrator_core::order::Signal;
+use orchestrator_core::store::Store;
 use orchestrator_core::store::jsonl::JsonlStore;
-use orchestrator_core::store::{Journal, Store, StoreError};
 use serde_json::json;
 
 use super::delivery::outcomes;
 use super::going_out::{Project, Said};
 use super::*;
-
-/// A store that lets so many appends through and none after that. The last one may be on record without its appender being told.
-struct Ends {
-    store: JsonlStore,
-    left: Arc<AtomicU64>,
-    told: bool,
-}
-
-#[async_trait]
-impl Store for Ends {
-    async fn create(&self, run: &RunId, plan: &[u8]) -> Result<(), StoreError> {
-        self.store.create(run, plan).await
-    }
-    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), StoreError> {
-        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        match left {
-            Ok(1) if !self.told => {
-                self.store.append(run, records).await?;
-                Err(StoreError::Unknown(run.clone()))
-            }
-            Ok(_) => self.store.append(run, records).await,
-            Err(_) => Err(StoreError::Unknown(run.clone())),
-        }
-    }
-    async fn sync(&self, run: &RunId) -> Result<(), StoreError> {
-        self.store.sync(run).await
-    }
-    async fn load(&self, run: &RunId) -> Result<Journal, StoreError> {
-        self.store.load(run).await
-    }
-    async fn list(&self) -> Result<Vec<RunId>, StoreError> {
-        self.store.list().await
-    }
-    async fn signal(&self, run: &RunId, signal: &Signal) -> Result<(), StoreError> {
-        self.store.signal(run, signal).await
-    }
-    async fn inbox(&self, run: &RunId) -> Result<Vec<(String, Signal)>, StoreError> {
-        self.store.inbox(run).await
-    }
-    async fn seen(&self, run: &RunId, token: &str) -> Result<(), StoreError> {
-        self.store.seen(run, token).await
-    }
-    fn layout(&self) -> Option<&Layout> {
-        Some(self.store.layout())
-    }
-}
+use crate::rig::Dying;
 
 #[tokio::test]
 async fn a_release_that_stops_at_some_boundaries_ends_as_one() {
@@ -103,8 +50,7 @@ async fn stopped_at(appends: u64, told: bool, resumed: bool) -> bool {
     let with =
         || json!({ "branches": ["a", "b"], "bump": true, "validate": ["test -f a.txt", "test -f b.txt"] });
     let store = || JsonlStore::open(rig.root.join(".orchestrate")).unwrap();
-    let ends = Ends { store: store(), left: Arc::new(AtomicU64::new(appends)), told };
-    let (orchestrator, plan) = project.planned(with(), ends);
+    let (orchestrator, plan) = project.planned(with(), Dying::after(appends, told, store()));
     let stopped = orchestrator.run(&plan, Effect::Publishes).await.is_err();
     drop(orchestrator);
     let (orchestrator, plan) = project.planned(with(), store());

@@ -39,13 +39,19 @@ impl Operation for Tell {
     type Input = Told;
     type Output = u32;
 
-    async fn call(&self, input: Told, _order: &OrderKey, site: &Site<'_>) -> Result<u32, BoxError> {
+    async fn call(&self, input: Told, order: &OrderKey, site: &Site<'_>) -> Result<u32, BoxError> {
         let time = self.0.fetch_add(1, Ordering::SeqCst) + 1;
         append(site, &input.what)?;
         match input.what.as_str() {
             "fail" => Err("it broke".into()),
             "flaky" if time < 3 => Err(Transient("not yet".into()).into()),
             "panic" => panic!("on purpose"),
+            "mark" => {
+                let mark = site.env.iter().find(|(name, _)| name == crate::local::ORDER_VARIABLE);
+                let mark = mark.and_then(|(_, order)| order.to_str()).unwrap_or_default();
+                assert_eq!(mark, format!("{}:{order}", site.state.display()));
+                Ok(time)
+            }
             _ => Ok(time),
         }
     }
@@ -76,6 +82,15 @@ fn call(what: &str) -> Action {
 
 fn told(bench: &Bench) -> Orchestrator {
     bench.orchestrator().agents(Registry::new().operation(Tell::default()))
+}
+
+#[tokio::test]
+async fn processes_of_operations_are_known_by_their_order() {
+    let bench = Bench::new();
+    let orchestrator = told(&bench);
+    let plan = orchestrator.plan(&pipeline(vec![acts("t", vec![call("mark")])])).unwrap();
+    let record = orchestrator.run(&plan, Effect::Publishes).await.unwrap();
+    assert_eq!(outcomes(&record), "t: passed");
 }
 
 async fn run(bench: &Bench, tasks: Vec<TaskSpec>) -> RunRecord {
