@@ -66,6 +66,8 @@ pub enum LockError {
 const POLL: Duration = Duration::from_millis(200);
 /// [`Lock::is_held`] holds the lock for a moment, so one failed try says nothing.
 const TRIES: u32 = 5;
+/// How often a lock is tried whose owner is dead: a child that it was about to start may have it for a moment yet.
+const TRIES_OF_DEAD: u32 = 200;
 const LONGEST_OWNER: u64 = 64 << 10;
 
 impl Owner {
@@ -73,6 +75,13 @@ impl Owner {
     pub fn here(run: RunId, command: impl Into<String>) -> Self {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Self { run, pid: std::process::id(), host, since: Timestamp::now(), command: command.into() }
+    }
+
+    /// Whether it was a process of this machine that is no more.
+    fn is_dead(&self) -> bool {
+        let here = rustix::system::uname().nodename().to_string_lossy() == self.host;
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        here && pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
     }
 }
 
@@ -115,21 +124,28 @@ impl Lock {
             opened => opened,
         };
         let file = file.map_err(failed)?;
-        for tried in 1..=tries {
+        let mut left = tries;
+        let mut of_dead = TRIES_OF_DEAD;
+        loop {
+            left = left.saturating_sub(1);
             match file.try_lock() {
                 Ok(()) => {
                     let mut lock = Self { file, path: path.to_owned() };
                     lock.write(owner).map_err(failed)?;
                     return Ok(lock);
                 }
-                Err(TryLockError::WouldBlock) if tried < tries => {
-                    std::thread::sleep(Duration::from_millis(1));
+                Err(TryLockError::WouldBlock) if left > 0 => std::thread::sleep(Duration::from_millis(1)),
+                Err(TryLockError::WouldBlock) => {
+                    let holder = read(&file);
+                    of_dead = of_dead.saturating_sub(1);
+                    if of_dead == 0 || !holder.as_ref().is_some_and(Owner::is_dead) {
+                        return Err(LockError::Held { path: path.to_owned(), owner: holder });
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
                 }
-                Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
         }
-        Err(LockError::Held { path: path.to_owned(), owner: read(&file) })
     }
 
     /// Takes the lock as soon as it is free. `on_wait` is told who holds it: at first, and when that changes.

@@ -43,6 +43,34 @@ fn a_corrupt_owner_does_not_matter() {
 }
 
 #[test]
+fn a_lock_that_outlives_its_owner_for_a_moment_is_waited_for() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("a.lock");
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let write = |pid| {
+        let text = serde_json::to_vec(&Owner { pid, ..owner("a") }).unwrap();
+        std::fs::write(&path, text).unwrap();
+        let file = File::open(&path).unwrap();
+        file.lock().unwrap();
+        file
+    };
+    let held = write(gone.id());
+    let child = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        held.unlock().unwrap();
+    });
+    drop(Lock::acquire(&path, &owner("b")).unwrap());
+    child.join().unwrap();
+    // Whoever lives keeps it, and so does one who died while somebody goes on holding it.
+    let held = write(std::process::id());
+    assert!(matches!(Lock::acquire(&path, &owner("b")), Err(LockError::Held { .. })));
+    held.unlock().unwrap();
+    let _held = write(gone.id());
+    assert!(matches!(Lock::acquire(&path, &owner("b")), Err(LockError::Held { .. })));
+}
+
+#[test]
 fn a_folder_in_its_place_is_set_aside() {
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().join("a.lock");

@@ -22,7 +22,7 @@ impl Disk {
     fn fill(&self, free: u64) {
         let found = rustix::fs::statvfs(&self.0).unwrap();
         let all = found.f_bavail * found.f_frsize;
-        fs::write(self.0.join("ballast"), vec![1; (all - free) as usize]).unwrap();
+        fs::write(self.0.join("ballast"), vec![1; all.saturating_sub(free) as usize]).unwrap();
     }
 
     fn relieve(&self) {
