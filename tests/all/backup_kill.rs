@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::{Folder, commands, git, output, until};
+use crate::support::{Folder, commands, git, output};
 
 const PIPELINE: &str = "\
 version: 1
@@ -70,14 +70,7 @@ fn killed_and_resumed(kills: u32) {
 
 /// Resumes what was killed; runs it where there is nothing to resume.
 fn gone_on(folder: &Folder, when: Duration) {
-    let mut resumed = output(folder.program("resume --quiet"));
-    // A program that was being started at that moment holds the lock of the dead run until it has begun.
-    until("the lock is free", || {
-        if resumed.code == Some(5) {
-            resumed = output(folder.program("resume --quiet"));
-        }
-        resumed.code != Some(5)
-    });
+    let resumed = output(folder.program("resume --quiet"));
     if resumed.code != Some(0) {
         let said = format!("{}{}", resumed.out, resumed.err);
         println!("killed after {when:?}: {said}");
