@@ -33,12 +33,12 @@ pub(in crate::backup) struct Contents {
 impl Contents {
     /// An entry as it was read.
     pub(in crate::backup) fn entry(path: Name, mode: u32, what: What) -> Entry {
-        Entry { path, mode, what }
+        Entry { path, mode, what, stamp: None }
     }
 
     /// A file.
     pub(in crate::backup) fn file(bytes: u64, blake3: Digest) -> What {
-        What::File { bytes, blake3 }
+        What::File { bytes, blake3, extents: None }
     }
 
     /// Path, size and digest of each file.

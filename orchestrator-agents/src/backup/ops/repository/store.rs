@@ -146,7 +146,7 @@ fn store(
     let refs = scratch.folder("refs")?;
     if let (Some(git), Some(position)) = (&git, &mut position) {
         here.progress.step("bundling refs", None);
-        bundled = bundle::write(git, position, &refs)?;
+        bundled = bundle::write(git, position, &refs, None)?;
     }
     let own = below_root(here, path)?;
     let listing = list::working_tree(here, git.as_ref(), &input.to, &input.include)?;
