@@ -22,7 +22,8 @@ impl Manifest {
             .into());
         }
         for stored in self.stored() {
-            if !is_plain(&stored.file) {
+            // Dumps of databases have a folder of their own.
+            if !is_plain(stored.file.strip_prefix("databases/").unwrap_or(&stored.file)) {
                 return Err(format!(
                     "`{}` is not a name of a file in the snapshot",
                     stored.file.escape_debug()

@@ -74,7 +74,7 @@ fn drafted(with: &serde_json::Value) -> Result<Vec<String>, String> {
 fn the_phase_drafts_what_the_repository_needs() {
     let key = json!({ "secret": "KEY" });
     let with = |repository: serde_json::Value| drafted(&json!({ "repository": repository }));
-    let snapshot = ["check-disk", "backup", "verify-backup", "rollback-script"];
+    let snapshot = ["reset-environment", "check-disk", "backup", "verify-backup", "rollback-script"];
     let repository = ["repository-backup", "repository-verify"];
     assert_eq!(
         with(json!({ "path": "../b", "password": key })).unwrap(),
@@ -83,7 +83,7 @@ fn the_phase_drafts_what_the_repository_needs() {
     let instead = json!({ "path": "../b", "password": key, "instead": true, "keep": { "last": 3 } });
     assert_eq!(
         with(instead).unwrap(),
-        ["check-disk", "repository-backup", "repository-verify", "repository-prune"]
+        ["reset-environment", "check-disk", "repository-backup", "repository-verify", "repository-prune"]
     );
     let error = with(json!({ "path": "../b" })).unwrap_err();
     assert!(error.contains("nothing says where its password comes from"), "{error}");
