@@ -34,7 +34,7 @@ fn killed_at_random_moments_and_resumed_it_ends_the_same() {
 
 #[test]
 #[ignore = "long: `tests/run --long`"]
-fn killed_at_ten_random_moments_and_resumed_it_ends_the_same() {
+fn long_killed_at_ten_random_moments_and_resumed_it_ends_the_same() {
     killed_and_resumed(10);
 }
 
