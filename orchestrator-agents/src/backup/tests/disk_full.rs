@@ -82,9 +82,12 @@ async fn filled_at_random_points(rounds: u32) {
     verify(&rig, &first).await.unwrap();
     let (mut failed, mut passed) = (0, 0);
     for round in 1..=rounds {
-        // Something is new each time, so that there is something to store.
+        // Something is new each time, so that there is something to store; the history stays as long as it is.
         rig.write("noise.txt", &noise[random(&mut seed, 1_000_000) as usize..]);
-        rig.commit("chore: noise");
+        rig.git(&["add", "-A"]);
+        rig.git(&["commit", "-q", "--amend", "-m", "chore: noise"]);
+        rig.git(&["reflog", "expire", "--expire=now", "--all"]);
+        rig.git(&["prune", "--expire=now"]);
         let before = files(&rig.root, &["backups", ".orchestrate"]);
         disk.fill(random(&mut seed, 18 << 20));
         let made = backup_again(&rig, round).await;
