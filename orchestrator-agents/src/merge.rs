@@ -6,6 +6,7 @@ mod changelog;
 mod check_merged;
 mod checking;
 mod commits;
+mod default_checks;
 mod forge;
 mod history;
 mod hunks;
@@ -86,7 +87,7 @@ struct With {
     notes: Option<RelPath>,
     /// What the host of the remote is, where its name does not tell.
     forge: Option<Forge>,
-    /// What must succeed on the very tree that is to land.
+    /// What must succeed on the very tree that is to land; where branches are merged, the tests of known stacks by default.
     validate: Option<Vec<Validate>>,
     /// How it goes out.
     push: PushWith,
@@ -188,7 +189,7 @@ impl Phase for MergeIntegration {
     }
 
     fn draft(&self, project: &Project, draft: &mut Draft<'_>) -> Result<(), BoxError> {
-        let with: With = draft.with()?;
+        let mut with: With = draft.with()?;
         let Some(git) = &project.git else {
             draft.note("not a git repository: nothing to merge, tag or push");
             return Ok(());
@@ -196,6 +197,9 @@ impl Phase for MergeIntegration {
         if git.head.is_none() {
             draft.note("the repository has no commit yet: nothing to merge, tag or push");
             return Ok(());
+        }
+        if with.validate.is_none() && !with.branches.is_empty() {
+            with.validate = default_checks::drafted(project, draft);
         }
         let remote = with.remote.clone().unwrap_or_else(|| "origin".to_owned());
         let has_remote = git.remotes.contains_key(&remote);
@@ -260,7 +264,7 @@ fn release(with: &With, git: &Git, remote: Option<&str>) -> Result<GroupSpec, Bo
         Some(remote) => {
             let PushWith { mode, attempts, limit } = with.push.clone();
             let (remote, branch, tags) = (remote.clone(), branch.clone(), tags());
-            let validate = with.validate.clone().unwrap_or_default();
+            let validate = with.validate.clone();
             let restart = Some(Restart { version: asked, changelog: written });
             let config = PushConfig { remote, branch, tags, mode, attempts, limit, validate, restart };
             let push = TaskSpec::of::<Push>("push", &config)?.needs([last]);

@@ -1,7 +1,5 @@
 //! For tests: a real repository in a temporary folder, and operations called on it.
 
-mod dying;
-
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,8 +13,6 @@ use orchestrator_core::progress::ProgressSink;
 use orchestrator_core::stop::Stop;
 use orchestrator_core::workspace::Workspace;
 use tempfile::TempDir;
-
-pub(crate) use dying::Dying;
 
 /// A checkout, its state folder beside nothing else, and an environment of its own.
 pub(crate) struct Rig {

@@ -1,5 +1,6 @@
-//! For tests of agents and of what is built on runs: artifacts in memory, ready-made receipts.
+//! For tests of agents and of what is built on runs: artifacts in memory, ready-made receipts, a journal that ends where it is told to.
 
+mod dying;
 mod scripted;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use crate::json::Json;
 use crate::order::{Artifact, ArtifactSource, Receipt, Status};
 use crate::path::{Digest, RelPath};
 
+pub use dying::Dying;
 pub use scripted::{Acts, ActsConfig, Scripted};
 
 /// Artifacts in memory.

@@ -279,7 +279,7 @@ version: 1
 phases:
   - name: merge_integration
     use: standard
-    with: {branches: [feature], version: 1.0.0}
+    with: {branches: [feature], version: 1.0.0, validate: ['test -f f.txt']}
 ",
     );
     let git = |args: &[&str]| super::support::git(folder.path(), args);

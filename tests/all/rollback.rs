@@ -38,7 +38,7 @@ phases:
 const RELEASE: &str = "\
 version: 1
 phases:
-  - {name: merge_integration, use: standard, with: {branches: [feature]}}
+  - {name: merge_integration, use: standard, with: {branches: [feature], validate: ['true']}}
 ";
 
 /// A repository with something that is not committed, in a folder of its own.

@@ -38,8 +38,8 @@ pub struct CheckMergedConfig {
     /// The branch that is released; the main branch by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
-    /// What must succeed, in this order. An empty list says that nothing is to be checked. Without one, what is checked out must be
-    /// what is released.
+    /// What must succeed, in this order. An empty list says that nothing is to be checked. Without one, nothing may be merged, and the
+    /// commit that is checked out must be what is released, without changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validate: Option<Vec<Validate>>,
 }

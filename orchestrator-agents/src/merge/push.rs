@@ -67,9 +67,9 @@ pub struct PushConfig {
     /// The longest that git may talk with the remote, such as `10m`; that by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
-    /// What was run on what goes out; empty where nothing was.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub validate: Vec<Validate>,
+    /// What was run on what goes out; empty where nothing is to be. Without it, a branch that moved meanwhile is a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate: Option<Vec<Validate>>,
     /// How the release is prepared anew where the branch moved; without it, that is a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
@@ -116,6 +116,10 @@ enum Stage {
 }
 
 impl PushConfig {
+    fn commands(&self) -> &[Validate] {
+        self.validate.as_deref().unwrap_or_default()
+    }
+
     fn push(&self, branch: &str, commit: Option<String>) -> Result<Action, BoxError> {
         let limit = self.limit.as_deref().map(units::duration).transpose()?;
         let limit_ms = limit.map(|limit| u64::try_from(limit.as_millis())).transpose()?;
@@ -124,7 +128,7 @@ impl PushConfig {
             branch: branch.to_owned(),
             tags: names(&self.tags)?,
             commit,
-            checked: !self.validate.is_empty(),
+            checked: !self.commands().is_empty(),
             mode: self.mode,
             limit_ms,
         })
@@ -177,7 +181,7 @@ impl Agent for Push {
                     Ok(checkout) => checkout,
                     Err(why) => return Ok(Verdict::failed(why)),
                 };
-                let mut actions = checking::commands(&config.validate, &checkout)?;
+                let mut actions = checking::commands(config.commands(), &checkout)?;
                 actions.push(checking::record(&checkout)?);
                 actions.push(config.push(&carried.branch, Some(checkout.commit.clone()))?);
                 let commit = Some(checkout.commit);
@@ -185,14 +189,14 @@ impl Agent for Push {
                 Ok(Verdict::More { actions, carried })
             }
             Stage::Check => {
-                if let Err(broken) = checking::read(&config.validate, receipts) {
+                if let Err(broken) = checking::read(config.commands(), receipts) {
                     let why = format!(
                         "with what others pushed meanwhile it does not pass, nothing was published: {}",
                         broken.shown()
                     );
                     return Ok(Verdict::failed(why));
                 }
-                let rest = receipts.get(config.validate.len()..).unwrap_or_default();
+                let rest = receipts.get(config.commands().len()..).unwrap_or_default();
                 match rest.split_first() {
                     Some((recorded, rest)) if recorded.ok() => pushed(config, carried, rest),
                     Some((recorded, _)) => Ok(Verdict::failed(recorded.status.to_string())),
@@ -252,6 +256,12 @@ fn again(config: &PushConfig, carried: Carried, moved: &str) -> Result<Verdict<P
             "`{branch}` of `{remote}` moved to {to} meanwhile, nothing was published; fetch and merge what others pushed, then run again"
         )));
     };
+    if config.validate.is_none() {
+        return Ok(Verdict::failed(format!(
+            "`{branch}` of `{remote}` moved to {to} meanwhile, and nothing says how that is checked: nothing was published; name \
+             `validate: [cargo test]` or the like (`validate: []` if no check is meant), or fetch and merge it, then run again"
+        )));
+    }
     if *attempt >= config.attempts {
         return Ok(Verdict::failed(format!(
             "`{branch}` of `{remote}` moved {} while the release was prepared, last to {to}; nothing was published; run again when it is quiet, \
@@ -270,11 +280,11 @@ fn again(config: &PushConfig, carried: Carried, moved: &str) -> Result<Verdict<P
         tags: names(&config.tags)?,
     };
     let mut actions = vec![RestartRelease::action(&input)?];
-    let stage = if config.validate.is_empty() {
+    let stage = if config.commands().is_empty() {
         actions.push(config.push(branch, None)?);
         Stage::Push { restarted: true }
     } else {
-        actions.push(checking::check_out(branch, None, &config.validate)?);
+        actions.push(checking::check_out(branch, None, config.commands())?);
         Stage::Restart
     };
     let carried = Json::of(&Carried { attempt: attempt + 1, stage, commit: None, ..carried })?;

@@ -60,6 +60,12 @@ impl<'a> Git<'a> {
         Ok(process::run(self.here, self.command(args), stdin, self.limit)?)
     }
 
+    /// Names of environment variables that it gets.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = &str> {
+        let names = self.here.env.iter().chain(&self.env).map(|(name, _)| name);
+        names.filter_map(|name| name.to_str())
+    }
+
     /// Starts git, which gets its input later by [`Ready::input`].
     pub(crate) fn ready(&self, args: &[&str]) -> Result<Ready<'a>, GitError> {
         let started = process::ready(self.here, self.command(args))?;
@@ -67,7 +73,7 @@ impl<'a> Git<'a> {
     }
 
     fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut command = process::command(self.here, "git");
+        let mut command = process::placed(self.here, "git");
         command.current_dir(&self.folder).args(args);
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
         // Without a terminal to ask on, ssh would otherwise wait for one.
@@ -142,10 +148,25 @@ pub(crate) struct Ready<'a> {
 }
 
 impl Ready<'_> {
-    /// Gives it its input, and waits for its end.
-    pub(crate) fn input(self, stdin: Vec<u8>) -> Result<(), GitError> {
+    /// Gives it its input, and does not wait.
+    pub(crate) fn give(&mut self, stdin: Vec<u8>) {
+        self.started.give(stdin);
+    }
+
+    /// Waits for its end, however it ends; its arguments, for those who tell of it.
+    pub(crate) fn output(self) -> Result<(Output, Vec<String>), GitError> {
+        Ok((self.started.finish(None, self.limit)?, self.args))
+    }
+
+    /// Gives it its input, and waits for its end; what it prints, as text without the last line break.
+    pub(crate) fn input(self, stdin: Vec<u8>) -> Result<String, GitError> {
         let output = self.started.finish(Some(stdin), self.limit)?;
-        if output.status.success() { Ok(()) } else { Err(failed(&self.args, &output)) }
+        let text = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() {
+            Ok(text.trim_end().to_owned())
+        } else {
+            Err(failed(&self.args, &output))
+        }
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use orchestrator_core::stop::StopLevel;
+use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::here::{Here, Stopped};
@@ -53,6 +56,32 @@ pub(crate) fn command(here: &Here, program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// The same for a program that is started often: named by its place on the site's `PATH`, it is started without a copy of this process.
+/// What is not found here is left to the system to look for.
+pub(crate) fn placed(here: &Here, program: &str) -> Command {
+    let mut command = command(here, place(here, program.as_ref()).unwrap_or_else(|| program.into()));
+    command.arg0(program);
+    command
+}
+
+fn place(here: &Here, program: &OsStr) -> Option<PathBuf> {
+    let path = here.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, path)| path)?;
+    if program.as_bytes().contains(&b'/') {
+        return None;
+    }
+    for folder in std::env::split_paths(path) {
+        // A relative one counts from where the command runs.
+        if !folder.is_absolute() {
+            return None;
+        }
+        let place = folder.join(program);
+        if place.is_file() && access(&place, Access::EXEC_OK).is_ok() {
+            return Some(place);
+        }
+    }
+    None
+}
+
 /// Runs a command to its end.
 pub(crate) fn run(
     here: &Here,
@@ -70,7 +99,8 @@ pub(crate) fn ready(here: &Here, command: Command) -> Result<Started<'_>, Proces
 
 fn start(here: &Here, mut command: Command, stdin: Stdio) -> Result<Started<'_>, ProcessError> {
     here.go_on()?;
-    let program = command.get_program().to_string_lossy().into_owned();
+    let program = Path::new(command.get_program()).file_name().unwrap_or_else(|| command.get_program());
+    let program = program.to_string_lossy().into_owned();
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     match command.spawn() {
         Ok(child) => Ok(Started { here, program, child, has_ended: false }),
@@ -87,21 +117,25 @@ pub(crate) struct Started<'a> {
 }
 
 impl Started<'_> {
-    /// Gives it its input, all of it, and waits for its end.
+    /// Gives it its input, all of it.
+    pub(crate) fn give(&mut self, bytes: Vec<u8>) {
+        let Some(mut pipe) = self.child.stdin.take() else { return };
+        // A program that does not read all of its input says so by its exit status.
+        if bytes.len() <= AT_ONCE {
+            let _ = pipe.write_all(&bytes);
+        } else {
+            std::thread::spawn(move || pipe.write_all(&bytes));
+        }
+    }
+
+    /// Gives it its input, where it got none yet, and waits for its end.
     pub(crate) fn finish(
         mut self,
         stdin: Option<Vec<u8>>,
         limit: Option<Duration>,
     ) -> Result<Output, ProcessError> {
+        self.give(stdin.unwrap_or_default());
         let child = &mut self.child;
-        if let (Some(bytes), Some(mut pipe)) = (stdin, child.stdin.take()) {
-            // A program that does not read all of its input says so by its exit status.
-            if bytes.len() <= AT_ONCE {
-                let _ = pipe.write_all(&bytes);
-            } else {
-                std::thread::spawn(move || pipe.write_all(&bytes));
-            }
-        }
         let (ended, readers) = channel();
         let stdout = collect(child.stdout.take(), ended.clone());
         let stderr = collect(child.stderr.take(), ended);
@@ -172,9 +206,10 @@ pub(crate) fn end(child: &mut Child) {
     let Some(group) = Pid::from_raw(id) else { return };
     // Errors here mean that there is nobody left to end.
     let _ = kill_process_group(group, Signal::TERM);
-    let start = Instant::now();
+    let (start, mut nap) = (Instant::now(), TICK / 64);
     while start.elapsed() < GRACE && !matches!(child.try_wait(), Ok(Some(_))) {
-        std::thread::sleep(TICK);
+        std::thread::sleep(nap);
+        nap = (nap * 2).min(TICK);
     }
     let _ = kill_process_group(group, Signal::KILL);
     let _ = child.wait();

@@ -3,6 +3,7 @@
 //! All of them only read: what a build or a test run leaves behind lies in folders that git ignores. A figure is given
 //! only where it was read from an output, and says which; a check that did not run is never reported as passed.
 
+mod checks;
 mod config;
 mod counts;
 pub(crate) mod ran;
@@ -17,6 +18,7 @@ pub mod phase;
 pub mod php;
 pub mod python;
 
+pub(crate) use checks::checks;
 pub use config::Common;
 pub use counts::{TestCounts, Tests};
 pub use ran::Ran;

@@ -12,7 +12,7 @@ use orchestrator_core::store::Store;
 use orchestrator_core::store::jsonl::JsonlStore;
 
 use super::*;
-use crate::rig::Dying;
+use orchestrator_core::testkit::Dying;
 
 fn orchestrator(rig: &Rig, store: impl Store + 'static) -> Orchestrator {
     let state = rig.root.join(".orchestrate");

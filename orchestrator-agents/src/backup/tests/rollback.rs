@@ -2,6 +2,8 @@
 
 mod cut_off;
 
+use std::os::unix::fs::MetadataExt;
+
 use orchestrator_core::action::Action;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::{AgentName, GroupName, PhaseName, RunId, TaskId};
@@ -158,12 +160,25 @@ async fn a_command_that_left_the_tree_as_it_was_needs_no_backup() {
     assert_eq!(rollback.irreversible[0].task.as_str(), "build");
 }
 
+/// Waits until what is written gets a time after that of journals: the clock of files goes in steps, and lags behind by up to one.
+fn files_are_later_than_now(rig: &Rig) {
+    let (now, probe) = (jiff::Timestamp::now().as_nanosecond(), rig.home.join("probe"));
+    for attempt in 0_u32.. {
+        fs::write(&probe, attempt.to_string()).unwrap();
+        let probed = fs::metadata(&probe).unwrap();
+        if i128::from(probed.ctime()) * 1_000_000_000 + i128::from(probed.ctime_nsec()) > now {
+            return;
+        }
+        assert!(attempt < 10_000, "the clock of files stands still");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
 #[tokio::test]
 async fn newer_work_is_not_replaced_unasked() {
     let rig = checkout();
     let run = run(&rig, &WORK[..1]).await.run;
-    // The clock of files goes in steps, and lags behind that of journals by up to one.
-    std::thread::sleep(std::time::Duration::from_millis(20));
+    files_are_later_than_now(&rig);
     rig.write("new.txt", "mine by now\n");
     rig.write("mine.txt", "mine\n");
     let rollback = planned(&rig, &run, None, false).await;

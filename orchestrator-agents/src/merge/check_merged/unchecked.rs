@@ -13,6 +13,9 @@ use crate::said;
 /// The rule of its findings.
 const RULE: &str = "merged-check";
 
+/// What to do about it.
+const NEXT: &str = "name what must pass on the merged tree, such as `validate: [cargo test]`, or `validate: []` if no check is meant";
+
 /// What was seen of checkout and candidate.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Unchecked {
@@ -25,24 +28,48 @@ pub(super) struct Unchecked {
     head: Option<String>,
     /// Tracked files that differ from it.
     dirty: Vec<String>,
+    /// Files that git neither has nor ignores.
+    #[serde(default)]
+    new: Vec<String>,
 }
 
 impl Unchecked {
     pub(super) fn seen(record: &Record, look: &Workspace) -> Result<Self, BoxError> {
         let tree = look.git(&["rev-parse", "--verify", &format!("{}^{{tree}}", record.tip)])?;
         let merges = record.steps.iter().filter(|step| step.kind != Kind::Commit && step.from != step.to);
-        let status = look.git(&["diff", "--name-only", "-z", "HEAD", "--"]).unwrap_or_default();
+        let files = |args: &[&str]| -> Vec<String> {
+            let list = look.git(args).unwrap_or_default();
+            list.split('\0').filter(|path| !path.is_empty()).map(|path| format!("`{path}`")).collect()
+        };
         Ok(Self {
             commit: record.tip.clone(),
             tree,
             base: record.base.clone(),
             merged: merges.filter_map(|step| step.branch.clone()).collect(),
             head: look.git(&["rev-parse", "--quiet", "--verify", "HEAD^{commit}"]).ok(),
-            dirty: status
-                .split('\0')
-                .filter(|path| !path.is_empty())
-                .map(|path| format!("`{path}`"))
-                .collect(),
+            dirty: files(&["diff", "--name-only", "-z", "HEAD", "--"]),
+            new: files(&["ls-files", "--others", "--exclude-standard", "-z"]),
+        })
+    }
+
+    /// Why what lands is not what the rest of the run looked at, if it is not.
+    fn differs(&self) -> Option<String> {
+        let Self { commit: _, tree: _, base, merged, head, dirty, new: _ } = self;
+        if !merged.is_empty() {
+            return Some(format!("{} was merged, and nothing checks the merged tree", said::some(merged)));
+        }
+        if head.as_ref() != Some(base) {
+            let head = head.as_deref().map_or("nothing", short);
+            return Some(format!(
+                "{head} is checked out, and what is released starts from {}, which this run did not check (check that out)",
+                short(base)
+            ));
+        }
+        (!dirty.is_empty()).then(|| {
+            format!(
+                "{} differ from the commit that is released, so this run did not check what lands (commit or stash them)",
+                said::some(dirty)
+            )
         })
     }
 
@@ -52,40 +79,35 @@ impl Unchecked {
     }
 }
 
-/// The verdict without commands; `meant` says that an empty list was given on purpose.
+/// The verdict without commands; `meant` says that an empty list was given on purpose. What nobody looked at does not pass unasked.
 pub(super) fn conclude(seen: Option<&Unchecked>, meant: bool) -> Verdict<CheckedMerged> {
-    let Some(seen) = seen else {
-        return Verdict::passed("Not run: nothing is prepared yet", CheckedMerged::default());
-    };
     let warning = |text: String| Finding::new(RULE, Severity::Warning, text);
-    let passed = |summary: &str, findings: Vec<Finding>| {
-        Verdict::Passed(Conclusion::new(summary, seen.output()).findings(findings))
+    let passed = |summary: String, output: CheckedMerged, findings: Vec<Finding>| {
+        Verdict::Passed(Conclusion::new(summary, output).findings(findings))
     };
     if meant {
-        return passed(
-            "Not run: `validate` is empty",
-            vec![warning("what lands was not checked: `validate` is empty".into())],
-        );
+        let text = "what lands was not checked: `validate` is empty".to_owned();
+        let output = seen.map(Unchecked::output).unwrap_or_default();
+        return passed("Left out on purpose: `validate` is empty".to_owned(), output, vec![warning(text)]);
     }
-    if !seen.merged.is_empty() {
-        let what =
-            format!("{} was merged and not checked: name commands in `validate`", said::some(&seen.merged));
-        return passed("Not run: name commands in `validate`", vec![warning(what)]);
-    }
-    if seen.head.as_deref() != Some(&*seen.base) {
-        let head = seen.head.as_deref().map_or("nothing", short);
+    let Some(seen) = seen else {
         return Verdict::failed(format!(
-            "{head} is checked out, and what is released starts from {}, which this run did not check: check that out, or name commands in \
-             `validate`; nothing landed",
-            short(&seen.base)
+            "nothing is prepared yet, so it is not known whether this run checks what lands; where it merges branches, {NEXT}"
         ));
+    };
+    if let Some(why) = seen.differs() {
+        return Verdict::failed(format!("{why}; nothing landed: {NEXT}"));
     }
     let mut findings = Vec::new();
-    if !seen.dirty.is_empty() {
+    if !seen.new.is_empty() {
         findings.push(warning(format!(
-            "{} differ from the commit that is released, so what this run checked is not quite what lands: commit or stash them",
-            said::some(&seen.dirty)
+            "{} were there when this run checked, and are not in what lands: add or ignore them",
+            said::some(&seen.new)
         )));
     }
-    passed("Not run: name commands in `validate`; what is released is what is checked out", findings)
+    let summary = format!(
+        "Relied on what this run checked of {}: it is checked out and what is released; `validate` runs commands on the release itself",
+        short(&seen.base)
+    );
+    passed(summary, seen.output(), findings)
 }

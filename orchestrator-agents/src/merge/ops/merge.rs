@@ -1,6 +1,6 @@
 //! Merges a branch into the candidate of another, by a strategy, conflicts solved by rule or by a person.
 
-use std::sync::OnceLock;
+use std::cell::Cell;
 
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
@@ -12,16 +12,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::branches::TRAILER;
-use super::candidate::{Candidate, NewCommit, commit_tree, key, signs, undo_of};
+use super::candidate::{Candidate, NewCommit, Scribe, key, undo_of};
 use super::conflict::{Conflict, Solved};
 use super::drop_conflict::{DropConflict, DropInput};
 use super::known::{Known, known};
 use super::picks::{self, Pick, Way, way};
 use super::solve::{Case, Settled, look, solve};
-use super::tree::{Sides, merge_tree, unrelated};
+use super::tree::{MergedTree, Sides, Waiting, merge_tree, unrelated, waiting};
 use super::workshop::Workshop;
 use crate::merge::merge_branch::Strategy;
-use crate::merge::record::{Kind, MERGED, Step};
+use crate::merge::record::{Kind, MERGED, Step, reference};
 use crate::merge::rules::Rules;
 use crate::ops::git::Git;
 use crate::ops::here::{Here, blocking};
@@ -126,8 +126,17 @@ struct Merging<'a> {
     workshop: Workshop<'a>,
     /// A commit whose tree is known, and that tree.
     known: Option<(String, String)>,
-    /// Whether commits are to be signed, once that was asked.
-    signs: OnceLock<bool>,
+    /// The merge of the two tips, which gets ready while they are looked up.
+    waiting: Cell<Option<Waiting<'a>>>,
+    scribe: Scribe<'a>,
+}
+
+/// What a merge comes to.
+struct Tip {
+    commit: String,
+    /// Its tree, where that is known.
+    tree: Option<String>,
+    solved: Vec<Solved>,
 }
 
 /// A conflict of one commit: its tree, or what waits.
@@ -141,13 +150,19 @@ impl<'a> Merging<'a> {
         let git = Git::new(here);
         input.rules.check()?;
         let workshop = Workshop::of(here, &input.into, &input.branch);
-        Ok(Self { here, input, order, git, workshop, known: None, signs: OnceLock::new() })
+        let waiting = (input.strategy == Strategy::Merge).then(|| waiting(&git, &reference(&input.into)));
+        let (waiting, scribe) = (Cell::new(waiting.transpose()?), Scribe::new(&git)?);
+        Ok(Self { here, input, order, git, workshop, known: None, waiting, scribe })
     }
 
     fn merge(&mut self) -> Result<Merged, BoxError> {
         let MergeInput { branch, into, remote, strategy, message, rules } = self.input;
         let Known { theirs, there, tree } = known(&self.git, branch, into)?;
         self.known = there.as_ref().zip(tree).map(|((_, record), tree)| (record.tip.clone(), tree));
+        // Only a candidate of this run stays where it was seen: nobody else moves it.
+        if there.as_ref().is_none_or(|(_, record)| record.run != self.order.run) {
+            self.waiting.take();
+        }
         let mut candidate = Candidate::go_on(self.here, there, into, remote.as_deref(), self.order)?;
         let key = key(&(strategy, &theirs, message, rules))?;
         if let Some(step) = candidate.take_over(&self.git, &key)? {
@@ -162,10 +177,10 @@ impl<'a> Merging<'a> {
         self.here.progress.step(format!("merging {branch} into {into}"), None);
         let made = match way {
             Way::AlreadySo => return Ok(Merged::stays(&ours, true, None)),
-            Way::FastForward => Ok((theirs.clone(), Vec::new())),
+            Way::FastForward => Ok(Tip { commit: theirs.clone(), tree: None, solved: Vec::new() }),
             Way::Picks(picks) => self.make(&ours, &theirs, &picks)?,
         };
-        let (to, solved) = match made {
+        let Tip { commit: to, tree, solved } = match made {
             Ok(made) => made,
             Err(conflict) => return Ok(Merged::stays(&ours, false, Some(conflict))),
         };
@@ -188,7 +203,10 @@ impl<'a> Merging<'a> {
             to,
         };
         let merged = Merged::by(&step, false);
-        candidate.step(&self.git, step)?;
+        match tree {
+            Some(tree) => candidate.step_by(&self.scribe, step, &tree)?,
+            None => candidate.step(&self.git, step)?,
+        }
         self.workshop.remove()?;
         self.workshop.forget()?;
         Ok(merged)
@@ -209,26 +227,22 @@ impl<'a> Merging<'a> {
     }
 
     /// Makes the commits; the newest one, and what was solved on the way.
-    fn make(
-        &self,
-        ours: &str,
-        theirs: &str,
-        picks: &[Pick],
-    ) -> Result<Result<(String, Vec<Solved>), Conflict>, BoxError> {
-        let (mut tip, mut all) = (ours.to_owned(), Vec::new());
+    fn make(&self, ours: &str, theirs: &str, picks: &[Pick]) -> Result<Result<Tip, Conflict>, BoxError> {
+        let (mut tip, mut of, mut all) = (ours.to_owned(), None, Vec::new());
         for (at, pick) in picks.iter().enumerate() {
             self.here.go_on()?;
-            let (tree, solved) = match self.settle_and_ask(&tip, pick, picks.len() > 1)? {
+            let (tree, solved) = match self.settle(&tip, pick, picks.len() > 1)? {
                 OfCommit::Tree(tree, solved) => (tree, solved),
                 OfCommit::Waits(conflict) => return Ok(Err(conflict)),
             };
             let is_last = at + 1 == picks.len();
             if pick.empty || self.is_new(&tip, pick, &tree)? {
                 tip = self.commit(&tip, theirs, pick, &tree, &solved, is_last)?;
+                of = Some(tree);
             }
             all.extend(solved);
         }
-        Ok(Ok((tip, all)))
+        Ok(Ok(Tip { commit: tip, tree: of, solved: all }))
     }
 
     fn commit(
@@ -256,7 +270,7 @@ impl<'a> Merging<'a> {
         let parents = if pick.merges { &parents[..] } else { &parents[..1] };
         let new =
             NewCommit { tree, parents, message: &pick.message, trailers: &trailers, author: &pick.author };
-        commit_tree(&self.git, &new, self.signs()?)
+        self.scribe.commit(&new)
     }
 
     /// Whether a commit would bring anything: another tree, or history that is not there yet.
@@ -268,33 +282,23 @@ impl<'a> Merging<'a> {
         Ok(!same || pick.merges && !self.git.is_ancestor(&pick.theirs, tip)?)
     }
 
-    /// Whether commits are to be signed; git is asked once.
-    fn signs(&self) -> Result<bool, BoxError> {
-        if let Some(signs) = self.signs.get() {
-            return Ok(*signs);
+    /// What git makes of a merge; what will write its commit gets ready meanwhile.
+    fn merged(&self, sides: Sides<'_>) -> Result<MergedTree, BoxError> {
+        match self.waiting.take().filter(|_| sides.base.is_none()) {
+            Some(mut waiting) => {
+                waiting.begin(sides.ours, sides.theirs);
+                self.scribe.get_ready()?;
+                waiting.end(&self.git)
+            }
+            None => merge_tree(&self.git, sides),
         }
-        let found = signs(&self.git)?;
-        Ok(*self.signs.get_or_init(|| found))
-    }
-
-    /// The tree of one commit. What the first one is asked for besides is found out meanwhile.
-    fn settle_and_ask(&self, tip: &str, pick: &Pick, is_one_of_many: bool) -> Result<OfCommit, BoxError> {
-        if self.signs.get().is_some() {
-            return self.settle(tip, pick, is_one_of_many);
-        }
-        std::thread::scope(|scope| {
-            // An error comes up again where the answer is needed.
-            scope.spawn(|| self.signs().ok());
-            self.settle(tip, pick, is_one_of_many)
-        })
     }
 
     /// The tree of one commit.
     fn settle(&self, tip: &str, pick: &Pick, is_one_of_many: bool) -> Result<OfCommit, BoxError> {
         let MergeInput { branch, into, rules, .. } = self.input;
-        let merged =
-            merge_tree(&self.git, Sides { ours: tip, theirs: &pick.theirs, base: pick.base.as_deref() });
-        let merged = merged.map_err(|error| {
+        let sides = Sides { ours: tip, theirs: &pick.theirs, base: pick.base.as_deref() };
+        let merged = self.merged(sides).map_err(|error| {
             if unrelated(&error) {
                 format!("`{branch}` has no common history with `{into}`; nothing was changed").into()
             } else {

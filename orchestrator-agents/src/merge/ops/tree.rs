@@ -2,7 +2,7 @@
 
 use orchestrator_core::BoxError;
 
-use crate::ops::git::{Git, GitError, failed};
+use crate::ops::git::{Git, GitError, Ready, failed};
 
 /// What git made of a merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,38 @@ pub(super) struct Sides<'a> {
     pub(super) theirs: &'a str,
     /// The commit that both are taken to come from; found by git where there is none given.
     pub(super) base: Option<&'a str>,
+}
+
+/// A merge of the branch that a ref names that gets ready while it is found out what is merged.
+pub(super) struct Waiting<'a>(Ready<'a>);
+
+/// Starts a merge into what a ref names, whose tree's attributes count.
+pub(super) fn waiting<'a>(git: &Git<'a>, into: &str) -> Result<Waiting<'a>, GitError> {
+    let attributes = format!("--attr-source={into}");
+    Ok(Waiting(git.ready(&[&attributes, "merge-tree", "--write-tree", "--stdin", "-z", "--messages"])?))
+}
+
+impl Waiting<'_> {
+    /// Says what is merged, and does not wait for it.
+    pub(super) fn begin(&mut self, ours: &str, theirs: &str) {
+        self.0.give(format!("{ours} {theirs}\n").into_bytes());
+    }
+
+    /// The tree.
+    pub(super) fn end(self, git: &Git<'_>) -> Result<MergedTree, BoxError> {
+        let (output, args) = self.0.output()?;
+        if !output.status.success() {
+            able(git)?;
+            return Err(failed(&args, &output).into());
+        }
+        // The first field says whether it is clean.
+        let (clean, rest) = match output.stdout.split_first_chunk() {
+            Some((b"1\0", rest)) => (true, rest),
+            Some((b"0\0", rest)) => (false, rest),
+            _ => return Err("git's merge could not be read".into()),
+        };
+        Ok(MergedTree { clean, ..parse(rest).ok_or("git's merge could not be read")? })
+    }
 }
 
 /// Merges two commits into a tree.

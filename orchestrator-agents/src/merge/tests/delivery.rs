@@ -45,9 +45,10 @@ async fn a_release_goes_out_and_its_local_part_comes_back() {
     let orchestrator = Orchestrator::new(executor, JsonlStore::open(&state).unwrap())
         .settings(Settings { min_free_disk: 1, ..Settings::default() })
         .agents(crate::standard());
-    let pipeline = Pipeline::new("delivery")
-        .phase(phase("restart_backup", json!({ "caches": ["cache"] })))
-        .phase(phase("merge_integration", json!({ "branches": ["feature"] })));
+    let pipeline =
+        Pipeline::new("delivery").phase(phase("restart_backup", json!({ "caches": ["cache"] }))).phase(
+            phase("merge_integration", json!({ "branches": ["feature"], "validate": ["test -f new.txt"] })),
+        );
     let plan = orchestrator.plan(&pipeline).unwrap();
     let old = rig.git(&["rev-parse", "main"]);
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::delivery::outcomes;
 use super::going_out::{Project, Said};
 use super::*;
-use crate::rig::Dying;
+use orchestrator_core::testkit::Dying;
 
 #[tokio::test]
 async fn a_release_that_stops_at_some_boundaries_ends_as_one() {

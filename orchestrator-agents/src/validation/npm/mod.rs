@@ -46,7 +46,7 @@ impl Manager {
     }
 
     /// Its lock file.
-    fn lock_file(self) -> &'static str {
+    pub(crate) fn lock_file(self) -> &'static str {
         match self {
             Self::Npm => "package-lock.json",
             Self::Pnpm => "pnpm-lock.yaml",

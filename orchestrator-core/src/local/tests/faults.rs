@@ -1,66 +1,13 @@
 //! A journal that cannot be kept any more stops the run at once, and what is there can be resumed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use async_trait::async_trait;
-
 use super::survivors::left_over;
 use super::*;
-use crate::event::{Record, RunOutcome};
-use crate::id::RunId;
+use crate::event::RunOutcome;
 use crate::orchestrator::{OrchestratorError, RunOptions};
-use crate::order::Signal;
 use crate::runner::RunError;
 use crate::state::RunStatus;
-use crate::store::{Journal, Store, StoreError};
-
-/// A store on a disk that is full from the n-th append on.
-struct Full {
-    store: JsonlStore,
-    left: Arc<AtomicU32>,
-}
-
-impl Full {
-    fn full<T>() -> Result<T, StoreError> {
-        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        Err(StoreError::Io { what: "`journal.jsonl` could not be written".into(), source })
-    }
-}
-
-#[async_trait]
-impl Store for Full {
-    async fn create(&self, run: &RunId, plan: &[u8]) -> Result<(), StoreError> {
-        self.store.create(run, plan).await
-    }
-    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), StoreError> {
-        if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err() {
-            return Self::full();
-        }
-        self.store.append(run, records).await
-    }
-    async fn sync(&self, run: &RunId) -> Result<(), StoreError> {
-        if self.left.load(Ordering::SeqCst) == 0 { Self::full() } else { self.store.sync(run).await }
-    }
-    async fn load(&self, run: &RunId) -> Result<Journal, StoreError> {
-        self.store.load(run).await
-    }
-    async fn list(&self) -> Result<Vec<RunId>, StoreError> {
-        self.store.list().await
-    }
-    async fn signal(&self, run: &RunId, signal: &Signal) -> Result<(), StoreError> {
-        self.store.signal(run, signal).await
-    }
-    async fn inbox(&self, run: &RunId) -> Result<Vec<(String, Signal)>, StoreError> {
-        self.store.inbox(run).await
-    }
-    async fn seen(&self, run: &RunId, token: &str) -> Result<(), StoreError> {
-        self.store.seen(run, token).await
-    }
-    async fn close(&self, run: &RunId) {
-        self.store.close(run).await;
-    }
-}
+use crate::store::Store;
+use crate::testkit::Dying;
 
 /// One that waits for the last of the others.
 fn tasks() -> Pipeline {
@@ -80,7 +27,7 @@ async fn a_full_disk_at_any_append_leaves_nothing_running_and_a_run_to_resume() 
     let mut faults = 0;
     for n in 0.. {
         let bench = Bench::new();
-        let full = Full { store: bench.store(), left: Arc::new(n.into()) };
+        let full = Dying::full_after(n, bench.store());
         let orchestrator = Orchestrator::new(bench.local(), full).agent(Acts);
         let plan = orchestrator.plan(&tasks()).unwrap();
         let error = match orchestrator.run(&plan, Effect::Writes).await {

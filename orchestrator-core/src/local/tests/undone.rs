@@ -1,72 +1,11 @@
 //! Rollbacks that know what was rolled back: again, to a task, of a rollback, cut off at every boundary.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use async_trait::async_trait;
-
 use super::*;
-use crate::event::{Record, RunOutcome};
+use crate::event::RunOutcome;
 use crate::id::RunId;
-use crate::layout::Layout;
 use crate::orchestrator::{OrchestratorError, Rollback, RollbackOptions, RunOptions};
-use crate::order::Signal;
 use crate::state::RunStatus;
-use crate::store::{Journal, Store, StoreError};
-
-/// A store whose disk fails from a record on: as if the process had died before it was written.
-struct Dying {
-    store: JsonlStore,
-    from: Arc<AtomicU64>,
-}
-
-#[async_trait]
-impl Store for Dying {
-    async fn create(&self, run: &RunId, plan: &[u8]) -> Result<(), StoreError> {
-        self.store.create(run, plan).await
-    }
-    async fn append(&self, run: &RunId, records: &[Record]) -> Result<(), StoreError> {
-        let from = self.from.load(Ordering::SeqCst);
-        let kept: Vec<Record> = records.iter().take_while(|record| record.n < from).cloned().collect();
-        if !kept.is_empty() {
-            self.store.append(run, &kept).await?;
-        }
-        if kept.len() == records.len() {
-            return Ok(());
-        }
-        Err(StoreError::Io { what: "died".into(), source: std::io::Error::other("died") })
-    }
-    async fn sync(&self, run: &RunId) -> Result<(), StoreError> {
-        self.store.sync(run).await
-    }
-    async fn load(&self, run: &RunId) -> Result<Journal, StoreError> {
-        self.store.load(run).await
-    }
-    async fn list(&self) -> Result<Vec<RunId>, StoreError> {
-        self.store.list().await
-    }
-    async fn signal(&self, run: &RunId, signal: &Signal) -> Result<(), StoreError> {
-        self.store.signal(run, signal).await
-    }
-    async fn inbox(&self, run: &RunId) -> Result<Vec<(String, Signal)>, StoreError> {
-        self.store.inbox(run).await
-    }
-    async fn seen(&self, run: &RunId, token: &str) -> Result<(), StoreError> {
-        self.store.seen(run, token).await
-    }
-    fn layout(&self) -> Option<&Layout> {
-        Some(self.store.layout())
-    }
-    fn is_live(&self, run: &RunId) -> bool {
-        self.store.is_live(run)
-    }
-    async fn abandoned(&self) -> Result<Vec<RunId>, StoreError> {
-        self.store.abandoned().await
-    }
-    async fn close(&self, run: &RunId) {
-        self.store.close(run).await;
-    }
-}
+use crate::testkit::Dying;
 
 /// Files, one of them twice, and commands that say what undoes them, and leave word of it outside of the checkout.
 fn work(bench: &Bench) -> Vec<TaskSpec> {
@@ -196,7 +135,7 @@ async fn cut_off_and_gone_on_with(from: u64, then: Then) -> bool {
     let before = bench.files();
     let run = bench.run(work(&bench), Effect::Writes).await.run;
     let plan = planned(&bench, &run, None).await.plan.unwrap();
-    let dying = Dying { store: bench.store(), from: Arc::new(AtomicU64::new(from)) };
+    let dying = Dying::before(from, bench.store());
     let orchestrator = Orchestrator::new(bench.local(), dying).agent(Acts);
     let options = || RunOptions { parent: Some(run.clone()), ..RunOptions::new(Effect::Writes) };
     let cut = orchestrator.run_with(&plan, options()).await.is_err();
@@ -246,7 +185,7 @@ async fn a_rollback_of_a_rollback_cut_off_at_any_record_ends_the_same() {
         let after = bench.files();
         let first = roll_back(&bench, &run, None).await.unwrap().run;
         let plan = planned(&bench, &first, None).await.plan.unwrap();
-        let dying = Dying { store: bench.store(), from: Arc::new(AtomicU64::new(from)) };
+        let dying = Dying::before(from, bench.store());
         let options = RunOptions { parent: Some(first.clone()), ..RunOptions::new(Effect::Writes) };
         let cut = Orchestrator::new(bench.local(), dying).agent(Acts).run_with(&plan, options).await.is_err();
         if !cut {
@@ -267,7 +206,7 @@ async fn what_is_done_again_after_a_rollback_is_undone_again() {
         .plan(&pipeline(vec![acts("t", vec![write("a", "1").into(), write("b", "1").into()])]))
         .unwrap();
     // Record 5 says that the first write is done.
-    let dying = Dying { store: bench.store(), from: Arc::new(AtomicU64::new(5)) };
+    let dying = Dying::before(5, bench.store());
     let cut = Orchestrator::new(bench.local(), dying).agent(Acts).run(&plan, Effect::Writes).await;
     assert!(cut.is_err() && bench.files().contains_key("a"));
     let run = orchestrator.runs().await.unwrap().remove(0);
@@ -301,7 +240,7 @@ async fn what_a_rollback_may_have_published_is_not_repeated() {
     let run = bench.run(vec![task], Effect::Writes).await.run;
     let plan = planned(&bench, &run, None).await.plan.unwrap();
     // Record 5 says that the command has ended.
-    let dying = Dying { store: bench.store(), from: Arc::new(AtomicU64::new(5)) };
+    let dying = Dying::before(5, bench.store());
     let options = RunOptions { parent: Some(run.clone()), ..RunOptions::new(Effect::Publishes) };
     assert!(Orchestrator::new(bench.local(), dying).agent(Acts).run_with(&plan, options).await.is_err());
     assert_eq!(said(&bench), ["out"]);

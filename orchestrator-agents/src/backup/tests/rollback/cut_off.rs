@@ -4,7 +4,7 @@
 use orchestrator_core::orchestrator::OrchestratorError;
 
 use super::*;
-use crate::rig::Dying;
+use orchestrator_core::testkit::Dying;
 
 /// Dies after so many appends, told of the last or not, and goes on. Whether it died.
 async fn cut_off(appends: u64, told: bool, resumed: bool) -> bool {

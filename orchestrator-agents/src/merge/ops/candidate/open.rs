@@ -14,8 +14,9 @@ use super::super::branches::{TRAILER, tip};
 use super::base;
 use super::commit::{NewCommit, commit_tree, signs};
 use super::restore::{RestoreCandidate, RestoreInput};
+use super::scribe::{Scribe, mover};
 use crate::merge::record::{Checked, Kind, Record, Step, reference};
-use crate::ops::git::Git;
+use crate::ops::git::{Git, Ready};
 use crate::ops::here::{Here, blocking};
 
 /// The digest of what a step asks for.
@@ -154,6 +155,22 @@ impl Candidate {
         self.store(git)
     }
 
+    /// The same for a step whose last commit has this tree, by what got ready meanwhile.
+    pub(in crate::merge) fn step_by(
+        &mut self,
+        by: &Scribe<'_>,
+        step: Step,
+        tree: &str,
+    ) -> Result<(), BoxError> {
+        self.record.push(step);
+        let (parents, message) = self.stored()?;
+        let parents: Vec<&str> = parents.iter().map(|parent| &**parent).collect();
+        match by.write(tree, &parents, &message) {
+            Some(own) => self.swap(by.mover()?, own),
+            None => self.store(by.git()),
+        }
+    }
+
     /// Records what was found good.
     pub(in crate::merge) fn checked(&mut self, git: &Git<'_>, checked: Checked) -> Result<(), BoxError> {
         if self.record.checked.as_ref() == Some(&checked) {
@@ -199,22 +216,32 @@ impl Candidate {
 
     /// Writes the record, and moves the ref if it is where it was read.
     fn store(&mut self, git: &Git<'_>) -> Result<(), BoxError> {
-        self.record.previous.clone_from(&self.own);
+        let (parents, message) = self.stored()?;
         let tree = format!("{}^{{tree}}", self.record.tip);
-        let mut parents = vec![&*self.record.tip];
-        // What may be taken over must not be collected as garbage meanwhile: the record before is a parent.
-        for other in [Some(&self.record.base), self.own.as_ref()].into_iter().flatten() {
-            if !parents.contains(&&**other) {
-                parents.push(other);
-            }
-        }
-        let message = self.record.message(&self.branch)?;
         let mut args = vec!["-c", "i18n.commitEncoding=UTF-8", "commit-tree"];
-        args.extend(parents.iter().flat_map(|parent| ["-p", *parent]));
+        args.extend(parents.iter().flat_map(|parent| ["-p", parent]));
         args.extend(["-F", "-", &tree]);
         // It gets ready while the commit is made.
-        let swap = git.ready(&["update-ref", "-m", "orchestrate", "--stdin", "-z"])?;
+        let swap = mover(git)?;
         let own = git.input(&args, message.into_bytes())?;
+        self.swap(swap, own)
+    }
+
+    /// The parents and the message of the commit that holds the record.
+    fn stored(&mut self) -> Result<(Vec<String>, String), BoxError> {
+        self.record.previous.clone_from(&self.own);
+        let mut parents = vec![self.record.tip.clone()];
+        // What may be taken over must not be collected as garbage meanwhile: the record before is a parent.
+        for other in [Some(&self.record.base), self.own.as_ref()].into_iter().flatten() {
+            if !parents.contains(other) {
+                parents.push(other.clone());
+            }
+        }
+        Ok((parents, self.record.message(&self.branch)?))
+    }
+
+    /// Moves the ref to the commit that holds the record, if it is where it was read.
+    fn swap(&mut self, swap: Ready<'_>, own: String) -> Result<(), BoxError> {
         let name = reference(&self.branch);
         let line = match &self.own {
             Some(expected) => format!("update {name}\0{own}\0{expected}\0"),
