@@ -106,7 +106,8 @@ async fn filled_at_random_points(rounds: u32) {
             Err(error) => {
                 failed += 1;
                 // Git has words of its own for it.
-                let words = ["No space left on device", "Out of diskspace"];
+                let words =
+                    ["No space left on device", "Out of diskspace", "failed to write new configuration file"];
                 assert!(words.iter().any(|words| error.contains(words)), "{error}");
             }
         }
