@@ -70,7 +70,8 @@ impl State {
     /// Keeps a table, so that it survives the process and the machine once this returns. After an error what was kept before is.
     pub fn keep(&self, kept: &Kept) -> io::Result<()> {
         let beside = self.folder.join("table.json.new");
-        let written = write(&beside, &Stored { v: FORMAT, kept }).and_then(|()| fs::rename(&beside, self.path()));
+        let written =
+            write(&beside, &Stored { v: FORMAT, kept }).and_then(|()| fs::rename(&beside, self.path()));
         if written.is_err() {
             // Space may be what is missing.
             let _ = fs::remove_file(&beside);
@@ -106,7 +107,13 @@ mod tests {
     fn kept(generation: u64) -> Kept {
         let backend =
             Backend { version: "v1".into(), address: ([127, 0, 0, 1], 80).into(), weight: 1, h2c: false };
-        let route = Route { name: "all".into(), host: None, prefix: "/".into(), backends: vec![backend], canary: None };
+        let route = Route {
+            name: "all".into(),
+            host: None,
+            prefix: "/".into(),
+            backends: vec![backend],
+            canary: None,
+        };
         Kept { generation, table: Table { routes: vec![route] } }
     }
 
@@ -137,7 +144,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::new(folder.path());
         let whole = serde_json::to_string(&Stored { v: FORMAT, kept: &kept(1) }).unwrap();
-        for text in ["", "{", "[]", "\0\0\0", &whole[..whole.len() - 1], "{\"v\":2,\"generation\":1,\"table\":{\"routes\":[]}}"] {
+        for text in [
+            "",
+            "{",
+            "[]",
+            "\0\0\0",
+            &whole[..whole.len() - 1],
+            "{\"v\":2,\"generation\":1,\"table\":{\"routes\":[]}}",
+        ] {
             fs::write(folder.path().join(NAME), text).unwrap();
             let said = state.load().unwrap_err();
             assert!(said.contains("table.broken.json"), "{said}");
