@@ -129,10 +129,14 @@ fn read(pair: &Pair) -> Result<CertifiedKey, TlsError> {
     if chain.is_empty() {
         return Err(holds(certificate, "holds no certificate (`-----BEGIN CERTIFICATE-----`)"));
     }
-    let private = PrivateKeyDer::from_pem_slice(&bytes(key)?)
-        .map_err(|_| holds(key, "holds no private key (`-----BEGIN PRIVATE KEY-----`, without a passphrase)"))?;
-    CertifiedKey::from_der(chain, private, &provider())
-        .map_err(|why| TlsError::Pair { certificate: certificate.clone(), key: key.clone(), why })
+    let private = PrivateKeyDer::from_pem_slice(&bytes(key)?).map_err(|_| {
+        holds(key, "holds no private key (`-----BEGIN PRIVATE KEY-----`, without a passphrase)")
+    })?;
+    CertifiedKey::from_der(chain, private, &provider()).map_err(|why| TlsError::Pair {
+        certificate: certificate.clone(),
+        key: key.clone(),
+        why,
+    })
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, TlsError> {
@@ -145,3 +149,6 @@ fn bytes(path: &Path) -> Result<Vec<u8>, TlsError> {
 fn holds(path: &Path, what: impl Into<String>) -> TlsError {
     TlsError::Holds { path: path.to_owned(), what: what.into() }
 }
+
+#[cfg(test)]
+mod tests;
