@@ -99,10 +99,15 @@ fn full_files_are_put_aside_and_five_are_kept() {
             log.log(entry(&format!("/{round}")));
         }
     }
-    let mut names: Vec<_> =
-        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
-    assert_eq!(names, ["access.log", "access.log.1", "access.log.2", "access.log.3", "access.log.4", "access.log.5"]);
+    assert_eq!(
+        names,
+        ["access.log", "access.log.1", "access.log.2", "access.log.3", "access.log.4", "access.log.5"]
+    );
     assert_eq!(lines(&path).len(), 0);
     assert!(lines(&folder.path().join("access.log.1"))[0].contains("\"/7\""));
     assert!(lines(&folder.path().join("access.log.5"))[0].contains("\"/3\""));
@@ -141,7 +146,8 @@ fn a_full_disk_costs_lines_and_says_so() {
     let path = folder.path().join("access.log");
     std::os::unix::fs::symlink("/dev/full", &path).unwrap();
     let (told, remarks) = mpsc::channel();
-    let log = AccessLog::open(AccessLogConfig::new(&path), move |text| told.send(text.to_owned()).unwrap()).unwrap();
+    let log = AccessLog::open(AccessLogConfig::new(&path), move |text| told.send(text.to_owned()).unwrap())
+        .unwrap();
     log.log(entry("/1"));
     assert!(remarks.recv_timeout(PATIENCE).unwrap().contains("No space left"));
     until(|| log.lost() == 1);

@@ -36,13 +36,14 @@ pub(super) fn write(shared: &Shared, file: Rotated, format: Format, remark: &dyn
 
 /// Waits until there is something to do; whether it is the last.
 fn wait(shared: &Shared) -> bool {
-    let idle = |queue: &mut super::Queue| {
-        queue.entries.is_empty() && !queue.ended && !shared.reopen.load(Relaxed)
-    };
+    let idle =
+        |queue: &mut super::Queue| queue.entries.is_empty() && !queue.ended && !shared.reopen.load(Relaxed);
     let queue = shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
     // A call to open anew may come between the look and the wait: it is seen within a second.
-    let (queue, _) =
-        shared.filled.wait_timeout_while(queue, Duration::from_secs(1), idle).unwrap_or_else(PoisonError::into_inner);
+    let (queue, _) = shared
+        .filled
+        .wait_timeout_while(queue, Duration::from_secs(1), idle)
+        .unwrap_or_else(PoisonError::into_inner);
     queue.ended
 }
 
@@ -117,7 +118,9 @@ impl Writer<'_> {
 
     fn failed(&mut self, error: &io::Error) {
         if !mem::replace(&mut self.failing, true) {
-            (self.remark)(&format!("the access log cannot be written, requests are served without it: {error}"));
+            (self.remark)(&format!(
+                "the access log cannot be written, requests are served without it: {error}"
+            ));
         }
     }
 }
