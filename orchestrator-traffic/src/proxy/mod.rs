@@ -7,7 +7,10 @@
 //! | [`version`] | one version as requests meet it: who is under way, who is cut |
 //! | [`tally`] | what came of requests, in counters that any thread adds to |
 //! | [`serve`] | takes connections; [`workers`]: one thread a core that does |
-//! | `forward` | one request: to whom, and its answer |
+//! | `forward` | one request: to whom, on which connection, again or not, and its answer (`headers`, `body`, `tunnel`; `course`: what is counted of it) |
+//! | `pool` | connections to versions, kept for the next request (`upstream`: one of them) |
+//! | `wire` | a client's connection: what is on it is checked before HTTP is made of it (`framing`, `head`), and nothing on it takes for ever |
+//! | `quiet` `clock` | waiting that costs nothing while nothing happens |
 //! | [`limits`] | what a client or a version may take |
 //! | [`record`] | what is told of each request |
 //! | [`stop`] | the two stages of an end |
@@ -15,17 +18,27 @@
 //! Rules: a request goes to the table that is there when its head is complete, and stays with that version. What may have been acted on is never
 //! sent twice. Each thread has its own connections to versions, so no request waits for another thread.
 
+mod body;
+mod clock;
 mod connection;
+mod course;
 mod forward;
+mod framing;
+mod head;
+mod headers;
 pub mod limits;
 pub mod live;
+mod pool;
 mod quiet;
 pub mod record;
 pub mod serve;
 pub mod stop;
 pub mod table;
 pub mod tally;
+mod tunnel;
+mod upstream;
 pub mod version;
+mod wire;
 pub mod workers;
 
 use std::sync::Arc;
@@ -56,3 +69,6 @@ impl Proxy {
         Self { live: Live::new(), limits, recorder, connections: AtomicU64::new(0) }
     }
 }
+
+#[cfg(test)]
+mod tests;
