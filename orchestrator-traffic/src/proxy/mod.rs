@@ -14,6 +14,11 @@
 //! | [`limits`] | what a client or a version may take |
 //! | [`record`] | what is told of each request |
 //! | [`stop`] | the two stages of an end |
+//! | [`run`] | a process: everything together, from its start to its end |
+//! | [`folder`] [`state`] | the lock, the control socket; the table, kept for the next process |
+//! | `control` `desk` | clients of the control socket; what they are answered |
+//! | `life` [`upgrade`] | who may change something when; the successor of a process |
+//! | [`tls`] [`metrics`] [`access_log`] | certificates, figures for Prometheus, one line a request (`recorder`) |
 //!
 //! Rules: a request goes to the table that is there when its head is complete, and stays with that version. What may have been acted on is never
 //! sent twice. Each thread has its own connections to versions, so no request waits for another thread.
@@ -22,17 +27,23 @@ pub mod access_log;
 mod body;
 mod clock;
 mod connection;
+mod control;
 mod course;
+mod desk;
+pub mod folder;
 mod forward;
 mod framing;
 mod head;
 mod headers;
+mod life;
 pub mod limits;
 pub mod live;
 pub mod metrics;
 mod pool;
 mod quiet;
 pub mod record;
+mod recorder;
+pub mod run;
 pub mod serve;
 pub mod state;
 pub mod stop;
@@ -40,6 +51,7 @@ pub mod table;
 pub mod tally;
 pub mod tls;
 mod tunnel;
+pub mod upgrade;
 mod upstream;
 pub mod version;
 mod wire;
