@@ -45,7 +45,7 @@ impl Rotated {
         if written.is_err() {
             self.file = None;
         }
-        written.map_err(|error| (left.iter().filter(|byte| **byte == b'\n').count() as u64, error))
+        written.map_err(|error| (lines_of(left), error))
     }
 
     /// Puts the file aside when it has become too long.
@@ -102,4 +102,9 @@ fn missing_is_fine(done: io::Result<()>) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
+}
+
+/// How many line ends there are.
+fn lines_of(bytes: &[u8]) -> u64 {
+    bytes.split(|byte| *byte == b'\n').count() as u64 - 1
 }
