@@ -1,4 +1,6 @@
 //! Real clients and versions on loopback, spoken to in bytes.
 
+mod bodies;
+mod rfc9112;
 mod rig;
 mod routes;
