@@ -148,9 +148,13 @@ pub struct Status {
     pub generation: u64,
     /// What it serves.
     pub table: Table,
-    /// Open connections of clients.
+    /// Open connections of clients, those of the processes before it included.
     pub connections: u64,
-    /// Each version that is served, or that was left out and is not drained yet or was drained not long ago.
+    /// The processes before it that still have somebody to answer, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<u32>,
+    /// Each version that is served, or that was left out and is not drained yet or was drained not long ago; what is under way in
+    /// processes before it included.
     pub versions: Vec<VersionStatus>,
 }
 

@@ -6,14 +6,18 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::Proxy;
+use super::elder;
+use super::elder::{Elder, Order as Follow};
 use super::folder::{CONTROL, Folder};
 use super::life::{Life, Standing};
+use super::run::Remark;
 use super::state::{Kept, State};
 use super::upgrade::Successor;
 use crate::control::ask;
@@ -44,7 +48,6 @@ pub(super) enum Reply {
 }
 
 /// Answers.
-#[derive(Debug)]
 pub(super) struct Desk {
     pub(super) proxy: Arc<Proxy>,
     pub(super) folder: Folder,
@@ -53,7 +56,10 @@ pub(super) struct Desk {
     /// What a successor is given, without the keeper.
     pub(super) sockets: Mutex<Sockets>,
     pub(super) keeper: Mutex<Option<Channel>>,
+    /// The process before this one, while it has somebody to answer.
+    pub(super) elder: Mutex<Option<Elder>>,
     pub(super) successor: Option<Successor>,
+    pub(super) remark: Remark,
     pub(super) orders: mpsc::UnboundedSender<Order>,
     /// The places of clients that are asking.
     pub(super) clients: Arc<Semaphore>,
@@ -63,7 +69,7 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Answers a line.
-    pub(super) fn answer(&self, line: &[u8]) -> Reply {
+    pub(super) fn answer(self: &Arc<Self>, line: &[u8]) -> Reply {
         let request: Request = match serde_json::from_slice(line) {
             Ok(request) => request,
             Err(error) => {
@@ -97,7 +103,12 @@ impl Desk {
     }
 
     pub(super) fn status(&self) -> Status {
-        let (generation, table, versions) = self.proxy.live.status();
+        let (generation, table, mut versions) = self.proxy.live.status();
+        let mut connections = self.proxy.connections.load(Relaxed);
+        let mut before = Vec::new();
+        if let Some(standing) = self.ask_elder(Elder::status) {
+            standing.join(&mut versions, &mut connections, &mut before);
+        }
         let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         Status {
             pid: process::id(),
@@ -105,20 +116,53 @@ impl Desk {
             listens: sockets.serve.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
             generation,
             table,
-            connections: self.proxy.connections.load(Relaxed),
+            connections,
+            before,
             versions,
         }
     }
 
     fn apply(&self, expect: Option<u64>, table: &Table, drain: Duration) -> Result<Response, Standing> {
         let _serving = self.life.serving()?;
-        Ok(self.proxy.live.apply(expect, table.clone(), drain, |generation, table| {
+        let response = self.proxy.live.apply(expect, table.clone(), drain, |generation, table| {
             let kept = Kept { generation, table: table.clone() };
             self.state.keep(&kept).map_err(|error| error.to_string())
-        }))
+        });
+        if let Response::Applied { generation, changed: true } = response {
+            self.ask_elder(|elder| elder.apply(generation, table, drain));
+        }
+        Ok(response)
     }
 
-    fn upgrade(&self, program: Option<PathBuf>) -> Result<Response, Standing> {
+    /// Asks the process before this one. One that has ended is asked no more.
+    fn ask_elder<T>(&self, question: impl FnOnce(&mut Elder) -> io::Result<T>) -> Option<T> {
+        let mut place = self.elder.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = question(place.as_mut()?).ok();
+        if answer.is_none() {
+            *place = None;
+        }
+        answer
+    }
+
+    /// What the successor of this process wants of it, while this one still has somebody to answer.
+    pub(super) fn follow(&self, order: &Follow) -> elder::Answer {
+        match order {
+            Follow::Apply { generation, table, drain_ms } => {
+                let drain = Duration::from_millis(*drain_ms);
+                // It is as good as it was for the successor.
+                let _ = self.proxy.live.follow(*generation, table.clone(), drain);
+                self.ask_elder(|elder| elder.apply(*generation, table, drain));
+                elder::Answer::Applied { generation: *generation }
+            }
+            Follow::Status => {
+                let Status { pid, connections, mut before, versions, .. } = self.status();
+                before.insert(0, pid);
+                elder::Answer::Status(elder::Standing { connections, before, versions })
+            }
+        }
+    }
+
+    fn upgrade(self: &Arc<Self>, program: Option<PathBuf>) -> Result<Response, Standing> {
         let Some(mut successor) = self.successor.clone() else {
             return Ok(refused(
                 "this proxy does not know how it was started, so it cannot start a successor",
@@ -131,8 +175,9 @@ impl Desk {
         let started =
             self.everything().map_err(|error| error.to_string()).and_then(|all| successor.start(&all));
         match started {
-            Ok(pid) => {
+            Ok((pid, channel)) => {
                 self.life.handed_over(Some(pid));
+                self.after(channel);
                 // From now on the successor speaks to the keeper, and holds the lock.
                 self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
                 *self.sockets.lock().unwrap_or_else(PoisonError::into_inner) = Sockets::default();
@@ -145,6 +190,16 @@ impl Desk {
                 self.open.send_replace(true);
                 Ok(refused(&why))
             }
+        }
+    }
+
+    /// Follows the successor on a thread of its own, for as long as the process lives.
+    fn after(self: &Arc<Self>, channel: Channel) {
+        let desk = self.clone();
+        let followed =
+            thread::Builder::new().name("follow".into()).spawn(move || elder::follow(&desk, channel));
+        if let Err(error) = followed {
+            (self.remark)(&format!("connections of this process get no new table: {error}"));
         }
     }
 

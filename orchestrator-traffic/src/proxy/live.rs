@@ -90,6 +90,17 @@ impl Live {
         Ok(())
     }
 
+    /// Follows another process that has applied a table. One that is older than what is served changes nothing.
+    pub fn follow(&self, generation: u64, table: Table, drain: Duration) -> Result<(), String> {
+        check(&table)?;
+        let mut past = self.past();
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner).generation;
+        if generation > served {
+            self.swap(&mut past, generation, table, drain);
+        }
+        Ok(())
+    }
+
     /// Replaces the table in one step if its generation is the expected one. The same table changes nothing, whatever was expected.
     /// `keep` stores it before it is served; where that fails, nothing changes.
     pub fn apply(

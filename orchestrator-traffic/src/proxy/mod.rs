@@ -17,6 +17,7 @@
 //! | [`run`] | a process: everything together, from its start to its end |
 //! | [`folder`] [`state`] | the lock, the control socket; the table, kept for the next process |
 //! | `control` `desk` | clients of the control socket; what they are answered |
+//! | `elder` | the process before it, which follows the table until nobody is left in it |
 //! | `life` [`upgrade`] | who may change something when; the successor of a process |
 //! | [`tls`] [`metrics`] [`access_log`] | certificates, figures for Prometheus, one line a request (`recorder`) |
 //!
@@ -30,6 +31,7 @@ mod connection;
 mod control;
 mod course;
 mod desk;
+mod elder;
 pub mod folder;
 mod forward;
 mod framing;

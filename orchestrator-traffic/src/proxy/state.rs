@@ -58,6 +58,12 @@ impl State {
         Err(self.set_aside(&why))
     }
 
+    /// What is kept, where it can be understood; touches nothing.
+    pub fn peek(&self) -> Option<Kept> {
+        let stored: Stored<Kept> = serde_json::from_slice(&read(&self.path()).ok()?).ok()?;
+        (stored.v == FORMAT).then_some(stored.kept)
+    }
+
     /// Moves the file out of the way, since it is of no use for that reason, and says where it is now.
     pub fn set_aside(&self, why: &str) -> String {
         let (path, aside) = (self.path(), self.folder.join("table.broken.json"));

@@ -24,9 +24,9 @@ pub struct Successor {
 }
 
 impl Successor {
-    /// Starts it, hands everything over and waits until it serves. Its process; or why it does not serve, and then nothing of it is
+    /// Starts it, hands everything over and waits until it serves. Its process and the channel to it; or why it does not serve, and then nothing of it is
     /// left.
-    pub fn start(&self, sockets: &Sockets) -> Result<u32, String> {
+    pub fn start(&self, sockets: &Sockets) -> Result<(u32, Channel), String> {
         let (channel, far) =
             Channel::pair().map_err(|error| format!("no channel to a successor: {error}"))?;
         let mut command = Command::new(&self.program);
@@ -45,7 +45,7 @@ impl Successor {
 struct Starting(Option<Child>);
 
 impl Starting {
-    fn hand(&mut self, mut channel: Channel, sockets: &Sockets) -> Result<u32, String> {
+    fn hand(&mut self, mut channel: Channel, sockets: &Sockets) -> Result<(u32, Channel), String> {
         let Some(mut child) = self.0.take() else { return Err("there is no successor".into()) };
         let pid = child.id();
         let heard = channel.hand(sockets).and_then(|()| channel.hear(Some(PATIENCE)));
@@ -53,7 +53,7 @@ impl Starting {
             Ok(Some(Said::Ready { .. })) => {
                 // It is not this process's any more, but this one has to take note of its end.
                 let watched = thread::Builder::new().name("successor".into()).spawn(move || child.wait());
-                return watched.map(|_| pid).map_err(|error| error.to_string());
+                return watched.map(|_| (pid, channel)).map_err(|error| error.to_string());
             }
             Ok(Some(Said::Failed { why })) => why,
             Ok(None) => ENDED.to_owned(),

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Sockets;
@@ -133,6 +134,11 @@ impl Channel {
     /// Waits for what is said, without end where no patience is given. None once the other end is closed by everyone who had it;
     /// what it does not know is passed over. Over the time is `TimedOut`.
     pub fn hear(&mut self, patience: Option<Duration>) -> io::Result<Option<Said>> {
+        self.read(patience)
+    }
+
+    /// Waits for the next line that is of that kind.
+    pub(crate) fn read<T: DeserializeOwned>(&mut self, patience: Option<Duration>) -> io::Result<Option<T>> {
         let until = patience.map(|patience| Instant::now() + patience);
         while let Some(text) = self.0.line(until)? {
             if let Ok(said) = serde_json::from_str(&text) {
@@ -143,7 +149,7 @@ impl Channel {
     }
 
     /// Sends a line without descriptors.
-    pub(super) fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
         self.0.send(line, &[])
     }
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 /// The most descriptors beside one line; the system takes 253.
 const MOST: usize = 64;
 /// The most bytes of a line.
-const LONGEST: usize = 64 << 10;
+const LONGEST: usize = crate::control::LONGEST as usize;
 /// How long the other side may take to make room for a line.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -26,12 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Wire {
     stream: UnixStream,
     bytes: Vec<u8>,
+    /// How many of them have no line end.
+    searched: usize,
     descriptors: VecDeque<OwnedFd>,
 }
 
 impl Wire {
     pub(super) fn of(stream: UnixStream) -> Self {
-        Self { stream, bytes: Vec::new(), descriptors: VecDeque::new() }
+        Self { stream, bytes: Vec::new(), searched: 0, descriptors: VecDeque::new() }
     }
 
     pub(super) fn stream(&self) -> &UnixStream {
@@ -64,11 +66,13 @@ impl Wire {
     /// The next line; none at the end. Without a moment given it waits without end.
     pub(super) fn line(&mut self, until: Option<Instant>) -> io::Result<Option<String>> {
         loop {
-            if let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.bytes.drain(..=end).collect();
+            if let Some(at) = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.bytes.drain(..=self.searched + at).collect();
+                self.searched = 0;
                 let text = String::from_utf8(line).map_err(|_| io::Error::other("a line is no text"))?;
                 return Ok(Some(text));
             }
+            self.searched = self.bytes.len();
             if self.bytes.len() > LONGEST {
                 return Err(io::Error::other(format!("a line has more than {LONGEST} bytes")));
             }

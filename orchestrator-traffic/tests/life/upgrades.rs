@@ -9,7 +9,7 @@ use orchestrator_traffic::protocol::{Request, Response};
 use crate::client::{Connection, get};
 use crate::load::{Kind, Load};
 use crate::origin::Origin;
-use crate::process::{Rig, free, is_alive, table};
+use crate::process::{Keeper, Rig, free, is_alive, table};
 use crate::until;
 
 #[test]
@@ -139,10 +139,89 @@ fn a_slow_answer_is_finished_by_the_old_process() {
     slow.send(b"GET /slow/1000 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     until("it is under way", || rig.status().versions[0].in_flight == 1);
     rig.upgrade();
-    assert_eq!(rig.status().versions[0].in_flight, 0, "the successor has nothing to do with it");
+    let status = rig.status();
+    assert_eq!((status.versions[0].in_flight, status.connections), (1, 1), "it is known there");
+    assert_eq!(status.before, [process.0.id()]);
     let answer = slow.answer().unwrap();
     assert_eq!((answer.status, answer.body.as_str(), answer.kept), (200, "one", false));
     assert!(process.wait().success());
+    until("nobody is before it", || rig.status().before.is_empty());
+}
+
+#[test]
+fn connections_of_older_processes_follow_every_switch() {
+    let (rig, address) = (Rig::new(), free());
+    let (one, two, three) = (Origin::new("one"), Origin::new("two"), Origin::new("three"));
+    let process = rig.start(address);
+    rig.wait_until_ready();
+    rig.apply("v1", one.address);
+    let mut open: Vec<Connection> = (0..3).map(|_| Connection::open(address).unwrap()).collect();
+    for connection in &mut open {
+        assert_eq!(connection.get("/").unwrap().body, "one");
+    }
+    let second = rig.upgrade();
+    // The first may have taken one more in the meantime; that one is to be closed after its answer.
+    let mut late = Connection::open(address).unwrap();
+    until("the second takes it", || {
+        let answer = late.get("/").unwrap();
+        assert_eq!(answer.body, "one");
+        if !answer.kept {
+            late = Connection::open(address).unwrap();
+        }
+        answer.kept
+    });
+    rig.apply("v2", two.address);
+    let answer = open.pop().unwrap().get("/").unwrap();
+    assert_eq!(
+        (answer.body.as_str(), answer.kept),
+        ("two", false),
+        "in the first, by the table of the second"
+    );
+
+    let slow = std::thread::spawn(move || late.get("/slow/1500").unwrap());
+    until("it is under way", || rig.status().versions[0].in_flight == 1);
+    rig.upgrade();
+    rig.apply("v3", three.address);
+    assert_eq!(
+        open.pop().unwrap().get("/").unwrap().body,
+        "three",
+        "in the first, by the table of the third"
+    );
+    let status = rig.status();
+    let v2 = status.versions.iter().find(|one| one.version == "v2").unwrap();
+    assert_eq!(
+        (v2.in_flight, v2.drain.as_ref().unwrap().took_ms),
+        (1, None),
+        "v2 is not drained while the second waits for it"
+    );
+    assert_eq!(status.before, [second, process.0.id()]);
+    assert_eq!(slow.join().unwrap().body, "two");
+    until("v2 is drained", || {
+        let status = rig.status();
+        let v2 = status.versions.iter().find(|one| one.version == "v2");
+        v2.is_none_or(|v2| v2.drain.as_ref().unwrap().took_ms.is_some())
+    });
+}
+
+#[test]
+fn older_connections_follow_also_when_the_successor_was_killed() {
+    let rig = Rig::new();
+    let (one, two) = (Origin::new("one"), Origin::new("two"));
+    let mut keeper = Keeper::new();
+    let address = keeper.address();
+    let _first = keeper.start(&rig);
+    rig.apply("v1", one.address);
+    let mut open = Connection::open(address).unwrap();
+    assert_eq!(open.get("/").unwrap().body, "one");
+    let second = rig.upgrade();
+    assert!(keeper.hear().is_some());
+    crate::process::signal_to(second, rustix::process::Signal::KILL);
+    assert_eq!(keeper.hear(), None);
+    let _third = keeper.start(&rig);
+    rig.apply("v2", two.address);
+    // Nobody tells it; it looks several times a second. Its one connection is closed when it has been idle for some time.
+    std::thread::sleep(Duration::from_millis(1000));
+    assert_eq!(open.get("/").unwrap().body, "two");
 }
 
 #[test]

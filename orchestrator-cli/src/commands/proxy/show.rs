@@ -24,13 +24,16 @@ pub(super) fn response(response: &Response) -> String {
 }
 
 fn status(status: &Status) -> String {
-    let Status { pid, program, listens, generation, table, connections, versions } = status;
+    let Status { pid, program, listens, generation, table, connections, before, versions } = status;
     let listens: Vec<String> = listens.iter().map(ToString::to_string).collect();
     let mut text = format!(
         "Process {pid} (orchestrate {program}) serves {}: generation {generation}, {}.\n",
         listens.join(", "),
         plural(usize::try_from(*connections).unwrap_or(usize::MAX), "connection")
     );
+    for pid in before {
+        line(&mut text, format_args!("Process {pid} before it still has somebody to answer."));
+    }
     if table.routes.is_empty() {
         text.push_str("It has no routes: every request is answered with 503. Give it some with `orchestrate proxy apply`.\n");
     }

@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::{Figures, render};
@@ -44,7 +45,7 @@ pub async fn serve(listener: TcpListener, figures: Arc<dyn Fn() -> Figures + Sen
 async fn answer(stream: TcpStream, figures: Arc<dyn Fn() -> Figures + Send + Sync>) {
     let service = service_fn(move |request: Request<Incoming>| {
         let figures = figures.clone();
-        async move { Ok::<_, Infallible>(respond(&request, &figures)) }
+        async move { Ok::<_, Infallible>(respond(&request, figures).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -55,13 +56,17 @@ async fn answer(stream: TcpStream, figures: Arc<dyn Fn() -> Figures + Send + Syn
     let _ = timeout(PATIENCE, connection).await;
 }
 
-fn respond(
+async fn respond(
     request: &Request<Incoming>,
-    figures: &Arc<dyn Fn() -> Figures + Send + Sync>,
+    figures: Arc<dyn Fn() -> Figures + Send + Sync>,
 ) -> Response<Full<Bytes>> {
     let known = request.uri().path() == "/metrics";
     let (status, text) = match (known, request.method()) {
-        (true, &Method::GET | &Method::HEAD) => (StatusCode::OK, render(&figures())),
+        // Older processes are asked as well, so it may wait.
+        (true, &Method::GET | &Method::HEAD) => match spawn_blocking(move || render(&figures())).await {
+            Ok(text) => (StatusCode::OK, text),
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "there are no metrics at this moment\n".into()),
+        },
         (true, _) => (StatusCode::METHOD_NOT_ALLOWED, "only GET\n".into()),
         (false, _) => (StatusCode::NOT_FOUND, "metrics are at /metrics\n".into()),
     };

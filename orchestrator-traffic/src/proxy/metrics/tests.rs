@@ -17,6 +17,7 @@ fn figures(versions: Vec<VersionFigures>) -> Figures {
         generation: 3,
         table: Table::default(),
         connections: 7,
+        before: Vec::new(),
         versions: Vec::new(),
     };
     Figures { status, started: 1.5, versions, log: Some((10, 2)) }

@@ -22,8 +22,9 @@ const ANSWER: Duration = Duration::from_secs(1);
 
 /// Serves until it ends.
 pub(super) async fn serve(started: Started, drain: Duration) -> Result<Ended, RunError> {
-    let Started { desk, stop, workers, tls, listening, mut orders, beside, mut signals, linger, remark } =
-        started;
+    let Started {
+        desk, stop, workers, tls, listening, mut orders, beside, mut signals, linger, remark, ..
+    } = started;
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let order = loop {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
 use std::process;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::super::access_log::AccessLog;
 use super::super::desk::{Desk, Order};
+use super::super::elder::Elder;
 use super::super::folder::{Folder, sign};
 use super::super::life::Life;
 use super::super::metrics::{self, Figures, VersionFigures};
@@ -38,6 +39,8 @@ pub(super) struct Started {
     pub(super) beside: Vec<JoinHandle<()>>,
     pub(super) signals: Signals,
     pub(super) linger: Duration,
+    /// Whether another proxy has started it.
+    succeeds: bool,
     pub(super) remark: Remark,
 }
 
@@ -84,6 +87,8 @@ impl Started {
             Some(parent) => parent.take(PATIENCE).map_err(RunError::Inherit)?,
             None => Sockets::default(),
         };
+        // Only a proxy that holds it has a lock to give.
+        let succeeds = sockets.lock.is_some();
         // The lock comes first: nothing of the folder is touched before it is known that nobody else serves from it.
         match &sockets.lock {
             Some(lock) => sign(lock),
@@ -111,6 +116,8 @@ impl Started {
             life: Life::default(),
             sockets: Mutex::new(sockets),
             keeper: Mutex::new(keeper),
+            elder: Mutex::new(None),
+            remark: remark.clone(),
             successor: options.successor,
             orders,
             clients: Arc::new(Semaphore::new(control::CLIENTS)),
@@ -127,22 +134,24 @@ impl Started {
             beside,
             signals,
             linger: options.linger,
+            succeeds,
             remark,
         })
     }
 
-    /// Tells whoever waits for it that this process serves: the one that started it, and the keeper that it inherited. Where it
-    /// inherited none, the one that started it is the keeper.
+    /// Tells whoever waits for it that this process serves: its keeper, or the process before it and the keeper of both.
     fn greet(&self, mut parent: Channel) -> Result<(), RunError> {
         let ready = Said::Ready { pid: process::id() };
-        let mut keeper = self.desk.keeper.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut keeper = self.desk.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         parent.say(&ready).map_err(RunError::Inherit)?;
-        match &mut *keeper {
-            // A keeper that is gone does not matter to who is served.
-            Some(keeper) => {
+        if self.succeeds {
+            if let Some(keeper) = &mut *keeper {
+                // One that is gone does not matter to those who are served.
                 let _ = keeper.say(&ready);
             }
-            None => *keeper = Some(parent),
+            *self.desk.elder.lock().unwrap_or_else(PoisonError::into_inner) = Some(Elder::of(parent));
+        } else {
+            *keeper = Some(parent);
         }
         Ok(())
     }
@@ -203,7 +212,7 @@ fn beside(
             said(&format!("the control socket is served no more: {error}"));
         }
     })];
-    let metrics = desk.sockets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let metrics = desk.sockets.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(listener) = metrics.metrics.as_ref().map(std::net::TcpListener::try_clone).transpose()? {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
