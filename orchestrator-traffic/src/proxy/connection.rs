@@ -3,9 +3,10 @@
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -41,6 +42,9 @@ pub(super) struct Client {
     pub(super) tunnel: AtomicBool,
     /// The status that says why a body could not go on; 0 for none.
     pub(super) broken: AtomicU16,
+    /// Who waits for the answer to a request to change the protocol.
+    waits: Mutex<Option<Waker>>,
+    waiting: AtomicBool,
     /// Requests that came.
     served: AtomicU64,
     /// Of the request that stands in for one that is refused: how many came before it, and the status.
@@ -60,6 +64,8 @@ impl Client {
             busy: AtomicU64::new(0),
             tunnel: AtomicBool::new(false),
             broken: AtomicU16::new(0),
+            waits: Mutex::default(),
+            waiting: AtomicBool::new(false),
             served: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }
@@ -75,6 +81,23 @@ impl Client {
         let before = self.served.fetch_add(1, SeqCst);
         let refused = self.refused.load(SeqCst);
         (refused != 0 && refused >> 16 == before).then_some((refused & 0xFFFF) as u16)
+    }
+
+    /// That task is woken when a request is over.
+    pub(super) fn wake_when_answered(&self, context: &Context<'_>) {
+        *self.waits.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.waker().clone());
+        self.waiting.store(true, SeqCst);
+    }
+
+    /// A request is over.
+    pub(super) fn is_over(&self) {
+        self.busy.fetch_sub(1, SeqCst);
+        if self.waiting.load(SeqCst)
+            && self.waiting.swap(false, SeqCst)
+            && let Some(waker) = self.waits.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            waker.wake();
+        }
     }
 
     /// How many requests came.

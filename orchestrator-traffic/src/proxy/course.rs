@@ -132,7 +132,7 @@ impl Drop for Course {
         let end = if self.client.stop.stage() == Stage::Cut { End::Cut } else { End::Left };
         self.ends(end);
         self.record();
-        self.client.busy.fetch_sub(1, SeqCst);
+        self.client.is_over();
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod hostile;
+mod http2;
 mod rfc9112;
 mod rig;
 mod routes;

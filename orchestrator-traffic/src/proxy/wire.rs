@@ -214,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 Mode::Raw => return self.poll_raw(context, buffer),
                 Mode::Checked => {}
             }
-            if self.framing.awaits_answer() && self.go_on_after_answer() {
+            if self.framing.awaits_answer() && self.go_on_after_answer(context) {
                 continue;
             }
             if self.held.len() > self.start + WAITING {
@@ -238,12 +238,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Where a request to change the protocol was answered: whether it is clear now how to go on.
-    fn go_on_after_answer(&mut self) -> bool {
+    fn go_on_after_answer(&mut self, context: &Context<'_>) -> bool {
         if self.client.tunnel.load(SeqCst) {
             self.mode = Mode::Raw;
             self.ready = self.held.len();
             return true;
         }
+        self.client.wake_when_answered(context);
         if self.client.busy.load(SeqCst) > 0 || self.client.served() < self.heads {
             return false;
         }
@@ -275,12 +276,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             let late = if self.held.is_empty() { Late::Idle } else { Late::Head };
             return self.read.passed(context, since + limits.head).then_some(late);
         }
-        if self.client.busy.load(SeqCst) > 0 {
+        // While a request is under way nobody is late. But HTTP may not look again when it is answered, so the clock runs.
+        let busy = self.client.busy.load(SeqCst) > 0;
+        if busy {
             self.read.since = None;
-            return None;
         }
         let idle = if self.client.stop.stage() == Stage::Serving { limits.idle } else { limits.idle_at_end };
-        self.read.too_long(context, idle).then_some(Late::Idle)
+        (self.read.too_long(context, idle) && !busy).then_some(Late::Idle)
     }
 
     fn end(&mut self, late: Late) -> io::Result<()> {
