@@ -153,7 +153,7 @@ mod tests {
             address,
             in_flight,
             first_answer_us: None,
-            drain,
+            drain: drain.into(),
         }
     }
 

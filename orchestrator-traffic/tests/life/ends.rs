@@ -35,7 +35,7 @@ fn a_signal_drains_and_ends_it() {
 fn a_second_signal_or_the_end_of_its_time_cuts_and_says_whom() {
     for hurry in ["signal", "time"] {
         let mut rig = Rig::new();
-        rig.drain = if hurry == "time" { Duration::from_millis(200) } else { Duration::from_secs(600) };
+        rig.drain = if hurry == "time" { Duration::from_millis(200) } else { Duration::from_mins(10) };
         let address = free();
         let origin = Origin::new("one");
         let mut process = rig.start(address);

@@ -79,7 +79,7 @@ fn the_next_keeper_gets_the_sockets_and_one_that_lives_is_not_replaced() {
 #[test]
 fn a_keeper_hears_of_successors_and_of_the_end_of_the_last() {
     let mut rig = Rig::new();
-    rig.linger = Duration::from_secs(600);
+    rig.linger = Duration::from_mins(10);
     let origin = Origin::new("one");
     let mut keeper = Keeper::new();
     let address = keeper.address();

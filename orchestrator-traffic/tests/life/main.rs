@@ -7,6 +7,7 @@ mod kept;
 mod load;
 mod origin;
 mod process;
+mod secure;
 mod upgrades;
 
 use std::time::Duration;

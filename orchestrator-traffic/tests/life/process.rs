@@ -15,6 +15,7 @@ use orchestrator_traffic::protocol::{Backend, Counts, Request, Response, Route, 
 use orchestrator_traffic::proxy::Limits;
 use orchestrator_traffic::proxy::access_log::AccessLogConfig;
 use orchestrator_traffic::proxy::run::{Options, run};
+use orchestrator_traffic::proxy::tls::Pair;
 use orchestrator_traffic::proxy::upgrade::Successor;
 use orchestrator_traffic::sockets::{Channel, Said, Sockets, listen};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -37,7 +38,7 @@ fn proxy() {
     let options = Options {
         listens: address(&asked["listen"]).into_iter().collect(),
         inherit: domain.is_ok_and(|domain| domain == rustix::net::AddressFamily::UNIX),
-        tls: None,
+        tls: asked["tls"].as_bool().unwrap().then(|| pair(&folder)),
         metrics: address(&asked["metrics"]),
         access_log: Some(AccessLogConfig::new(folder.join("access.log"))),
         limits: Limits::default(),
@@ -67,6 +68,8 @@ pub(crate) struct Rig {
     temp: tempfile::TempDir,
     folder: PathBuf,
     pub(crate) metrics: Option<SocketAddr>,
+    /// With the certificate and the key that lie in the folder.
+    pub(crate) tls: bool,
     pub(crate) drain: Duration,
     pub(crate) linger: Duration,
 }
@@ -81,7 +84,14 @@ impl Rig {
         let temp = tempfile::Builder::new().prefix("proxy-life-").tempdir().unwrap();
         let folder = temp.path().join(name);
         fs::create_dir_all(&folder).unwrap();
-        Self { temp, folder, metrics: None, drain: Duration::from_secs(30), linger: Duration::from_secs(60) }
+        Self {
+            temp,
+            folder,
+            metrics: None,
+            tls: false,
+            drain: Duration::from_secs(30),
+            linger: Duration::from_mins(1),
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -94,7 +104,7 @@ impl Rig {
 
     fn command(&self, listen: Option<SocketAddr>) -> Command {
         let asked = json!({
-            "folder": self.folder, "listen": listen, "metrics": self.metrics,
+            "folder": self.folder, "listen": listen, "metrics": self.metrics, "tls": self.tls,
             "drain": self.drain.as_millis() as u64, "linger": self.linger.as_millis() as u64,
         });
         let said = fs::OpenOptions::new().create(true).append(true).open(self.folder.join("said")).unwrap();
@@ -176,11 +186,16 @@ impl Drop for Rig {
             let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
             let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
             let here = String::from_utf8_lossy(&environment).contains(&inside);
-            if let Some(pid) = pid.filter(|pid| here && *pid != std::process::id() as i32) {
+            if let Some(pid) = pid.filter(|pid| here && *pid != std::process::id().cast_signed()) {
                 let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
             }
         }
     }
+}
+
+/// Where certificate and key lie.
+pub(crate) fn pair(folder: &Path) -> Pair {
+    Pair { certificate: folder.join("cert.pem"), key: folder.join("key.pem") }
 }
 
 pub(crate) fn any() -> SocketAddr {
@@ -225,12 +240,12 @@ impl Drop for Process {
 }
 
 pub(crate) fn signal_to(pid: u32, signal: Signal) {
-    kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
+    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
 }
 
 /// Whether that process is there and not only unburied.
 pub(crate) fn is_alive(pid: u32) -> bool {
-    let there = test_kill_process(Pid::from_raw(pid as i32).unwrap()).is_ok();
+    let there = test_kill_process(Pid::from_raw(pid.cast_signed()).unwrap()).is_ok();
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     there && !stat.rsplit(')').next().unwrap_or("").trim_start().starts_with('Z')
 }
