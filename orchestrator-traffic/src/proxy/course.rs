@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Method, Uri, header};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use super::connection::Client;
 use super::record::{End, Record};
@@ -17,8 +18,8 @@ pub(super) struct Course {
     pub(super) client: Arc<Client>,
     pub(super) flight: Option<Flight>,
     method: Method,
-    uri: Uri,
-    host: Option<http::HeaderValue>,
+    target: Option<PathAndQuery>,
+    host: Option<HeaderValue>,
     pub(super) started: Instant,
     /// When the head of the answer was there.
     head: Option<Instant>,
@@ -35,8 +36,8 @@ impl Course {
             client,
             flight: None,
             method: request.method().clone(),
-            uri: request.uri().clone(),
-            host: recorded.then(|| request.headers().get(header::HOST).cloned()).flatten(),
+            target: request.uri().path_and_query().cloned(),
+            host: if recorded { named_host(request) } else { None },
             started: Instant::now(),
             head: None,
             status: 0,
@@ -92,7 +93,7 @@ impl Course {
         let Some(flight) = &self.flight else { return };
         match end {
             End::Cut => {
-                flight.was_cut(self.method.as_str(), self.uri.path());
+                flight.was_cut(self.method.as_str(), self.path());
                 if self.status == 0 { flight.version.tally.cut() } else { self.broke_off(flight) }
             }
             End::Broken => self.broke_off(flight),
@@ -106,14 +107,18 @@ impl Course {
         }
     }
 
+    fn path(&self) -> &str {
+        self.target.as_ref().map_or("/", PathAndQuery::path)
+    }
+
     fn record(&self) {
         let Some(recorder) = &self.client.proxy.recorder else { return };
-        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let host = self.host.as_ref().map(text);
         recorder.record(&Record {
             method: self.method.as_str(),
-            path: self.uri.path(),
-            host: host.as_deref().or(self.uri.host()).unwrap_or_default(),
+            path: self.path(),
+            host: host.as_deref().unwrap_or_default(),
             client: self.client.address.to_str().unwrap_or_default(),
             status: self.status,
             route: self.flight.as_ref().map(|flight| &*flight.version.route),
@@ -138,6 +143,13 @@ impl Drop for Course {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The host that a request names, with its port.
+fn named_host<B>(request: &http::Request<B>) -> Option<HeaderValue> {
+    let by_target =
+        request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    by_target.or_else(|| request.headers().get(header::HOST).cloned())
 }
 
 /// The host that a request names, without its port.

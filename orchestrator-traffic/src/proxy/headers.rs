@@ -26,23 +26,30 @@ pub(super) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> 
 
 /// Takes off what concerns one connection only (RFC 9110, section 7.6.1). Those that a message must not lose stay, whatever it says.
 pub(super) fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-            .filter(|name| name != HOST && name != TE && name != http::header::CONTENT_LENGTH)
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
+    // Most messages have none of them: one look at all names costs less than a search for each.
+    if !headers.keys().any(is_of_connection) {
+        return;
     }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE] {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .filter(|name| name != HOST && name != TE && name != http::header::CONTENT_LENGTH)
+        .collect();
+    for name in
+        named.into_iter().chain([CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE])
+    {
         headers.remove(name);
     }
+}
+
+fn is_of_connection(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"
+    )
 }
 
 /// Whether it has come by here too often.
@@ -58,18 +65,20 @@ pub(super) fn is_loop(headers: &HeaderMap) -> bool {
 
 /// Makes of the head of a client's request what any version gets; [`adapt`] does the rest.
 pub(super) fn forward(parts: &mut http::request::Parts, client: &Client) {
-    let upgrade = upgrade(&parts.headers);
-    let trailers = has_token(&parts.headers, &TE, "trailers");
     let headers = &mut parts.headers;
-    strip(headers);
-    headers.remove(EXPECT);
-    headers.remove(HTTP2_SETTINGS);
-    headers.remove(TE);
-    if trailers {
-        headers.insert(TE, HeaderValue::from_static("trailers"));
-    }
-    if let Some(upgrade) = upgrade {
-        headers.insert(UPGRADE, upgrade);
+    if headers.keys().any(|name| is_of_connection(name) || is_of_step(name)) {
+        let upgrade = upgrade(headers);
+        let trailers = has_token(headers, &TE, "trailers");
+        strip(headers);
+        for name in [EXPECT, HTTP2_SETTINGS, TE] {
+            headers.remove(name);
+        }
+        if trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+        if let Some(upgrade) = upgrade {
+            headers.insert(UPGRADE, upgrade);
+        }
     }
     if parts.version == Version::HTTP_2 {
         join_cookies(headers);
@@ -86,6 +95,11 @@ pub(super) fn forward(parts: &mut http::request::Parts, client: &Client) {
         Some(host) => headers.insert(FORWARDED_HOST, host),
         None => headers.remove(FORWARDED_HOST),
     };
+}
+
+/// What the proxy sees to itself.
+fn is_of_step(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "te" | "expect" | "http2-settings")
 }
 
 /// The other protocol that a client asks for. HTTP/2 is not spoken by that way.

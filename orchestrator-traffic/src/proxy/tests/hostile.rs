@@ -121,7 +121,7 @@ fn slow_clients_hold_nobody_up() {
 
 #[test]
 fn versions_that_speak_no_http_are_a_bad_gateway() {
-    let long = [b"HTTP/1.1 200 OK\r\na: ".as_slice(), &[b'b'; 100 << 10], b"\r\n\r\n"].concat();
+    let long = [b"HTTP/1.1 200 OK\r\na: ".as_slice(), &vec![b'b'; 100 << 10], b"\r\n\r\n"].concat();
     for garbage in [
         b"hello\r\n\r\n".to_vec(),
         b"\x16\x03\x01\x02\x00".to_vec(),
