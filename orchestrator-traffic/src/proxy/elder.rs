@@ -1,0 +1,192 @@
+//! The process before this one: it takes no more connections, but those that it has may bring requests. They go by the newest table as
+//! well, and whoever drains a version knows of them.
+//!
+//! The successor tells it over the channel that it was started with. Where the successor is killed, nobody does: then the table is read
+//! from the folder, where the next process keeps it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::Weak;
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::desk::Desk;
+use crate::protocol::{Drain, Table, VersionStatus};
+use crate::sockets::Channel;
+
+/// How long it may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it looks for a new table where nobody tells it.
+const LOOK: Duration = Duration::from_millis(100);
+/// The most requests that are named as cut.
+const NAMED: usize = 100;
+
+/// What it is told or asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub(super) enum Order {
+    /// That is served now.
+    Apply { generation: u64, table: Table, drain_ms: u64 },
+    /// Who is under way.
+    Status,
+}
+
+/// What it answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub(super) enum Answer {
+    /// Its requests go by that table.
+    Applied { generation: u64 },
+    /// To `status`.
+    Status(Standing),
+}
+
+/// How it stands, those before it included.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Standing {
+    pub(super) connections: u64,
+    pub(super) before: Vec<u32>,
+    pub(super) versions: Vec<VersionStatus>,
+}
+
+/// The process before this one, as this one knows it.
+#[derive(Debug)]
+pub(super) struct Elder(Channel);
+
+impl Elder {
+    pub(super) fn of(channel: Channel) -> Self {
+        Self(channel)
+    }
+
+    /// Lets it serve that table too.
+    pub(super) fn apply(&mut self, generation: u64, table: &Table, drain: Duration) -> io::Result<()> {
+        let drain_ms = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX);
+        self.ask(&Order::Apply { generation, table: table.clone(), drain_ms }).map(drop)
+    }
+
+    /// Asks how it stands.
+    pub(super) fn status(&mut self) -> io::Result<Standing> {
+        match self.ask(&Order::Status)? {
+            Answer::Status(standing) => Ok(standing),
+            Answer::Applied { .. } => Err(io::Error::other("it answered another question")),
+        }
+    }
+
+    fn ask(&mut self, order: &Order) -> io::Result<Answer> {
+        self.0.line(order)?;
+        self.0.read(Some(PATIENCE))?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+impl Standing {
+    /// Adds it to how the process after it stands.
+    pub(super) fn join(
+        self,
+        versions: &mut Vec<VersionStatus>,
+        connections: &mut u64,
+        before: &mut Vec<u32>,
+    ) {
+        *connections += self.connections;
+        before.extend(self.before);
+        for theirs in self.versions {
+            let same = |own: &&mut VersionStatus| {
+                own.route == theirs.route && own.version == theirs.version && own.address == theirs.address
+            };
+            match versions.iter_mut().find(same) {
+                Some(own) => add(own, theirs),
+                // Who is only known there and has long been drained is of no interest.
+                None if theirs.in_flight > 0 || theirs.drain.is_some() => versions.push(theirs),
+                None => {}
+            }
+        }
+    }
+}
+
+fn add(own: &mut VersionStatus, theirs: VersionStatus) {
+    if theirs.in_flight == 0 && theirs.drain.is_none() {
+        return;
+    }
+    own.in_flight += theirs.in_flight;
+    let Some(drain) = &mut own.drain else { return };
+    let Drain { took_ms, cut, cuts } = theirs.drain.unwrap_or_default();
+    drain.took_ms =
+        drain.took_ms.zip(took_ms).map(|(own, theirs)| own.max(theirs)).filter(|_| own.in_flight == 0);
+    drain.cut.extend(cut);
+    drain.cut.truncate(NAMED);
+    drain.cuts += cuts;
+}
+
+/// Does what the successor says, for as long as the process lives.
+pub(super) fn follow(desk: &Arc<Desk>, mut channel: Channel) {
+    while let Ok(Some(order)) = channel.read(None) {
+        if channel.line(&desk.follow(&order)).is_err() {
+            break;
+        }
+    }
+    drop(channel);
+    let desk = Arc::downgrade(desk);
+    follow_file(&desk);
+}
+
+fn follow_file(desk: &Weak<Desk>) {
+    while let Some(desk) = desk.upgrade() {
+        // A file that cannot be used is the business of whoever serves.
+        if let Some(kept) = desk.state.peek() {
+            desk.follow(&Order::Apply { generation: kept.generation, table: kept.table, drain_ms: 30_000 });
+        }
+        drop(desk);
+        thread::sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(name: &str, in_flight: u64, drain: impl Into<Option<Drain>>) -> VersionStatus {
+        let address = ([127, 0, 0, 1], 1).into();
+        VersionStatus {
+            route: "all".into(),
+            version: name.into(),
+            address,
+            in_flight,
+            first_answer_us: None,
+            drain: drain.into(),
+        }
+    }
+
+    fn drained(took_ms: u64, cut: &str) -> Drain {
+        Drain { took_ms: Some(took_ms), cut: vec![cut.into()], cuts: 1 }
+    }
+
+    #[test]
+    fn what_is_under_way_there_is_under_way() {
+        let mut versions = vec![
+            version("v2", 3, None),
+            version("v1", 0, drained(5, "a")),
+            version("v0", 0, drained(1, "b")),
+        ];
+        let standing = Standing {
+            connections: 4,
+            before: vec![7, 6],
+            versions: vec![
+                version("v2", 2, None),
+                version("v1", 1, Drain::default()),
+                version("v0", 0, drained(9, "c")),
+                version("other", 1, Drain::default()),
+            ],
+        };
+        let (mut connections, mut before) = (1, Vec::new());
+        standing.join(&mut versions, &mut connections, &mut before);
+        assert_eq!((connections, before), (5, vec![7, 6]));
+        let find = |name: &str| versions.iter().find(|one| one.version == name).unwrap();
+        assert_eq!((find("v2").in_flight, &find("v2").drain), (5, &None));
+        let v1 = find("v1").drain.as_ref().unwrap();
+        assert_eq!((find("v1").in_flight, v1.took_ms, v1.cuts), (1, None, 1), "it is not drained yet");
+        let v0 = find("v0").drain.as_ref().unwrap();
+        assert_eq!((v0.took_ms, v0.cuts, v0.cut.len()), (Some(9), 2, 2));
+        assert_eq!(find("other").in_flight, 1);
+    }
+}

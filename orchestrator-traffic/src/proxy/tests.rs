@@ -1,0 +1,10 @@
+//! Real clients and versions on loopback, spoken to in bytes.
+
+mod bodies;
+mod hostile;
+mod http2;
+mod rfc9112;
+mod rig;
+mod routes;
+mod switches;
+mod tunnels;
