@@ -14,7 +14,10 @@ use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ops::{CheckHealth, Promote, Reinstate, SmokeTests, StartInput, StartService, StopService};
+use super::ops::{
+    CheckHealth, Observe, Promote, RecordDecision, Reinstate, SmokeTests, StartInput, StartService,
+    StopService,
+};
 use super::{Environment, Health, Seconds, SmokeTest, Version};
 
 mod rounds;
@@ -120,6 +123,8 @@ impl Agent for Deploy {
             dyn_operation(StartService)?,
             dyn_operation(CheckHealth)?,
             dyn_operation(SmokeTests)?,
+            dyn_operation(Observe)?,
+            dyn_operation(RecordDecision)?,
             dyn_operation(Promote)?,
             dyn_operation(StopService)?,
             dyn_operation(Reinstate)?,

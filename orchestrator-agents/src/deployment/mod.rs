@@ -22,6 +22,7 @@
 //! the order key by which a run finds what it left behind. Processes are told apart by id *and* start time, so an
 //! id that was used again is never taken for the service. This needs `/proc`, so it works on Linux.
 
+pub mod analysis;
 pub(crate) mod answer;
 mod checked;
 mod deploy;

@@ -48,10 +48,19 @@ impl Place {
         self.release_folder(release).join("service.log")
     }
 
+    /// The folder of the proxy.
+    pub(super) fn proxy(&self) -> PathBuf {
+        self.folder.join("proxy")
+    }
+
+    /// The recording of a watch; none where that cannot be the name of a release.
+    pub(super) fn recording(&self, release: &str) -> Option<PathBuf> {
+        is_name(release).then(|| self.folder.join("watch").join(format!("{release}.jsonl")))
+    }
+
     /// How a release is started; none where there is no such release.
     pub(super) fn release(&self, release: &str) -> Result<Option<Release>, DeployError> {
-        // A name that came from elsewhere must not lead out of the folder.
-        if release.is_empty() || release.starts_with('.') || release.contains('/') {
+        if !is_name(release) {
             return Ok(None);
         }
         read(&self.release_folder(release).join("release.json"))
@@ -145,6 +154,11 @@ impl Place {
         file.set_len(0).and_then(|()| file.write_all(owner.as_bytes())).tried("written", &path)?;
         Ok(Locked(file))
     }
+}
+
+/// A name that came from elsewhere must not lead out of the folder.
+fn is_name(release: &str) -> bool {
+    !(release.is_empty() || release.starts_with('.') || release.contains('/'))
 }
 
 fn names_in(folder: &Path) -> Result<Vec<String>, DeployError> {
