@@ -14,7 +14,10 @@ use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ops::{CheckHealth, Promote, Reinstate, SmokeTests, StartInput, StartService, StopService};
+use super::ops::{
+    ApplyMigrations, CheckHealth, PendingMigrations, Promote, Reinstate, SmokeTests, StartInput,
+    StartService, StopService,
+};
 use super::{Environment, Health, Seconds, SmokeTest, Version};
 
 mod rounds;
@@ -117,6 +120,8 @@ impl Agent for Deploy {
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
         Ok(vec![
+            dyn_operation(PendingMigrations)?,
+            dyn_operation(ApplyMigrations)?,
             dyn_operation(StartService)?,
             dyn_operation(CheckHealth)?,
             dyn_operation(SmokeTests)?,

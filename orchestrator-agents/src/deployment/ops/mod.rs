@@ -5,6 +5,7 @@ mod error;
 mod halt;
 mod in_use;
 mod launch;
+mod migrate;
 mod place;
 mod port;
 mod process;
@@ -18,6 +19,10 @@ mod stop;
 pub use check::{CheckHealth, CheckHealthInput, CheckHealthOutput, Watched};
 pub use error::DeployError;
 pub use in_use::runs_in_use;
+pub use migrate::{
+    AppliedMigration, AppliedMigrations, ApplyMigrations, MigrateInput, PendingMigrations,
+    PendingMigrationsOutput,
+};
 pub use process::identity;
 pub use promote::{Promote, PromoteInput, PromoteOutput};
 pub use reinstate::{Reinstate, ReinstateInput};
