@@ -59,6 +59,9 @@ checked! {
         "^[A-Za-z0-9][A-Za-z0-9._+-]*$";
     /// A JSON pointer (RFC 6901): empty for the whole document, or `/status`, `/items/0/name`.
     Pointer: is_pointer, "a JSON pointer: it must be empty or start with `/`", "^(/.*)?$";
+    /// The path of a file of a database: relative to the root of the checkout or absolute; `{environment}` is filled in.
+    DatabasePath: is_database_path, "the path of a database: it must not be empty, have at most 1024 bytes and no control characters",
+        "^[^\\x00-\\x1f]+$";
     /// The path of a request, with its query: starts with `/`.
     UrlPath: is_url_path, "the path of a request: it must start with `/` and be printable ASCII", "^/[!-~]*$";
 }
@@ -85,6 +88,18 @@ fn is_environment(text: &str) -> bool {
 fn is_version(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-');
     text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain)
+}
+
+fn is_database_path(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 1024 && !text.chars().any(char::is_control)
+}
+
+impl DatabasePath {
+    /// The path in one environment.
+    #[must_use]
+    pub fn fill(&self, environment: &Environment) -> Self {
+        Self(self.0.replace("{environment}", environment.as_str()))
+    }
 }
 
 fn is_pointer(text: &str) -> bool {

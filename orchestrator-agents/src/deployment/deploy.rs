@@ -15,8 +15,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ops::{
-    CheckHealth, Observe, Promote, RecordDecision, Reinstate, SmokeTests, StartInput, StartService,
-    StopService,
+    ApplyMigrations, CheckHealth, Observe, PendingMigrations, Promote, RecordDecision, Reinstate, SmokeTests,
+    StartInput, StartService, StopService,
 };
 use super::{Environment, Health, Seconds, SmokeTest, Version};
 
@@ -120,6 +120,8 @@ impl Agent for Deploy {
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
         Ok(vec![
+            dyn_operation(PendingMigrations)?,
+            dyn_operation(ApplyMigrations)?,
             dyn_operation(StartService)?,
             dyn_operation(CheckHealth)?,
             dyn_operation(SmokeTests)?,

@@ -26,6 +26,7 @@ pub mod analysis;
 pub(crate) mod answer;
 mod checked;
 mod deploy;
+pub mod migrations;
 pub mod ops;
 mod phase;
 mod proof;
@@ -35,7 +36,7 @@ mod stop;
 mod tests;
 
 pub use answer::Answer;
-pub use checked::{Environment, Pointer, Seconds, UrlPath, Version};
+pub use checked::{DatabasePath, Environment, Pointer, Seconds, UrlPath, Version};
 pub use deploy::{Deploy, DeployConfig, DeployOutput};
 pub use phase::{DeploymentPhase, Overrides, PhaseConfig};
 pub use proof::{Expect, Health, Method, SmokeTest};

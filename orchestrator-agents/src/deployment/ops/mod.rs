@@ -6,6 +6,7 @@ mod halt;
 mod in_use;
 mod launch;
 mod observe;
+mod migrate;
 mod place;
 mod port;
 mod process;
@@ -20,6 +21,10 @@ pub use check::{CheckHealth, CheckHealthInput, CheckHealthOutput, Watched};
 pub use error::DeployError;
 pub use in_use::runs_in_use;
 pub use observe::{Observe, ObserveInput, RecordDecision, RecordDecisionInput};
+pub use migrate::{
+    AppliedMigration, AppliedMigrations, ApplyMigrations, MigrateInput, PendingMigrations,
+    PendingMigrationsOutput,
+};
 pub use process::identity;
 pub use promote::{Promote, PromoteInput, PromoteOutput};
 pub use reinstate::{Reinstate, ReinstateInput};
