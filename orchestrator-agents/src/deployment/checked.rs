@@ -156,9 +156,48 @@ impl fmt::Display for Seconds {
     }
 }
 
+/// How long something is waited for, as `90s`, `10m` or `2h`; whole seconds, at most a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("pattern" = "^[0-9]+(s|m|h)$"))]
+pub struct Patience(u64);
+
+impl Patience {
+    /// The time in seconds.
+    pub const fn seconds(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Patience {
+    type Error = CheckError;
+    fn try_from(text: String) -> Result<Self, CheckError> {
+        let wants = "a time to wait: it must be like `90s`, `10m` or `2h`, and at most a day";
+        let time = orchestrator_core::units::duration(&text).ok().map(|time| time.as_secs());
+        let time = time.filter(|seconds| (1..=86_400).contains(seconds));
+        time.map(Self).ok_or_else(|| CheckError::new(&text, wants))
+    }
+}
+
+impl From<Patience> for String {
+    fn from(patience: Patience) -> Self {
+        format!("{}s", patience.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_to_wait_has_a_unit() {
+        let read = |text: &str| Patience::try_from(text.to_owned());
+        assert_eq!(read("10m").unwrap().seconds(), 600);
+        assert_eq!(String::from(read("2h").unwrap()), "7200s");
+        for bad in ["", "0s", "x", "25h", "-1m"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn values_are_checked_when_read() {

@@ -144,7 +144,7 @@ fn look(
         wrong: (!result.problems.is_empty()).then(|| result.problems.join("; ")),
         latency_ms: result.latency_ms,
     });
-    Ok(Sample { clock, traffic, health, probe, process: Some(process), unrecorded: None })
+    Ok(Sample { clock, traffic, health, probe, process, unrecorded: None })
 }
 
 fn health(input: &ObserveInput) -> Answered {

@@ -13,11 +13,12 @@ pub(super) fn clock() -> Clock {
     Clock { boot: process::boot(), ms: (seconds * 1e3).round() as u64 }
 }
 
-/// How a process is that nobody starts again when it ends.
-pub(super) fn life(watched: &Watched) -> Life {
-    let alive = process::is_alive(&watched.process);
-    let rss_kib = alive.then(|| resident(watched.process.pid)).flatten();
-    Life { alive, rss_kib, ..Life::default() }
+/// How a process is that nobody starts again when it ends; none where it is not one of this machine.
+pub(super) fn life(watched: &Watched) -> Option<Life> {
+    let process = watched.process.as_ref()?;
+    let alive = process::is_alive(process);
+    let rss_kib = alive.then(|| resident(process.pid)).flatten();
+    Some(Life { alive, rss_kib, ..Life::default() })
 }
 
 fn resident(pid: u32) -> Option<u64> {
@@ -38,11 +39,13 @@ mod tests {
             before.ms > 0 && after.ms >= before.ms && !before.boot.is_empty() && before.boot == after.boot
         );
         let environment = Environment::new("staging").unwrap();
-        let process = process::identity(std::process::id()).unwrap();
+        let process = process::identity(std::process::id());
         let mut watched = Watched { environment, release: "1".into(), process };
-        let seen = life(&watched);
+        let seen = life(&watched).unwrap();
         assert!(seen.alive && seen.rss_kib.unwrap() > 100, "{seen:?}");
-        watched.process.started += 1;
-        assert_eq!(life(&watched), Life::default());
+        watched.process.as_mut().unwrap().started += 1;
+        assert_eq!(life(&watched), Some(Life::default()));
+        watched.process = None;
+        assert_eq!(life(&watched), None);
     }
 }
