@@ -121,10 +121,11 @@ impl Course<'_> {
         all.filter(|(known, _)| **known == part).map(|(_, receipt)| receipt).collect()
     }
 
-    /// What failed first in the round, and why.
+    /// What failed first in the round, and why. What was only to be read or recorded stops nothing.
     pub(super) fn failure(&self) -> Option<(Part, String)> {
-        let mut all = self.known.parts().iter().zip(self.receipts);
-        all.find(|(_, receipt)| !receipt.ok()).map(|(part, receipt)| (*part, receipt.status.to_string()))
+        let all = self.known.parts().iter().zip(self.receipts);
+        let mut counts = all.filter(|(part, _)| !matches!(part, Part::Read | Part::Record));
+        counts.find(|(_, receipt)| !receipt.ok()).map(|(part, receipt)| (*part, receipt.status.to_string()))
     }
 
     pub(super) fn more(mut self, step: Step, round: Round) -> Concluded {
@@ -442,7 +443,7 @@ impl Course<'_> {
     fn promoted(mut self) -> Concluded {
         self.read_figures();
         self.migrated(Part::Contract);
-        let failure = self.failure().filter(|(part, _)| !matches!(part, Part::Read | Part::Record));
+        let failure = self.failure();
         if let Some((Part::Health, why)) = failure {
             return self.give_up(format!("was not deployed: it is not healthy: {why}"), Ending::Failed);
         }

@@ -27,9 +27,9 @@ enum After {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deployment_that_dies_at_some_boundaries_leaves_one_version_serving() {
-    // Every eleventh boundary; where it begins moves with the day, so that in time all are met.
-    let begin = jiff::Timestamp::now().as_second() / 86_400 % 11;
-    dies(u64::try_from(begin).unwrap(), 11).await;
+    // Every seventh boundary; where it begins moves with the day, so that in time all are met.
+    let begin = jiff::Timestamp::now().as_second() / 86_400 % 7;
+    dies(u64::try_from(begin).unwrap(), 7).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,7 +56,7 @@ async fn dies(begin: u64, step: usize) {
             break;
         }
     }
-    assert!(met > 8, "a deployment has more boundaries than these {met}");
+    assert!(met >= 8, "a deployment has more boundaries than these {met}");
 }
 
 fn store(rig: &Rig) -> JsonlStore {

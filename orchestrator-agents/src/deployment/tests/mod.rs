@@ -23,7 +23,7 @@ use orchestrator_core::action::{Action, Await, Call};
 use orchestrator_core::agent::{Agent, Conclusion, Task, Verdict, dyn_agent};
 use orchestrator_core::id::{OrderKey, RunId, TaskId};
 use orchestrator_core::json::Json;
-use orchestrator_core::operation::{Already, DynOperation, Operation, Site, dyn_operation};
+use orchestrator_core::operation::{Already, DynOperation, Operation, Site, Transient, dyn_operation};
 use orchestrator_core::order::{Artifacts, Receipt, Status};
 use orchestrator_core::outcome::Failure;
 use orchestrator_core::progress::ProgressSink;
@@ -147,9 +147,11 @@ impl Desk {
                 other => panic!("{other}"),
             };
             let found = operations.iter().find(|known| known.name() == operation).unwrap();
-            let receipt = match self.perform(&**found, input, &key(run, round, index as u32)) {
+            let state = self.state();
+            let order = key(run, round, index as u32);
+            let receipt = match self.runtime.block_on(found.call(input, &order, &self.site(&state))) {
                 Ok(output) => done(output),
-                Err(error) => Receipt::new(Status::Failed { failure: Failure::new(error), transient: false }),
+                Err(error) => Receipt::failed(Failure::new(error.to_string()), error.is::<Transient>()),
             };
             let ok = receipt.ok();
             receipts.push(receipt);
