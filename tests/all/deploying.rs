@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::support::{Folder, Said, output};
+use super::support::{Folder, Said, ended, output, until};
 
 /// A folder with a service to deploy: `app`, and a pipeline that deploys nothing else.
 fn folder() -> Folder {
@@ -114,4 +114,104 @@ fn a_person_is_asked_and_the_environment_is_kept_meanwhile() {
     folder.orchestrate(&format!("resume {run}")).exits(0).says(&["production: 1.0.0 answers at"]);
     assert_eq!(current(&folder), "1.0.0");
     folder.orchestrate("deploy stop").exits(0);
+}
+
+/// A proxy that serves until it is dropped.
+struct Proxy(std::process::Child);
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Asks again and again while it lives; every answer that was no 200, and how many were sent.
+fn asked(
+    url: String,
+    over: std::sync::Arc<std::sync::atomic::AtomicBool>,
+) -> std::thread::JoinHandle<(u32, Vec<String>)> {
+    std::thread::spawn(move || {
+        let (mut sent, mut wrong) = (0, Vec::new());
+        while !over.load(std::sync::atomic::Ordering::SeqCst) && sent < 20_000 {
+            sent += 1;
+            match ureq::get(&format!("{url}/hello")).call() {
+                Ok(answer) if answer.status() == 200 => {}
+                other => wrong.push(format!("{other:?}")),
+            }
+            std::thread::sleep(std::time::Duration::from_millis(3));
+        }
+        (sent, wrong)
+    })
+}
+
+/// With the real proxy in front: shares, a watch that a person ends, a rollback; clients notice none of it.
+#[test]
+fn clients_of_the_proxy_notice_no_switch() {
+    let folder = folder();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let more = format!(
+        "      backup: false\n      proxy: {{listen: \"127.0.0.1:{port}\", drain: 5}}\n      watch: {{seconds: 600, canary: [50], warm_up: 0}}\n"
+    );
+    let file = folder.read("orchestration.yaml").replace("      backup: false\n", &more);
+    folder.write("orchestration.yaml", &file);
+    deploy(&folder, "1.0.0")
+        .exits(1)
+        .says(&["no proxy answers for production", "orchestrate proxy --folder"]);
+
+    let place = folder.path().join(".orchestrate/deploy/production/proxy");
+    let serve = format!("proxy --folder {} --listen 127.0.0.1:{port}", place.display());
+    let _proxy = Proxy(folder.program(&serve).stdout(std::process::Stdio::null()).spawn().unwrap());
+    until("the proxy answers", || place.join("control.sock").exists());
+    watched(&folder, "1.0.0", "promote")
+        .exits(0)
+        .says(&[&format!("production: 1.0.0 answers at http://127.0.0.1:{port}")]);
+
+    let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let asking = asked(format!("http://127.0.0.1:{port}"), over.clone());
+    watched(&folder, "2.0.0", "promote").exits(0);
+    assert_eq!(current(&folder), "2.0.0");
+    watched(&folder, "3.0.0", "rollback")
+        .exits(1)
+        .says(&["3.0.0 was rolled back", "2.0.0 has all traffic again"]);
+    assert_eq!(current(&folder), "2.0.0");
+    folder.orchestrate("deploy rollback").exits(0).says(&["production: 1.0.0 has all traffic"]);
+    over.store(true, std::sync::atomic::Ordering::SeqCst);
+    let (sent, wrong) = asking.join().unwrap();
+    assert!(sent > 10 && wrong.is_empty(), "{} of {sent} failed: {wrong:?}", wrong.len());
+    let status = json(&folder, "deploy status");
+    assert_eq!(status["environments"][0]["traffic"]["shares"].as_object().unwrap().len(), 1, "{status}");
+    folder.orchestrate("deploy stop").exits(0);
+    until("the proxy ended", || {
+        !place.join("control.sock").exists()
+            || folder.orchestrate(&format!("proxy status --folder {}", place.display())).code != Some(0)
+    });
+}
+
+/// Deploys while somebody says that word as soon as it is watched.
+fn watched(folder: &Folder, version: &str, word: &str) -> Said {
+    let file = folder.read("orchestration.yaml");
+    let at = file.find("vars: {version:").unwrap();
+    folder.write("orchestration.yaml", &format!("{}vars: {{version: {version}}}\n", &file[..at]));
+    let mut command = folder.program("run --phase deployment --ceiling publishes");
+    let run = command.env("DEPLOY_TO_PRODUCTION", "true");
+    let run = run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let claim = folder.path().join(".orchestrate/deploy/production/claim.json");
+    let looks = || {
+        let text = std::fs::read(&claim).ok()?;
+        let claim: Value = serde_json::from_slice(&text).ok()?;
+        let run = claim["run"].as_str()?.to_owned();
+        let watched = std::fs::read_dir(folder.path().join(".orchestrate/deploy/production/watch")).ok()?;
+        let own = watched.flatten().any(|entry| entry.file_name().to_string_lossy().contains(&run));
+        own.then_some(run)
+    };
+    until("it is watched", || looks().is_some());
+    let id = looks().unwrap();
+    let mut signal = folder.program(&format!("signal {id} watch.deploy-production --payload"));
+    output({
+        signal.arg(format!("\"{word}\""));
+        signal
+    })
+    .exits(0);
+    ended(run)
 }
