@@ -24,7 +24,9 @@ use super::ops::{
 };
 use super::{Environment, Health, Patience, ProxyConfig, Seconds, SmokeTest, TargetConfig, Version};
 
+mod ending;
 mod known;
+mod opening;
 mod rounds;
 mod told;
 mod watching;
@@ -148,11 +150,11 @@ impl Agent for Deploy {
     type Output = DeployOutput;
 
     async fn survey(&self, task: &Task<DeployConfig>, look: &Workspace) -> Result<Json, BoxError> {
-        Ok(Json::of(&rounds::first(&task.config, look)?.1)?)
+        Ok(Json::of(&opening::first(&task.config, look)?.1)?)
     }
 
     async fn plan(&self, task: &Task<DeployConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
-        Ok(rounds::first(&task.config, look)?.0)
+        Ok(opening::first(&task.config, look)?.0)
     }
 
     /// Where a version answers is known only after it was started, so each step is a round; see [`rounds`].

@@ -1,7 +1,7 @@
 //! What a proxy in front of an environment is told: its route, and which release gets how much. Pure: the asking is in `ops`.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use orchestrator_traffic::protocol::{Backend, Canary, Pair, Route, Table};
 use schemars::JsonSchema;
