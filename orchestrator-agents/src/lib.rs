@@ -80,6 +80,7 @@ pub fn standard() -> Registry {
         .phase(merge::MergeIntegration)
         .agent(deployment::Deploy)
         .agent(deployment::StopDeployment)
+        .agent(deployment::SwitchDeployment)
         .phase(deployment::DeploymentPhase)
         .agent(checkpoint::CoverageThreshold)
         .agent(checkpoint::PythonCoverage)

@@ -15,6 +15,15 @@ pub(crate) fn output<O: DeserializeOwned>(receipts: &[Receipt]) -> Result<Result
     }
 }
 
+/// What a call gave, or why it gave nothing.
+pub(crate) fn outcome<T: DeserializeOwned>(receipt: Option<&Receipt>) -> Result<T, String> {
+    let receipt = receipt.ok_or("it was not performed")?;
+    if !receipt.ok() {
+        return Err(receipt.status.to_string());
+    }
+    receipt.output.parse().map_err(|error| format!("what it gave is not known ({}): {error}", receipt.status))
+}
+
 /// `1,234 files`.
 pub(crate) fn count(n: u64, one: &str) -> String {
     let digits = n.to_string();

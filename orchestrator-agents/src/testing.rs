@@ -44,7 +44,10 @@ pub(crate) fn perform(action: &Action, root: &Path, kept: &mut Kept) -> Receipt 
         }
         _ => panic!("{action} is not for tests"),
     };
-    let CommandLine::Argv(argv) = &run.command else { panic!("tools run no shell") };
+    let argv = match &run.command {
+        CommandLine::Argv(argv) => argv.clone(),
+        CommandLine::Shell(line) => vec!["sh".into(), "-c".into(), line.clone()],
+    };
     let mut command = Command::new(&argv[0]);
     command.args(&argv[1..]).current_dir(run.cwd.under(root)).env_remove("CARGO_TARGET_DIR");
     for (name, value) in &run.env {

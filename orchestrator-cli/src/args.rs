@@ -3,6 +3,7 @@
 mod approve;
 mod backup;
 mod cache;
+mod deploy;
 mod doctor;
 mod mend;
 mod proxy;
@@ -18,6 +19,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 pub(crate) use approve::ApproveArgs;
 pub(crate) use backup::{BackupCommand, CreateArgs, PruneBackupsArgs, RestoreArgs, VerifyArgs};
 pub(crate) use cache::{CacheCommand, SweepArgs, WhyArgs};
+pub(crate) use deploy::{
+    DeployCommand, DeployHow, DeployRollbackArgs, DeployShow, DeployStopArgs, SwitchArgs,
+};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use mend::Mend;
 pub(crate) use proxy::{
@@ -47,6 +51,7 @@ Examples:
   orchestrate approve latest TASK       a person has done what a task waits for
   orchestrate rollback --dry-run        show what would undo the latest run
   orchestrate backup create             a snapshot that is proven by restoring it
+  orchestrate deploy status             what is deployed, and who gets the traffic
 
 RUN is a run id, a unique beginning or end of one, or `latest`.";
 
@@ -105,6 +110,9 @@ pub(crate) enum Command {
     /// List, make, verify, restore and prune backups of this project
     #[command(subcommand, after_help = backup::EXAMPLES)]
     Backup(BackupCommand),
+    /// Show what is deployed; switch, roll back and stop it
+    #[command(subcommand, after_help = deploy::EXAMPLES)]
+    Deploy(DeployCommand),
     /// Answer a task that waits for a person: done, skipped or aborted
     #[command(after_help = approve::EXAMPLES)]
     Approve(ApproveArgs),
@@ -252,6 +260,7 @@ impl Args {
             }
             Some(Command::Approve(args)) => args.show.format == Format::Json,
             Some(Command::Backup(command)) => command.format() == Format::Json,
+            Some(Command::Deploy(command)) => command.format() == Format::Json,
             Some(Command::Proxy(args)) => args.format() == Format::Json,
             Some(Command::Cache(command)) => command.show().format == Format::Json,
             Some(Command::Validate(args) | Command::Runs(args) | Command::Agents(args)) => {

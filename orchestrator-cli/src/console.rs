@@ -12,6 +12,8 @@ mod spread;
 mod task;
 mod text;
 
+use std::collections::BTreeMap;
+
 use orchestrator_core::action::{Action, Await};
 use orchestrator_core::event::{Event, Record};
 use orchestrator_core::id::TaskId;
@@ -53,6 +55,8 @@ pub struct Console {
     left: Vec<usize>,
     /// Phases that were printed.
     printed: usize,
+    /// What was said of the last wait of each task: one that goes on in rounds is said once.
+    waits: BTreeMap<TaskId, String>,
 }
 
 impl Console {
@@ -67,7 +71,15 @@ impl Console {
     }
 
     fn on(out: Out, paint: Paint) -> Self {
-        Self { out, paint, volume: Volume::default(), live: None, left: Vec::new(), printed: 0 }
+        Self {
+            out,
+            paint,
+            volume: Volume::default(),
+            live: None,
+            left: Vec::new(),
+            printed: 0,
+            waits: BTreeMap::new(),
+        }
     }
 
     /// How much is shown.
@@ -155,7 +167,10 @@ impl Console {
                 None => wait.message.clone(),
             };
             let text = task::wait(task, &Await { message, ..wait.clone() }, &begun.run, self.paint);
-            self.print(&format!("{text}\n"));
+            if self.waits.get(task) != Some(&text) {
+                self.print(&format!("{text}\n"));
+                self.waits.insert(task.clone(), text);
+            }
         }
     }
 }

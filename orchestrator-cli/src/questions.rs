@@ -1,5 +1,6 @@
 //! What the tasks of a run ask of people: which signal answers it, and the command that does.
 
+use orchestrator_agents::deployment;
 use orchestrator_agents::editing::manual;
 use orchestrator_agents::environment::REMEDY;
 use orchestrator_agents::merge;
@@ -53,6 +54,9 @@ impl<'a> Question<'a> {
         let Self { task, signal, kind, .. } = self;
         match kind {
             Kind::Manual | Kind::Remedy | Kind::Conflict => format!("orchestrate approve {run} {task}"),
+            Kind::Other if self.is_watch() => {
+                format!("orchestrate signal {run} {signal} --payload '\"promote\"'")
+            }
             Kind::Other => format!("orchestrate signal {run} {signal}"),
         }
     }
@@ -63,8 +67,14 @@ impl<'a> Question<'a> {
             Kind::Manual => " (or with --skip, --abort)",
             Kind::Remedy => " (--abort refuses)",
             Kind::Conflict => " once it is solved (--abort gives up: the merge fails)",
+            Kind::Other if self.is_watch() => " (or '\"rollback\"')",
             Kind::Other => "",
         }
+    }
+
+    /// Whether it asks how the watch of a deployment ends.
+    fn is_watch(self) -> bool {
+        deployment::watch_signal(self.task).is_ok_and(|own| own == *self.signal)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Phases: stages of delivery that draft tasks for a project. They exist only while planning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -29,6 +29,7 @@ pub type Phases = BTreeMap<PhaseName, Arc<dyn Phase>>;
 #[derive(Debug)]
 pub struct Draft<'a> {
     settings: &'a Settings,
+    run: BTreeSet<String>,
     with: &'a Value,
     groups: Vec<GroupSpec>,
     notes: Vec<String>,
@@ -37,7 +38,19 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// An empty draft.
     pub fn new(settings: &'a Settings, with: &'a Value) -> Self {
-        Self { settings, with, groups: Vec::new(), notes: Vec::new() }
+        Self { settings, with, run: BTreeSet::new(), groups: Vec::new(), notes: Vec::new() }
+    }
+
+    /// With the phases that the run drafts tasks of, itself included.
+    #[must_use]
+    pub fn among(mut self, phases: impl IntoIterator<Item = String>) -> Self {
+        self.run.extend(phases);
+        self
+    }
+
+    /// Whether the run has tasks that the registered phase of that name drafts.
+    pub fn is_run(&self, phase: &str) -> bool {
+        self.run.contains(phase)
     }
 
     /// The settings of the run.

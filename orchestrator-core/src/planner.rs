@@ -60,6 +60,8 @@ struct Parts {
     problems: Vec<Problem>,
     /// Whether an agent's config says what happens when it knows a remedy; asked once for each agent.
     mends: BTreeMap<AgentName, bool>,
+    /// The registered phases that draft tasks of the run.
+    run: Vec<String>,
     /// Agents that are not known, and were said to be.
     unknown: BTreeSet<AgentName>,
 }
@@ -71,6 +73,7 @@ impl Planner<'_> {
         if pipeline.phases.is_empty() {
             parts.problems.push(Problem::new("phases", "a pipeline needs at least one phase"));
         }
+        parts.run = self.selector.drafting(self, &pipeline.phases).map(str::to_owned).collect();
         for (at, phase) in pipeline.phases.iter().enumerate() {
             self.phase(at, phase, &mut parts);
         }
@@ -153,7 +156,7 @@ impl Planner<'_> {
             parts.problems.push(Problem::new(format!("{way}.use"), message).at(spec.place));
             return Vec::new();
         };
-        let mut draft = Draft::new(self.settings, &spec.with);
+        let mut draft = Draft::new(self.settings, &spec.with).among(parts.run.iter().cloned());
         if let Err(error) = phase.draft(self.project, &mut draft) {
             parts.problems.push(Problem::new(way, error.to_string()).at(spec.place));
         }

@@ -6,6 +6,7 @@ mod backup;
 mod backup_kill;
 mod commands;
 mod demo;
+mod deploying;
 mod doctor;
 mod fast;
 mod housekeeping;

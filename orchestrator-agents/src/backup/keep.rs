@@ -168,10 +168,11 @@ pub struct Judged {
     pub stays: Vec<Rule>,
 }
 
-/// Whether a pipeline of this name is one that a command makes for itself to look at the machine or to keep backups: no
+/// Whether a pipeline of this name is one that a command makes for itself to look at the machine, to keep backups or to move traffic: no
 /// delivery, and nothing that `rollback` undoes unless it is named.
 pub fn is_housekeeping(pipeline: &str) -> bool {
-    pipeline == "orchestrate doctor" || pipeline.starts_with("orchestrate backup ")
+    let kept = ["orchestrate backup ", "orchestrate deploy "];
+    pipeline == "orchestrate doctor" || kept.iter().any(|kept| pipeline.starts_with(kept))
 }
 
 /// What holds snapshots, by name. Of several reasons the strongest counts.

@@ -59,6 +59,9 @@ checked! {
         "^[A-Za-z0-9][A-Za-z0-9._+-]*$";
     /// A JSON pointer (RFC 6901): empty for the whole document, or `/status`, `/items/0/name`.
     Pointer: is_pointer, "a JSON pointer: it must be empty or start with `/`", "^(/.*)?$";
+    /// The path of a file of a database: relative to the root of the checkout or absolute; `{environment}` is filled in.
+    DatabasePath: is_database_path, "the path of a database: it must not be empty, have at most 1024 bytes and no control characters",
+        "^[^\\x00-\\x1f]+$";
     /// The path of a request, with its query: starts with `/`.
     UrlPath: is_url_path, "the path of a request: it must start with `/` and be printable ASCII", "^/[!-~]*$";
 }
@@ -85,6 +88,18 @@ fn is_environment(text: &str) -> bool {
 fn is_version(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-');
     text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain)
+}
+
+fn is_database_path(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 1024 && !text.chars().any(char::is_control)
+}
+
+impl DatabasePath {
+    /// The path in one environment.
+    #[must_use]
+    pub fn fill(&self, environment: &Environment) -> Self {
+        Self(self.0.replace("{environment}", environment.as_str()))
+    }
 }
 
 fn is_pointer(text: &str) -> bool {
@@ -141,9 +156,48 @@ impl fmt::Display for Seconds {
     }
 }
 
+/// How long something is waited for, as `90s`, `10m` or `2h`; whole seconds, at most a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("pattern" = "^[0-9]+(s|m|h)$"))]
+pub struct Patience(u64);
+
+impl Patience {
+    /// The time in seconds.
+    pub const fn seconds(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Patience {
+    type Error = CheckError;
+    fn try_from(text: String) -> Result<Self, CheckError> {
+        let wants = "a time to wait: it must be like `90s`, `10m` or `2h`, and at most a day";
+        let time = orchestrator_core::units::duration(&text).ok().map(|time| time.as_secs());
+        let time = time.filter(|seconds| (1..=86_400).contains(seconds));
+        time.map(Self).ok_or_else(|| CheckError::new(&text, wants))
+    }
+}
+
+impl From<Patience> for String {
+    fn from(patience: Patience) -> Self {
+        format!("{}s", patience.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_to_wait_has_a_unit() {
+        let read = |text: &str| Patience::try_from(text.to_owned());
+        assert_eq!(read("10m").unwrap().seconds(), 600);
+        assert_eq!(String::from(read("2h").unwrap()), "7200s");
+        for bad in ["", "0s", "x", "25h", "-1m"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn values_are_checked_when_read() {

@@ -1,4 +1,4 @@
-//! The agent that deploys: start, prove, switch; or start, prove, end what was started.
+//! The agent that deploys: claim, start, prove, switch, watch, promote; or end what was started, or go back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,18 +8,32 @@ use orchestrator_core::action::{Action, EnvValue};
 use orchestrator_core::agent::{Agent, Task, Verdict};
 use orchestrator_core::id::NameError;
 use orchestrator_core::input::Input;
-use orchestrator_core::operation::{DynOperation, Operation, dyn_operation};
+use orchestrator_core::json::Json;
+use orchestrator_core::operation::{DynOperation, dyn_operation};
 use orchestrator_core::order::{Artifacts, Receipt};
 use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ops::{CheckHealth, Promote, Reinstate, SmokeTests, StartInput, StartService, StopService};
-use super::{Environment, Health, Seconds, SmokeTest, Version};
+use super::analysis::WatchConfig;
+use super::migrations::Migrations;
+use super::ops::{
+    ApplyMigrations, CheckHealth, ClaimEnvironment, ConfirmClaim, Observe, PendingMigrations, Promote,
+    ReadTraffic, RecordDecision, Reinstate, ReleaseEnvironment, ServeTraffic, SmokeTests, StartService,
+    StopService, SwitchTraffic,
+};
+use super::{Environment, Health, Patience, ProxyConfig, Seconds, SmokeTest, TargetConfig, Version};
 
+mod ending;
+mod known;
+mod opening;
 mod rounds;
+mod told;
+mod watching;
 
-/// Deploys a version to an environment of this machine. A failing check ends what was started; the old version stays.
+pub use watching::signal_of as watch_signal;
+
+/// Deploys a version to an environment. A failing check ends what was started; a failing watch gives the traffic back.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Deploy;
 
@@ -31,7 +45,8 @@ pub struct DeployConfig {
     pub environment: Environment,
     /// Which version.
     pub version: Input<Version>,
-    /// The executable, relative to the root of the checkout.
+    /// The executable, relative to the root of the checkout. What `target: command` makes of it, its commands say.
+    #[serde(default = "nothing")]
     pub artifact: Input<String>,
     /// What is run, with `{binary}`, `{port}`, `{version}`, `{environment}`, `{release}`; the binary alone by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -54,6 +69,28 @@ pub struct DeployConfig {
     /// Seconds that a service gets to end before it is killed.
     #[serde(default = "ten_seconds")]
     pub grace: Seconds,
+    /// Where versions run.
+    #[serde(default, skip_serializing_if = "TargetConfig::is_local")]
+    pub target: TargetConfig,
+    /// The reverse proxy in front of the environment; none by default: then clients follow `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<ProxyConfig>,
+    /// How the version is watched with real traffic before it counts; not at all by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<WatchConfig>,
+    /// Migrations of the service's database; none by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrations: Option<Migrations>,
+    /// Whether a person is asked before the version gets traffic.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approve: bool,
+    /// How long another deployment of the environment is waited for, such as `10m`; by default it is an error at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Patience>,
+}
+
+fn nothing() -> Input<String> {
+    Input::Given(String::new())
 }
 
 pub(super) fn thirty_seconds() -> Seconds {
@@ -71,41 +108,56 @@ pub struct DeployOutput {
     pub environment: Environment,
     /// Which version.
     pub version: Version,
-    /// Where it answers.
+    /// Its release.
+    #[serde(default)]
+    pub release: String,
+    /// Where it answers: the proxy where there is one.
     pub url: String,
-    /// Its process.
-    pub pid: u32,
-    /// Its port.
-    pub port: u16,
+    /// Its process; none where it is not one of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Its port; none where it is not on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
     /// The version before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Version>,
+    /// How the watch went; none where it was not watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<WatchSummary>,
+}
+
+/// How a watch went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WatchSummary {
+    /// How often it was looked.
+    pub looks: u64,
+    /// What was decided last.
+    pub verdict: String,
+    /// Why.
+    pub why: String,
+    /// The numbers that made it.
+    pub numbers: BTreeMap<String, f64>,
+    /// Who decided, where a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 impl Agent for Deploy {
     const NAME: &'static str = "deploy";
-    const ABOUT: &'static str =
-        "Starts a version beside the running one, checks its health, smoke-tests it, and makes it current.";
+    const ABOUT: &'static str = "Starts a version beside the running one, proves it, gives it the traffic, watches it, and goes back by itself.";
     type Config = DeployConfig;
     type Output = DeployOutput;
 
-    async fn plan(&self, task: &Task<DeployConfig>, _look: &Workspace) -> Result<Vec<Action>, BoxError> {
-        let config = &task.config;
-        let start = StartInput {
-            environment: config.environment.clone(),
-            version: config.version.value()?.clone(),
-            artifact: config.artifact.value()?.clone(),
-            argv: config.argv.clone(),
-            env: config.env.clone(),
-            port: config.port,
-            health: config.health.clone(),
-            start_timeout: config.start_timeout,
-        };
-        Ok(vec![StartService::action(&start)?])
+    async fn survey(&self, task: &Task<DeployConfig>, look: &Workspace) -> Result<Json, BoxError> {
+        Ok(Json::of(&opening::first(&task.config, look)?.1)?)
     }
 
-    /// Where the service answers is known only after it was started, so each step is a round: start; check and
-    /// smoke-test; promote. A step that fails opens a last round that ends the candidate.
+    async fn plan(&self, task: &Task<DeployConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
+        Ok(opening::first(&task.config, look)?.0)
+    }
+
+    /// Where a version answers is known only after it was started, so each step is a round; see [`rounds`].
     fn conclude(
         &self,
         task: &Task<DeployConfig>,
@@ -117,9 +169,19 @@ impl Agent for Deploy {
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
         Ok(vec![
+            dyn_operation(ClaimEnvironment)?,
+            dyn_operation(ConfirmClaim)?,
+            dyn_operation(ReleaseEnvironment)?,
+            dyn_operation(ServeTraffic)?,
+            dyn_operation(SwitchTraffic)?,
+            dyn_operation(ReadTraffic)?,
+            dyn_operation(PendingMigrations)?,
+            dyn_operation(ApplyMigrations)?,
             dyn_operation(StartService)?,
             dyn_operation(CheckHealth)?,
             dyn_operation(SmokeTests)?,
+            dyn_operation(Observe)?,
+            dyn_operation(RecordDecision)?,
             dyn_operation(Promote)?,
             dyn_operation(StopService)?,
             dyn_operation(Reinstate)?,

@@ -8,35 +8,51 @@
 //! | `candidate.json` | the service that was started and is not current yet |
 //! | `current.json` | the service that is current, and the one before it |
 //! | `url` | where the current service answers, as one line |
-//! | `history.jsonl` | what happened, one line each |
+//! | `claim.json` | who changes the environment, from the first action of a deployment to its last |
+//! | `traffic.json`, `proxy/` | the proxy in front of it, where there is one |
+//! | `watch/RELEASE.jsonl` | the recording of a watch |
+//! | `history.jsonl` | what happened, one line each; the end of each deployment with who, run and verdict |
 //! | `lock` | held while the environment is changed; names its owner |
 //!
 //! **Where a service answers.** Each version has its own port on loopback, picked when it starts. `current.json` and `url`
 //! say where the current one answers; they change in one rename. There is no fixed public port: two processes cannot
-//! hold one port, so that would mean a moment without any service. A proxy in front of it gives one.
+//! hold one port, so that would mean a moment without any service. A proxy in front of it gives one, and shares besides.
 //!
 //! **What a failing check does.** It ends the candidate, and only the candidate. The current version is not touched before
-//! the new one has passed everything, and is stopped only after the switch.
+//! the new one has passed everything, and is stopped only after the switch, or after the watch where there is one.
+//!
+//! **Who is current during a watch.** With a proxy, the version before: the table of the proxy says who gets how much, and the new one
+//! becomes current when it is promoted. Without one the new one, marked `on_watch`: the version before runs and comes back.
 //!
 //! Services outlive the run on purpose: they have their own session, and they carry `ORCHESTRATE_SERVICE` and not
 //! the order key by which a run finds what it left behind. Processes are told apart by id *and* start time, so an
 //! id that was used again is never taken for the service. This needs `/proc`, so it works on Linux.
 
+pub mod analysis;
 pub(crate) mod answer;
 mod checked;
+mod claim;
 mod deploy;
+pub mod migrations;
 pub mod ops;
 mod phase;
 mod proof;
 mod service;
 mod stop;
+mod switch;
+mod targets;
 #[cfg(test)]
 mod tests;
+pub mod traffic;
 
 pub use answer::Answer;
-pub use checked::{Environment, Pointer, Seconds, UrlPath, Version};
-pub use deploy::{Deploy, DeployConfig, DeployOutput};
-pub use phase::{DeploymentPhase, Overrides, PhaseConfig};
+pub use checked::{DatabasePath, Environment, Patience, Pointer, Seconds, UrlPath, Version};
+pub use claim::{Claim, Ended, Ending};
+pub use deploy::{Deploy, DeployConfig, DeployOutput, WatchSummary, watch_signal};
+pub use phase::{BackupBefore, BackupChoice, DeploymentPhase, Overrides, PhaseConfig};
 pub use proof::{Expect, Health, Method, SmokeTest};
 pub use service::{Current, Happening, Process, Release, Service, What};
 pub use stop::{StopDeployment, StopDeploymentConfig};
+pub use switch::{SwitchDeployment, SwitchDeploymentConfig, SwitchedDeployment};
+pub use targets::{CommandTarget, TargetConfig};
+pub use traffic::ProxyConfig;

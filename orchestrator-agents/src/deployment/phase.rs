@@ -13,8 +13,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::analysis::WatchConfig;
 use super::deploy::{ten_seconds, thirty_seconds};
-use super::{Deploy, DeployConfig, Environment, Health, Seconds, SmokeTest, Version};
+use super::migrations::Migrations;
+use super::{
+    Deploy, DeployConfig, Environment, Health, Patience, ProxyConfig, Seconds, SmokeTest, TargetConfig,
+    Version,
+};
+use crate::backup::{Backup, BackupConfig, VerifyBackup, VerifyBackupConfig};
 
 /// Drafts a deployment to staging, then one to production, each where the settings say so.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,6 +57,27 @@ pub struct PhaseConfig {
     /// See [`DeployConfig::grace`].
     #[serde(default = "ten_seconds")]
     pub grace: Seconds,
+    /// See [`DeployConfig::target`].
+    #[serde(default)]
+    pub target: TargetConfig,
+    /// See [`DeployConfig::proxy`]; where both environments have one, each needs an address of its own.
+    #[serde(default)]
+    pub proxy: Option<ProxyConfig>,
+    /// See [`DeployConfig::watch`].
+    #[serde(default)]
+    pub watch: Option<WatchConfig>,
+    /// See [`DeployConfig::migrations`].
+    #[serde(default)]
+    pub migrations: Option<Migrations>,
+    /// See [`DeployConfig::wait`].
+    #[serde(default)]
+    pub wait: Option<Patience>,
+    /// Whether a person is asked before production gets the version.
+    #[serde(default)]
+    pub approve: bool,
+    /// The backup before production: `true`, the default, where no phase of the run makes one; `false`; or what it backs up.
+    #[serde(default)]
+    pub backup: BackupChoice,
     /// What is different in staging.
     #[serde(default)]
     pub staging: Overrides,
@@ -73,7 +100,34 @@ pub struct Overrides {
     pub health: Option<Health>,
     /// Instead of the phase's.
     pub smoke: Option<Vec<SmokeTest>>,
+    /// Instead of the phase's.
+    pub target: Option<TargetConfig>,
+    /// Instead of the phase's.
+    pub proxy: Option<ProxyConfig>,
+    /// Instead of the phase's.
+    pub watch: Option<WatchConfig>,
 }
+
+/// Whether, and what, is backed up before production.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum BackupChoice {
+    /// Whether; everything by default.
+    Whether(bool),
+    /// What: as the agent `backup` takes it.
+    What(BackupBefore),
+}
+
+impl Default for BackupChoice {
+    fn default() -> Self {
+        Self::Whether(true)
+    }
+}
+
+/// What is backed up before production.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct BackupBefore(pub serde_json::Map<String, serde_json::Value>);
 
 impl Phase for DeploymentPhase {
     fn name(&self) -> PhaseName {
@@ -97,14 +151,24 @@ impl Phase for DeploymentPhase {
         }
         let Some(Source { artifact, build }) = source(project, &with, draft)? else { return Ok(()) };
         let version = version(project, &with)?;
-        let mut before = build;
+        let mut before: Vec<TaskId> = build.into_iter().collect();
+        let mut listens = Vec::new();
         for name in targets {
             let config = config(&with, name, artifact.clone(), version.clone())?;
+            listens.extend(config.proxy.as_ref().map(|proxy| proxy.listen));
+            if name == "production" {
+                before.extend(backup(&with, &before, draft)?);
+            }
             let id = format!("deploy-{name}");
             let task =
                 TaskSpec::of::<Deploy>(&id, &config)?.needs(before).describe(format!("Deploys to {name}"));
-            before = Some(task.id.clone());
+            before = vec![task.id.clone()];
             draft.task(name, task)?;
+        }
+        if let [one, other] = listens.as_slice()
+            && one == other
+        {
+            return Err(format!("`with.proxy.listen`: staging and production cannot both listen on {one}; say `staging: {{proxy: ..}}`").into());
         }
         Ok(())
     }
@@ -120,6 +184,10 @@ struct Source {
 /// What is deployed; none where it is not said: then a note says what to add.
 fn source(project: &Project, with: &PhaseConfig, draft: &mut Draft<'_>) -> Result<Option<Source>, BoxError> {
     match (&with.artifact, &with.binary, cargo(project)) {
+        // The project's own commands may need no file.
+        (None, None, _) if !with.target.is_local() => {
+            Ok(Some(Source { artifact: Input::Given(String::new()), build: None }))
+        }
         (Some(artifact), _, _) => Ok(Some(Source { artifact: artifact.clone(), build: None })),
         (None, Some(binary), Some(cargo)) => {
             let path = cargo.folder.join(format!("target/release/{binary}"))?;
@@ -153,6 +221,32 @@ fn build(binary: &str, draft: &mut Draft<'_>) -> Result<TaskId, BoxError> {
     Ok(id)
 }
 
+/// A backup and its proof before production, unless the run makes one anyway.
+fn backup(with: &PhaseConfig, before: &[TaskId], draft: &mut Draft<'_>) -> Result<Vec<TaskId>, BoxError> {
+    let config: BackupConfig = match &with.backup {
+        BackupChoice::Whether(false) => {
+            draft.note("no backup is made before production: `backup: false`");
+            return Ok(Vec::new());
+        }
+        BackupChoice::Whether(true) if draft.is_run("restart_backup") => return Ok(Vec::new()),
+        BackupChoice::Whether(true) => serde_json::from_value(json!({}))?,
+        BackupChoice::What(BackupBefore(what)) => {
+            serde_json::from_value(what.clone().into()).map_err(|error| format!("`with.backup`: {error}"))?
+        }
+    };
+    let backup = TaskSpec::of::<Backup>("backup-production", &config)?
+        .needs(before.iter().cloned())
+        .describe("Backs up before production is deployed to");
+    let verify =
+        VerifyBackupConfig { snapshot: backup.output("snapshot"), manifest: Some(backup.output("manifest")) };
+    let verify = TaskSpec::of::<VerifyBackup>("verify-backup-production", &verify)?
+        .describe("Restores that backup into a scratch folder and compares");
+    let id = verify.id.clone();
+    draft.task("production", backup)?;
+    draft.task("production", verify)?;
+    Ok(vec![id])
+}
+
 fn version(project: &Project, with: &PhaseConfig) -> Result<Input<Version>, BoxError> {
     if let Some(version) = &with.version {
         return Ok(version.clone());
@@ -169,7 +263,7 @@ fn config(
     artifact: Input<String>,
     version: Input<Version>,
 ) -> Result<DeployConfig, BoxError> {
-    let Overrides { argv, env, port, health, smoke } =
+    let Overrides { argv, env, port, health, smoke, target, proxy, watch } =
         if environment == "staging" { with.staging.clone() } else { with.production.clone() };
     let mut all = with.env.clone();
     all.extend(env);
@@ -184,5 +278,11 @@ fn config(
         smoke: smoke.unwrap_or_else(|| with.smoke.clone()),
         start_timeout: with.start_timeout,
         grace: with.grace,
+        target: target.unwrap_or_else(|| with.target.clone()),
+        proxy: proxy.or_else(|| with.proxy.clone()),
+        watch: watch.or_else(|| with.watch.clone()),
+        migrations: with.migrations.clone(),
+        approve: with.approve && environment == "production",
+        wait: with.wait,
     })
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use orchestrator_core::action::EnvValue;
-use orchestrator_core::id::OrderKey;
+use orchestrator_core::id::{OrderKey, RunId};
 use orchestrator_core::path::Digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Environment, Health, Seconds, Version};
+use super::{Ending, Environment, Health, Seconds, Version};
 
 /// One process for good: an id alone may have been used again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +57,9 @@ pub struct Current {
     /// The one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Service>,
+    /// Whether it is watched over yet: where that is cut off, the one before comes back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_watch: bool,
 }
 
 /// How a release is started, the first time and again.
@@ -150,6 +153,18 @@ pub struct Happening {
     /// The order behind it; none where a person stopped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<String>,
+    /// Of the end of a deployment: who was behind it, as `user@host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// Of the end of a deployment: its run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// Of the end of a deployment: how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Ending>,
+    /// Of the end of a deployment: why it ended so.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// What happened.
@@ -166,6 +181,8 @@ pub enum What {
     Reinstated,
     /// It was ended.
     Stopped,
+    /// Its deployment is over; the verdict says how.
+    Ended,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Planner;
 use crate::id::{PhaseName, RunId, TaskId};
 use crate::json::Json;
-use crate::pipeline::Kind;
+use crate::pipeline::{Kind, PhaseSpec};
 use crate::plan::{PlannedGroup, PlannedPhase, PlannedTask, Selection};
 use crate::problem::{Problem, unknown};
 
@@ -185,6 +185,29 @@ impl Selector {
         check_phases(&chosen, &skipped, tasks, &by_hand, &mut scope);
         check_outputs(tasks, scope.problems);
         without
+    }
+
+    /// The registered phases of which all tasks are chosen, as far as that is known before any is drafted.
+    pub(super) fn drafting<'p>(
+        &'p self,
+        planner: &'p Planner<'p>,
+        phases: &'p [PhaseSpec],
+    ) -> impl Iterator<Item = &'p str> {
+        let partial =
+            !(self.groups.is_empty() && self.tasks.is_empty() && self.tags.is_empty()) || self.carry;
+        let named = move |names: &[String], at: usize, name: &str| {
+            let number = (at + 1).to_string();
+            names.iter().any(|given| *given == name || *given == number || format!("phase_{given}") == name)
+        };
+        phases.iter().enumerate().filter_map(move |(at, phase)| {
+            let name = phase.name.as_str();
+            let chosen = named(&self.phases, at, name);
+            let slow = self.fast && SLOW_PHASES.contains(&name) && !chosen;
+            let left_out = named(&self.skip, at, name) || slow || !enabled(planner, name);
+            let drafts =
+                if phase.uses.as_deref() == Some("standard") { name } else { phase.uses.as_deref()? };
+            (!partial && !left_out && (self.phases.is_empty() || chosen)).then_some(drafts)
+        })
     }
 
     fn has_kind(&self, kind: Kind) -> bool {

@@ -1,175 +1,235 @@
 //! The rounds of a deployment: what the receipts of each mean, and what is next. Pure.
+//!
+//! ```text
+//! open ─► prove ─► [ask] ─► shift ─► watch ┬► promote
+//!   │       │        │        │       ▲  │ └► roll back
+//!   └───────┴────────┴► give up        └──┘ (shift: the next share)
+//! ```
+//!
+//! With a target that serves as soon as it starts, a person is asked before, and nothing is shifted. Each way ends with a round that
+//! tells the history and releases the claim. Whatever is cut off goes on from the journal: the rounds are a fold over receipts.
 
 use orchestrator_core::BoxError;
-use orchestrator_core::agent::{Conclusion, Task, Verdict};
-use orchestrator_core::evidence::{Evidence, Finding, Metric, Severity};
+use orchestrator_core::action::{Action, Await};
+use orchestrator_core::agent::{Task, Verdict};
 use orchestrator_core::json::Json;
 use orchestrator_core::operation::Operation;
 use orchestrator_core::order::Receipt;
-use serde::{Deserialize, Serialize};
 
+use super::known::{Known, Part, Step};
+use super::told;
 use super::{DeployConfig, DeployOutput};
 use crate::deployment::ops::{
-    CheckHealth, CheckHealthInput, CheckHealthOutput, Promote, PromoteInput, PromoteOutput, SmokeInput,
-    SmokeOutput, StartOutput, StopInput, StopService, Watched, Which,
+    CheckHealth, CheckHealthInput, ConfirmClaim, ConfirmInput, ReleaseEnvironment, ReleaseInput, SmokeOutput,
+    Switched, Watched,
 };
+use crate::deployment::targets::{Started, Target};
+use crate::deployment::{Ended, Ending, TargetConfig};
+use crate::editing::manual;
+use crate::said::outcome;
 
-/// What is known so far; carried from round to round.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Known {
-    step: Step,
-    started: StartOutput,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    health: Option<CheckHealthOutput>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    smoke: Option<SmokeOutput>,
-}
+pub(super) type Concluded = Result<Verdict<DeployOutput>, BoxError>;
+pub(super) type Round = Vec<(Part, Action)>;
 
-/// The step whose receipts come next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Step {
-    Prove,
-    Promote,
-    /// Ends the candidate, for that reason.
-    GiveUp(String),
-}
-
-type Concluded = Result<Verdict<DeployOutput>, BoxError>;
-
+/// What the receipts of a round mean.
 pub(super) fn conclude(task: &Task<DeployConfig>, receipts: &[Receipt]) -> Concluded {
-    let config = &task.config;
-    if task.carried.is_null() {
-        return started(config, receipts);
-    }
-    let known: Known = task.carried.parse()?;
-    match known.step.clone() {
-        Step::Prove => proved(config, known, receipts),
-        Step::Promote => promoted(config, known, receipts),
-        Step::GiveUp(why) => Ok(given_up(config, &known, &why, receipts)),
+    // The first round of earlier versions carried nothing.
+    let known: Known = if task.carried.is_null() { Known::unclaimed() } else { task.carried.parse()? };
+    let target = TargetConfig::of(&task.config, known.run.as_ref(), known.claimed)?;
+    let course = Course { task, config: &task.config, target: &*target, known, receipts };
+    match course.known.step.clone() {
+        Step::Open => course.opened(),
+        Step::Ask => course.answered(),
+        Step::Prove => course.proved(),
+        Step::Shift => course.shifted(),
+        Step::Watch => course.looked(),
+        Step::Promote => course.promoted(),
+        Step::RollBack(why) => course.rolled_back(why),
+        Step::GiveUp(why) => Ok(told::given_up(course.config, &course.known, &why, course.failure())),
+        Step::Unfinished(why) => Ok(told::unfinished(course.config, &course.known, &why)),
+        Step::Stuck(why) => Ok(told::stuck(course.config, &course.known, &why)),
     }
 }
 
-/// What a call gave, or why it gave nothing.
-fn outcome<T: serde::de::DeserializeOwned>(receipt: Option<&Receipt>) -> Result<T, String> {
-    let receipt = receipt.ok_or("it was not performed")?;
-    if !receipt.ok() {
-        return Err(receipt.status.to_string());
-    }
-    receipt.output.parse().map_err(|error| format!("what it gave is not known ({}): {error}", receipt.status))
+/// A deployment on its way.
+pub(super) struct Course<'a> {
+    pub(super) task: &'a Task<DeployConfig>,
+    pub(super) config: &'a DeployConfig,
+    pub(super) target: &'a dyn Target,
+    pub(super) known: Known,
+    pub(super) receipts: &'a [Receipt],
 }
 
-fn started(config: &DeployConfig, receipts: &[Receipt]) -> Concluded {
-    let started: StartOutput = match outcome(receipts.first()) {
-        Ok(started) => started,
-        Err(why) => {
-            let version = config.version.value()?;
-            return Ok(Verdict::failed(format!("{}: {version} did not start: {why}", config.environment)));
+impl Course<'_> {
+    /// The receipts about something.
+    pub(super) fn about(&self, part: Part) -> Vec<&Receipt> {
+        let all = self.known.parts().iter().zip(self.receipts);
+        all.filter(|(known, _)| **known == part).map(|(_, receipt)| receipt).collect()
+    }
+
+    /// What failed first in the round, and why. What was only to be read or recorded stops nothing.
+    pub(super) fn failure(&self) -> Option<(Part, String)> {
+        let all = self.known.parts().iter().zip(self.receipts);
+        let mut counts = all.filter(|(part, _)| !matches!(part, Part::Read | Part::Record));
+        counts.find(|(_, receipt)| !receipt.ok()).map(|(part, receipt)| (*part, receipt.status.to_string()))
+    }
+
+    pub(super) fn more(mut self, step: Step, round: Round) -> Concluded {
+        let actions;
+        (self.known.parts, actions) = round.into_iter().unzip();
+        self.known.step = step;
+        Ok(Verdict::More { actions, carried: Json::of(&self.known)? })
+    }
+
+    pub(super) fn started(&self) -> Result<&Started, BoxError> {
+        self.known.started.as_ref().ok_or_else(|| "the journal does not say what was started".into())
+    }
+
+    /// The release before.
+    pub(super) fn before(&self) -> Option<&str> {
+        self.known.before.as_ref().map(|before| before.release.as_str())
+    }
+
+    /// Tells the history and releases the claim.
+    pub(super) fn release(&mut self, verdict: Ending, why: &str) -> Result<Round, BoxError> {
+        self.known.ending = Some(verdict);
+        if !self.known.claimed {
+            return Ok(Vec::new());
         }
-    };
-    let StartOutput { environment, version, release, process, url, .. } = started.clone();
-    let service = Some(Watched { environment, release, process });
-    let health =
-        CheckHealthInput { url: url.clone(), health: config.health.clone(), version: Some(version), service };
-    let mut actions = vec![CheckHealth::action(&health)?];
-    if !config.smoke.is_empty() {
-        actions.push(SmokeInput { url, tests: config.smoke.clone() }.action()?);
+        let release = self.known.started.as_ref().map(|started| started.release.clone());
+        let why: String = why.lines().next().unwrap_or_default().chars().take(500).collect();
+        let ended = Some(Ended { version: self.config.version.value()?.clone(), release, verdict, why });
+        let input = ReleaseInput { environment: self.config.environment.clone(), ended, run: None };
+        Ok(vec![(Part::Release, ReleaseEnvironment::action(&input)?)])
     }
-    let known = Known { step: Step::Prove, started, health: None, smoke: None };
-    Ok(Verdict::More { actions, carried: Json::of(&known)? })
-}
 
-fn proved(config: &DeployConfig, mut known: Known, receipts: &[Receipt]) -> Concluded {
-    match outcome(receipts.first()) {
-        Ok(health) => known.health = Some(health),
-        Err(why) => return give_up(config, known, format!("it is not healthy: {why}")),
+    fn proved(mut self) -> Concluded {
+        match outcome(self.about(Part::Health).first().copied()) {
+            Ok(health) => self.known.health = Some(health),
+            Err(why) => {
+                return self.give_up(format!("was not deployed: it is not healthy: {why}"), Ending::Failed);
+            }
+        }
+        if !self.config.smoke.is_empty() {
+            let smoke: SmokeOutput = match outcome(self.about(Part::Smoke).first().copied()) {
+                Ok(smoke) => smoke,
+                Err(why) => {
+                    return self.give_up(
+                        format!("was not deployed: its smoke tests were not run: {why}"),
+                        Ending::Failed,
+                    );
+                }
+            };
+            let (failed, all) = (smoke.failed, smoke.results.len());
+            self.known.smoke = Some(smoke);
+            if failed > 0 {
+                return self.give_up(
+                    format!("was not deployed: {failed} of {all} smoke tests failed"),
+                    Ending::Failed,
+                );
+            }
+        }
+        if self.config.approve && !self.target.starts_serving() {
+            let (version, url) = (self.config.version.value()?, self.started()?.url.clone());
+            let instead = self
+                .known
+                .before
+                .as_ref()
+                .map_or(String::new(), |before| format!(" instead of {}", before.version));
+            let question = format!(
+                "give {version} the traffic of {}{instead}? It is healthy ({}) and answers at {url}",
+                self.config.environment,
+                told::tests(&self.known)
+            );
+            return self.ask(question);
+        }
+        self.go(Vec::new())
     }
-    if !config.smoke.is_empty() {
-        let smoke: SmokeOutput = match outcome(receipts.get(1)) {
-            Ok(smoke) => smoke,
-            Err(why) => return give_up(config, known, format!("its smoke tests were not run: {why}")),
+
+    pub(super) fn ask(self, message: String) -> Concluded {
+        let signal = Some(manual::signal_of(&self.task.id)?);
+        self.more(Step::Ask, vec![(Part::Wait, Await { signal, seconds: None, message }.into())])
+    }
+
+    /// What a person said.
+    fn answered(mut self) -> Concluded {
+        let Some(receipt) = self.receipts.first() else {
+            return self.give_up("was not deployed: nobody was asked".into(), Ending::Failed);
         };
-        let (failed, all) = (smoke.failed, smoke.results.len());
-        known.smoke = Some(smoke);
-        if failed > 0 {
-            return give_up(config, known, format!("{failed} of {all} smoke tests failed"));
+        let answer = match manual::Answer::of(&receipt.output, &receipt.tail) {
+            Ok(answer) => answer,
+            Err(why) => {
+                let message = format!(
+                    "an answer was passed over: {why}\ngo on with the deployment to {}?",
+                    self.config.environment
+                );
+                return self.ask(message);
+            }
+        };
+        match answer.decision {
+            manual::Decision::Done => self.known.notes.push(format!("approved: {answer}")),
+            manual::Decision::Skip => {
+                return self.give_up(format!("was left out: {answer}"), Ending::Skipped);
+            }
+            manual::Decision::Abort => {
+                return self.give_up(format!("was not deployed: {answer}"), Ending::Failed);
+            }
+        }
+        if self.known.started.is_none() {
+            return self.start();
+        }
+        // A person may take a day: what was healthy then may not be now.
+        let Started { url, version, release, process, .. } = self.started()?.clone();
+        let service = Some(Watched { environment: self.config.environment.clone(), release, process });
+        let health =
+            CheckHealthInput { url, health: self.config.health.clone(), version: Some(version), service };
+        self.go(vec![(Part::Health, CheckHealth::action(&health)?)])
+    }
+
+    /// Its first traffic, or all of it where nobody watches.
+    fn go(mut self, mut round: Round) -> Concluded {
+        let Some(config) = &self.config.watch else { return self.finish(round) };
+        self.known.watch = Some(self.watch(config)?);
+        let shift = self.shift()?;
+        if shift.is_empty() {
+            return self.tick();
+        }
+        self.known.had_traffic = true;
+        round.extend(shift);
+        self.more(Step::Shift, round)
+    }
+
+    /// Fails the round where the claim went to somebody else.
+    pub(super) fn confirm(&self) -> Result<Round, BoxError> {
+        if !self.known.claimed {
+            return Ok(Vec::new());
+        }
+        let input = ConfirmInput { environment: self.config.environment.clone() };
+        Ok(vec![(Part::Confirm, ConfirmClaim::action(&input)?)])
+    }
+
+    /// The share of the traffic that it should have now.
+    pub(super) fn shift(&self) -> Result<Round, BoxError> {
+        let percent = self.known.watch.as_ref().map_or(100, |watch| watch.watcher.percent());
+        let actions = self.target.shift(self.started()?, self.before(), percent)?;
+        Ok(actions.into_iter().map(|action| (Part::Shift, action)).collect())
+    }
+
+    fn shifted(mut self) -> Concluded {
+        match self.failure() {
+            Some((Part::Health, why)) => {
+                self.give_up(format!("was not deployed: it is not healthy: {why}"), Ending::Failed)
+            }
+            Some((_, why)) => self.roll_back(format!("its traffic could not be switched: {why}")),
+            None => {
+                let switched = self
+                    .about(Part::Shift)
+                    .first()
+                    .and_then(|receipt| receipt.output.parse::<Switched>().ok());
+                let figures = &mut self.known.figures;
+                figures.switch_ms = figures.switch_ms.or(switched.and_then(|switched| switched.took_ms));
+                self.tick()
+            }
         }
     }
-    let (environment, release) = (config.environment.clone(), known.started.release.clone());
-    let promote = Promote::action(&PromoteInput { environment, release, grace: config.grace })?;
-    Ok(Verdict::More { actions: vec![promote], carried: Json::of(&Known { step: Step::Promote, ..known })? })
-}
-
-fn give_up(config: &DeployConfig, known: Known, why: String) -> Concluded {
-    // Never what is current: no failure of this run takes down what answers.
-    let which = Which::Candidate { version: known.started.version.clone() };
-    let stop = StopInput { environment: Some(config.environment.clone()), which, grace: config.grace };
-    let carried = Json::of(&Known { step: Step::GiveUp(why), ..known })?;
-    Ok(Verdict::More { actions: vec![StopService::action(&stop)?], carried })
-}
-
-fn promoted(config: &DeployConfig, known: Known, receipts: &[Receipt]) -> Concluded {
-    let now: PromoteOutput = match outcome(receipts.first()) {
-        Ok(now) => now,
-        Err(why) => return give_up(config, known, format!("it could not be made current: {why}")),
-    };
-    let tests = match known.smoke.as_ref().map(|smoke| smoke.passed) {
-        None => "no smoke tests declared".to_owned(),
-        Some(1) => "1 smoke test passed".to_owned(),
-        Some(passed) => format!("{passed} smoke tests passed"),
-    };
-    let summary = format!("{}: {} answers at {} ({tests})", now.environment, now.version, now.url);
-    let findings: Vec<Finding> = now
-        .problems
-        .iter()
-        .map(|problem| Finding::new("deploy/unfinished", Severity::Warning, problem.clone()))
-        .collect();
-    let PromoteOutput { environment, version, url, process, port, previous, .. } = now;
-    let output = DeployOutput { environment, version, url, pid: process.pid, port, previous };
-    let conclusion = Conclusion::new(summary, output).metrics(metrics(&known)).findings(findings);
-    Ok(Verdict::Passed(conclusion))
-}
-
-fn given_up(config: &DeployConfig, known: &Known, why: &str, receipts: &[Receipt]) -> Verdict<DeployOutput> {
-    let end = match outcome::<Json>(receipts.first()) {
-        Ok(_) => "it was ended and the version before it stays".to_owned(),
-        Err(error) => format!("the version before it stays, and it could not be ended: {error}"),
-    };
-    let summary = format!("{}: {} was not deployed: {why}; {end}", config.environment, known.started.version);
-    let wrong =
-        known.smoke.iter().flat_map(|smoke| &smoke.results).filter(|result| !result.problems.is_empty());
-    let findings = wrong.map(|result| {
-        let message = format!("{} {}: {}", result.method, result.path, result.problems.join("; "));
-        Finding::new(format!("smoke/{}", result.name), Severity::Error, message)
-    });
-    Verdict::Failed(Conclusion::new(summary, ()).metrics(metrics(known)).findings(findings))
-}
-
-/// What was measured, and nothing else.
-fn metrics(known: &Known) -> Vec<Metric> {
-    let Known { step: _, started, health, smoke } = known;
-    let mut metrics = Vec::new();
-    if let Some(took) = started.took_ms {
-        metrics.push(Metric::new("deploy.start", took, "ms", Evidence::of("start-service")));
-    }
-    if let Some(health) = health {
-        let evidence = Evidence::of("check-health").command(format!("GET {}", health.url));
-        metrics.push(Metric::new("deploy.health.latency", health.latency_ms, "ms", evidence.clone()));
-        metrics.push(Metric::new("deploy.health.probes", f64::from(health.probes), "count", evidence));
-    }
-    if let Some(smoke) = smoke {
-        let evidence = Evidence::of("smoke-test").command(&started.url);
-        metrics.push(Metric::new("deploy.smoke.passed", f64::from(smoke.passed), "count", evidence.clone()));
-        metrics.push(Metric::new("deploy.smoke.failed", f64::from(smoke.failed), "count", evidence.clone()));
-        let mut latencies: Vec<f64> = smoke.results.iter().filter_map(|result| result.latency_ms).collect();
-        latencies.sort_by(f64::total_cmp);
-        // Nearest rank: the smallest latency that at least half of the answers did not exceed.
-        if let (Some(p50), Some(max)) =
-            (latencies.get(latencies.len().saturating_sub(1) / 2), latencies.last())
-        {
-            metrics.push(Metric::new("deploy.smoke.p50", *p50, "ms", evidence.clone()));
-            metrics.push(Metric::new("deploy.smoke.max", *max, "ms", evidence));
-        }
-    }
-    metrics
 }

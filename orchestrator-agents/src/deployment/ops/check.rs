@@ -44,8 +44,9 @@ pub struct Watched {
     pub environment: Environment,
     /// Which release.
     pub release: String,
-    /// Its process.
-    pub process: Process,
+    /// Its process; none where it is not one of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
 }
 
 /// What was measured.
@@ -156,7 +157,7 @@ impl Watch {
     /// An error with the end of its log where the service is not running any more.
     pub(super) fn check(&self) -> Result<(), DeployError> {
         let Watched { environment, release, process } = self.watched.clone();
-        if process::is_alive(&process) {
+        if process.is_none_or(|process| process::is_alive(&process)) {
             return Ok(());
         }
         Err(DeployError::Gone { environment, release, tail: process::tail(&self.log, &self.secrets) })

@@ -1,9 +1,10 @@
 //! Why a deployment could not be done.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::deployment::Environment;
+use crate::deployment::{Claim, Environment};
 
 /// Why a deployment could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +97,48 @@ pub enum DeployError {
         environment: Environment,
         /// Which one was wanted.
         release: String,
+    },
+    /// Somebody else changes the environment.
+    #[error("{environment} is claimed by {claim}: {next}")]
+    Claimed {
+        /// Where.
+        environment: Environment,
+        /// By whom.
+        claim: Box<Claim>,
+        /// What to do.
+        next: String,
+    },
+    /// The claim went to somebody else meanwhile.
+    #[error(
+        "the claim of {environment} was lost: {holder}; nothing more is done by this run, deploy again where that is still wanted"
+    )]
+    Lost {
+        /// Where.
+        environment: Environment,
+        /// What became of it.
+        holder: String,
+    },
+    /// Nobody answers at the control socket of the proxy.
+    #[error(
+        "no proxy answers for {environment}: {why}; start it with `orchestrate proxy --folder {folder} --listen {listen}`"
+    )]
+    NoProxy {
+        /// Where.
+        environment: Environment,
+        /// The folder of the proxy.
+        folder: PathBuf,
+        /// Where it should listen.
+        listen: SocketAddr,
+        /// What was tried last.
+        why: String,
+    },
+    /// The proxy does not do what it is told.
+    #[error("the proxy of {environment} refused: {why}")]
+    Refused {
+        /// Where.
+        environment: Environment,
+        /// Why.
+        why: String,
     },
     /// A process that even SIGKILL did not end.
     #[error("process {0} is still there after SIGKILL")]

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::process;
 
 /// The runs whose deployments from a state folder are in use: recorded as the current service, the one before it or the
-/// candidate of an environment; or with a process that runs, recorded or not. Records that cannot be read are an error,
+/// candidate of an environment, or claiming it; or with a process that runs, recorded or not. Records that cannot be read are an error,
 /// since then nobody knows.
 pub fn runs_in_use(state: &Path) -> Result<BTreeSet<RunId>, DeployError> {
     let mut orders = Vec::new();
@@ -20,6 +20,7 @@ pub fn runs_in_use(state: &Path) -> Result<BTreeSet<RunId>, DeployError> {
             orders.extend(current.previous.map(|service| service.order));
             orders.push(current.service.order);
         }
+        orders.extend(place.claim()?.map(|claim| claim.run.to_string()));
         orders.extend(place.candidate()?.map(|service| service.order));
         releases.extend(place.releases()?.into_iter().map(|release| (release.tag(), release.order)));
     }

@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 
 use super::error::{DeployError, Tried};
 use super::halt::Halt;
-use crate::deployment::{Current, Environment, Happening, Release, Service, Version, What};
+use crate::deployment::{
+    Claim, Current, Environment, Happening, ProxyConfig, Release, Service, Version, What,
+};
 
 /// The folder of an environment.
 #[derive(Debug, Clone)]
@@ -48,10 +50,19 @@ impl Place {
         self.release_folder(release).join("service.log")
     }
 
+    /// The folder of the proxy.
+    pub(super) fn proxy(&self) -> PathBuf {
+        self.folder.join("proxy")
+    }
+
+    /// The recording of a watch; none where that cannot be the name of a release.
+    pub(super) fn recording(&self, release: &str) -> Option<PathBuf> {
+        is_name(release).then(|| self.folder.join("watch").join(format!("{release}.jsonl")))
+    }
+
     /// How a release is started; none where there is no such release.
     pub(super) fn release(&self, release: &str) -> Result<Option<Release>, DeployError> {
-        // A name that came from elsewhere must not lead out of the folder.
-        if release.is_empty() || release.starts_with('.') || release.contains('/') {
+        if !is_name(release) {
             return Ok(None);
         }
         read(&self.release_folder(release).join("release.json"))
@@ -96,6 +107,27 @@ impl Place {
         url.map_or_else(|| remove(&path), |url| write(&path, format!("{url}\n").as_bytes()))
     }
 
+    /// Who changes the environment; none where nobody does.
+    pub(super) fn claim(&self) -> Result<Option<Claim>, DeployError> {
+        read(&self.folder.join("claim.json"))
+    }
+
+    /// Records who changes the environment, or that nobody does.
+    pub(super) fn set_claim(&self, claim: Option<&Claim>) -> Result<(), DeployError> {
+        let path = self.folder.join("claim.json");
+        claim.map_or_else(|| remove(&path), |claim| write(&path, &json(claim)))
+    }
+
+    /// The proxy in front of the environment; none where versions are asked directly.
+    pub(super) fn fronted(&self) -> Result<Option<ProxyConfig>, DeployError> {
+        read(&self.folder.join("traffic.json"))
+    }
+
+    /// Records the proxy in front of the environment.
+    pub(super) fn set_fronted(&self, proxy: &ProxyConfig) -> Result<(), DeployError> {
+        write(&self.folder.join("traffic.json"), &json(proxy))
+    }
+
     /// Adds a line to the history.
     pub(super) fn tell(
         &self,
@@ -110,8 +142,17 @@ impl Place {
             version: version.clone(),
             release: release.to_owned(),
             order: order.map(str::to_owned),
+            who: None,
+            run: None,
+            verdict: None,
+            why: String::new(),
         };
-        let line = serde_json::to_string(&happening).expect("records are JSON") + "\n";
+        self.tell_all(&happening)
+    }
+
+    /// Adds a line to the history as it is.
+    pub(super) fn tell_all(&self, happening: &Happening) -> Result<(), DeployError> {
+        let line = serde_json::to_string(happening).expect("records are JSON") + "\n";
         let path = self.folder.join("history.jsonl");
         let file = OpenOptions::new().create(true).append(true).open(&path);
         file.and_then(|mut file| file.write_all(line.as_bytes())).tried("added to", &path)
@@ -145,6 +186,11 @@ impl Place {
         file.set_len(0).and_then(|()| file.write_all(owner.as_bytes())).tried("written", &path)?;
         Ok(Locked(file))
     }
+}
+
+/// A name that came from elsewhere must not lead out of the folder.
+fn is_name(release: &str) -> bool {
+    !(release.is_empty() || release.starts_with('.') || release.contains('/'))
 }
 
 fn names_in(folder: &Path) -> Result<Vec<String>, DeployError> {

@@ -28,7 +28,7 @@ fn stat(pid: u32) -> Option<(char, i32, u64)> {
     Some((state, group, started))
 }
 
-fn boot() -> String {
+pub(super) fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 

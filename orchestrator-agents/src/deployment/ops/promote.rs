@@ -9,13 +9,15 @@ use orchestrator_core::operation::{Already, Operation, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::claim;
 use super::error::DeployError;
-use super::halt::blocking;
+use super::halt::{Halt, blocking};
 use super::launch::secrets_of;
 use super::place::Place;
 use super::process;
 use super::reinstate::{Reinstate, ReinstateInput};
 use super::stop::{GRACE, StopInput, StopService, Which};
+use super::traffic::{self, Switched};
 use crate::deployment::{Current, Environment, Process, Seconds, Service, Version, What};
 
 /// What becomes current.
@@ -29,6 +31,12 @@ pub struct PromoteInput {
     /// Seconds that the version before gets to end.
     #[serde(default = "grace")]
     pub grace: Seconds,
+    /// Whether the version before goes on running: it is watched over yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_previous: bool,
+    /// Whether the environment must be claimed by the task that orders it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
 }
 
 fn grace() -> Seconds {
@@ -56,6 +64,9 @@ pub struct PromoteOutput {
     /// What could not be done after the switch, such as ending the version before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// What its proxy did, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Switched>,
 }
 
 /// Makes the candidate current, then ends the version before it. Twice is as good as once.
@@ -76,12 +87,18 @@ impl Operation for Promote {
         site: &Site<'_>,
     ) -> Result<PromoteOutput, BoxError> {
         let place = Place::new(site.state, &input.environment);
-        let order = order.to_string();
+        let order = order.clone();
         let secrets = secrets_of(&place, &input.release, site);
         blocking(site, move |halt| {
             let _locked = place.lock(halt)?;
-            let current = current_or_candidate(&place, &input.release, &order, &secrets)?;
-            Ok(settle(&place, &current, input.grace))
+            if input.claimed {
+                claim::confirm(&place, &order)?;
+            }
+            let wanted =
+                Wanted { release: &input.release, on_watch: input.keep_previous, order: order.to_string() };
+            let current = current_or_candidate(&place, &wanted, &secrets)?;
+            let previous = if input.keep_previous { Previous::Stays } else { Previous::Ends(input.grace) };
+            Ok(settle(&place, &current, previous, halt))
         })
         .await
     }
@@ -115,33 +132,45 @@ pub(super) fn back(place: &Place, release: &str) -> Result<Action, BoxError> {
         current => current.map(|current| current.service.release),
     };
     if let Some(release) = before {
-        Reinstate::action(&ReinstateInput { environment, release, grace: GRACE })
+        Reinstate::action(&ReinstateInput { environment, release, grace: GRACE, claimed: false })
     } else {
         let which = Which::Release { release: release.to_owned() };
         StopService::action(&StopInput::new(Some(environment), which))
     }
 }
 
+/// What is to be current.
+struct Wanted<'a> {
+    release: &'a str,
+    on_watch: bool,
+    order: String,
+}
+
 /// The switch, unless it was made already.
 fn current_or_candidate(
     place: &Place,
-    release: &str,
-    order: &str,
+    wanted: &Wanted<'_>,
     secrets: &[String],
 ) -> Result<Current, DeployError> {
+    let Wanted { release, on_watch, order } = wanted;
     let current = place.current()?;
-    if let Some(current) = current.as_ref().filter(|current| current.service.release == release) {
+    if let Some(current) = current.as_ref().filter(|current| current.service.release == *release) {
         runs(place, &current.service, secrets)?;
-        return Ok(current.clone());
+        let now = Current { on_watch: *on_watch, ..current.clone() };
+        if now != *current {
+            place.set_current(Some(&now))?;
+        }
+        return Ok(now);
     }
     let candidate = place.candidate()?;
-    let Some(service) = candidate.as_ref().filter(|candidate| candidate.release == release) else {
+    let Some(service) = candidate.as_ref().filter(|candidate| candidate.release == *release) else {
         let found = candidate.map_or_else(|| "none".into(), |found| format!("`{}`", found.release));
-        let (environment, release) = (place.environment.clone(), release.to_owned());
+        let (environment, release) = (place.environment.clone(), (*release).to_owned());
         return Err(DeployError::NoCandidate { environment, release, found });
     };
     runs(place, service, secrets)?;
-    switch(place, service, current, What::Promoted, order)
+    let before = current.map(|before| Current { on_watch: *on_watch, ..before });
+    switch(place, service, before, What::Promoted, order)
 }
 
 fn runs(place: &Place, service: &Service, secrets: &[String]) -> Result<(), DeployError> {
@@ -153,7 +182,7 @@ fn runs(place: &Place, service: &Service, secrets: &[String]) -> Result<(), Depl
     Err(DeployError::Gone { environment, release, tail })
 }
 
-/// Makes a running service current: from the rename in here on it is.
+/// Makes a running service current: from the rename in here on it is. Whether it is watched over is as it was.
 pub(super) fn switch(
     place: &Place,
     service: &Service,
@@ -161,33 +190,53 @@ pub(super) fn switch(
     what: What,
     order: &str,
 ) -> Result<Current, DeployError> {
+    let on_watch = before.as_ref().is_some_and(|before| before.on_watch);
     // A release that is started again keeps the one that was before it.
     let previous = before.and_then(|before| {
         if before.service.release == service.release { before.previous } else { Some(before.service) }
     });
-    let current = Current { service: service.clone(), previous };
+    let current = Current { service: service.clone(), previous, on_watch };
     place.tell(what, &service.version, &service.release, Some(order))?;
     place.set_current(Some(&current))?;
     Ok(current)
 }
 
+/// What becomes of the version before.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Previous {
+    /// It goes on running.
+    Stays,
+    /// It ends, and is killed after that time.
+    Ends(Seconds),
+}
+
 /// All that follows the switch; may be repeated. What of it does not succeed is told and fails nothing: the release is
-/// current already, and a failure would say that it is not.
-pub(super) fn settle(place: &Place, current: &Current, grace: Seconds) -> PromoteOutput {
-    let Current { service, previous } = current;
+/// current already, and a failure would say that it is not. Where the proxy could not be told, the version before stays: clients
+/// may be sent to it yet.
+pub(super) fn settle(place: &Place, current: &Current, before: Previous, halt: &Halt) -> PromoteOutput {
+    let Current { service, previous, on_watch: _ } = current;
     let mut problems = Vec::new();
+    let traffic = traffic::only(place, service, halt);
+    let switched = traffic.is_ok();
+    let traffic = traffic.unwrap_or_else(|error| {
+        problems.push(format!("its traffic could not be switched: {error}"));
+        None
+    });
+    problems.extend(traffic.iter().flat_map(|traffic| traffic.problems.clone()));
+    let public = traffic::public(place, service).unwrap_or_else(|_| service.url.clone());
     let mut tried = |done: Result<(), DeployError>, what: &str| {
         problems.extend(done.err().map(|error| format!("{what}: {error}")));
     };
-    tried(place.set_url(Some(&service.url)), "where it answers could not be written");
+    tried(place.set_url(Some(&public)), "where it answers could not be written");
     tried(forget_candidate(place, &service.release), "it is still recorded as candidate");
-    if let Some(previous) = previous.as_ref().filter(|previous| previous.release != service.release) {
+    let other = previous.as_ref().filter(|previous| previous.release != service.release);
+    if let (Some(previous), Previous::Ends(grace), true) = (other, before, switched) {
         let ended = process::end(Some(&previous.process), &previous.tag, grace.duration());
         tried(ended.map(drop), &format!("{} could not be ended", previous.version));
     }
-    let Service { environment, version, release, process, port, url, .. } = service.clone();
+    let Service { environment, version, release, process, port, .. } = service.clone();
     let previous = previous.as_ref().map(|previous| previous.version.clone());
-    PromoteOutput { environment, version, release, process, port, url, previous, problems }
+    PromoteOutput { environment, version, release, process, port, url: public, previous, problems, traffic }
 }
 
 fn forget_candidate(place: &Place, release: &str) -> Result<(), DeployError> {

@@ -10,11 +10,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::{self, CheckHealthInput};
+use super::claim;
 use super::error::DeployError;
 use super::halt::{Halt, blocking};
 use super::launch::{Launch, Surroundings};
 use super::place::Place;
-use super::promote::{PromoteOutput, back, settle, switch};
+use super::promote::{Previous, PromoteOutput, back, settle, switch};
 use super::stop::{self, GRACE};
 use super::{port, process};
 use crate::deployment::{Current, Environment, Release, Seconds, Service, What};
@@ -30,6 +31,9 @@ pub struct ReinstateInput {
     /// Seconds that the version which is current gets to end.
     #[serde(default = "grace")]
     pub grace: Seconds,
+    /// Whether the environment must be claimed by the task that orders it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
 }
 
 fn grace() -> Seconds {
@@ -55,25 +59,29 @@ impl Operation for Reinstate {
         site: &Site<'_>,
     ) -> Result<PromoteOutput, BoxError> {
         let place = Place::new(site.state, &input.environment);
-        let ReinstateInput { environment, release, grace } = input;
+        let ReinstateInput { environment, release, grace, claimed } = input;
         let Some(release) = place.release(&release)? else {
             return Err(DeployError::NoRelease { environment, release }.into());
         };
         let surroundings = Surroundings::new(&release.env, site)?;
-        let order = order.to_string();
+        let order = order.clone();
         site.progress.step(format!("bringing back {} in {environment}", release.version), None);
         blocking(site, move |halt| {
             let _locked = place.lock(halt)?;
+            if claimed {
+                claim::confirm(&place, &order)?;
+            }
             let current = place.current()?;
             let current = match current {
                 Some(current) if is(&current, &release) => current,
                 current => {
                     let service =
                         running_or_started(&place, &release, current.as_ref(), &surroundings, halt)?;
-                    switch(&place, &service, current, What::Reinstated, &order)?
+                    let current = current.map(|current| Current { on_watch: false, ..current });
+                    switch(&place, &service, current, What::Reinstated, &order.to_string())?
                 }
             };
-            Ok(settle(&place, &current, grace))
+            Ok(settle(&place, &current, Previous::Ends(grace), halt))
         })
         .await
     }

@@ -107,7 +107,10 @@ impl Operation for SmokeTests {
     }
 }
 
-fn headers(test: &SmokeTest, secrets: &dyn SecretSource) -> Result<Vec<(String, String)>, DeployError> {
+pub(super) fn headers(
+    test: &SmokeTest,
+    secrets: &dyn SecretSource,
+) -> Result<Vec<(String, String)>, DeployError> {
     let mut headers = Vec::new();
     for (name, value) in &test.headers {
         headers.push((name.clone(), resolve(value, secrets)?.0));
@@ -119,7 +122,7 @@ fn headers(test: &SmokeTest, secrets: &dyn SecretSource) -> Result<Vec<(String, 
     Ok(headers)
 }
 
-fn send(
+pub(super) fn send(
     url: &str,
     test: &SmokeTest,
     headers: &[(String, String)],

@@ -16,6 +16,7 @@ use orchestrator_core::path::Digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::claim;
 use super::error::{DeployError, Tried};
 use super::halt::{Halt, blocking};
 use super::launch::{Launch, Surroundings};
@@ -48,6 +49,9 @@ pub struct StartInput {
     pub health: Health,
     /// Seconds until it must listen.
     pub start_timeout: Seconds,
+    /// Whether the environment must be claimed by the task that orders it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
 }
 
 /// What was started.
@@ -150,6 +154,9 @@ fn start(
     halt: &Halt,
 ) -> Result<StartOutput, DeployError> {
     let _locked = place.lock(halt)?;
+    if input.claimed {
+        claim::confirm(place, order)?;
+    }
     end_leftovers(place)?;
     if input.port != 0 && !port::is_free(input.port) {
         return Err(DeployError::Taken(input.port));

@@ -18,6 +18,7 @@ use super::halt::{Halt, blocking};
 use super::place::Place;
 use super::process;
 use super::reinstate::{Reinstate, ReinstateInput};
+use super::traffic;
 use crate::deployment::{Current, Environment, Process, Seconds, Version, What};
 
 /// How long a service gets to end before it is killed.
@@ -129,7 +130,12 @@ impl Operation for StopService {
             };
             if is_meant && process::is_alive(&service.process) {
                 let (environment, release) = (place.environment.clone(), service.release);
-                back.push(Reinstate::action(&ReinstateInput { environment, release, grace: GRACE })?);
+                back.push(Reinstate::action(&ReinstateInput {
+                    environment,
+                    release,
+                    grace: GRACE,
+                    claimed: false,
+                })?);
             }
         }
         Ok(back)
@@ -154,6 +160,10 @@ pub(super) fn stop(state: &Path, input: &StopInput, halt: &Halt) -> Result<StopO
     let mut stopped = Vec::new();
     for place in places {
         let _locked = place.lock(halt)?;
+        if input.which == Which::All {
+            // First nobody is sent there any more.
+            traffic::stop(&place, halt)?;
+        }
         let candidate = place.candidate()?;
         let current = place.current()?.map(|current| current.service);
         let is_current = |name: &str| current.as_ref().is_some_and(|current| current.release == name);

@@ -50,11 +50,63 @@ fn a_cargo_binary_is_built_then_goes_to_staging_then_to_production() {
         [
             "build-release cargo-build needs [] null 0",
             "deploy-staging deploy needs [build-release] {\"A\":\"1\"} 1",
-            "deploy-production deploy needs [deploy-staging] {\"A\":\"1\",\"B\":\"2\"} 0",
+            "backup-production backup needs [deploy-staging] null 0",
+            "verify-backup-production verify-backup needs [] null 0",
+            "deploy-production deploy needs [deploy-staging verify-backup-production] {\"A\":\"1\",\"B\":\"2\"} 0",
         ]
     );
     assert_eq!(groups[1].tasks[0].with["artifact"], "target/release/school");
     assert_eq!(groups[1].tasks[0].with["version"], "0.2.0");
+}
+
+/// The ids of what is drafted for production, and the notes.
+fn production(with: Value, others: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
+    let settings = Settings { deploy_to_production: true, deploy_to_staging: false, ..Settings::default() };
+    let mut draft = Draft::new(&settings, &with).among(others.iter().map(ToString::to_string));
+    DeploymentPhase.draft(&project(Stack::Go), &mut draft).map_err(|error| error.to_string())?;
+    let (groups, notes) = draft.finish();
+    Ok((groups.iter().flat_map(|group| &group.tasks).map(|task| task.id.to_string()).collect(), notes))
+}
+
+#[test]
+fn production_is_backed_up_once() {
+    let ids = |with, others: &[&str]| production(with, others).unwrap().0;
+    let both = ["backup-production", "verify-backup-production", "deploy-production"];
+    assert_eq!(ids(json!({ "artifact": "x", "version": "1" }), &["deployment"]), both);
+    assert_eq!(ids(json!({ "artifact": "x", "version": "1" }), &["restart_backup"]), both[2..]);
+    let what = json!({ "artifact": "x", "version": "1", "backup": { "to": "safe" } });
+    assert_eq!(ids(what, &["restart_backup"]), both, "what is asked for is made");
+    let (ids, notes) = production(json!({ "artifact": "x", "version": "1", "backup": false }), &[]).unwrap();
+    assert_eq!(ids, both[2..]);
+    assert!(notes.contains(&"no backup is made before production: `backup: false`".to_owned()), "{notes:?}");
+    let error =
+        production(json!({ "artifact": "x", "version": "1", "backup": { "two": 1 } }), &[]).unwrap_err();
+    assert!(error.contains("`with.backup`: unknown field `two`"), "{error}");
+}
+
+#[test]
+fn production_may_ask_and_needs_an_address_of_its_own() {
+    let with = json!({ "artifact": "x", "version": "1.0.0", "approve": true, "wait": "10m",
+        "proxy": { "listen": "127.0.0.1:8080" }, "staging": { "proxy": { "listen": "127.0.0.1:8081" } } });
+    let (groups, _) = draft(Stack::Go, true, with.clone()).unwrap();
+    let tasks: Vec<&Value> = groups.iter().flat_map(|group| &group.tasks).map(|task| &task.with).collect();
+    assert_eq!(
+        (&tasks[0]["approve"], &tasks[0]["proxy"]["listen"]),
+        (&Value::Null, &json!("127.0.0.1:8081"))
+    );
+    let last = tasks.last().unwrap();
+    assert_eq!((&last["approve"], &last["wait"]), (&json!(true), &json!("600s")));
+    let mut same = with;
+    same["staging"] = json!({});
+    let error = draft(Stack::Go, true, same).unwrap_err();
+    assert!(error.contains("cannot both listen on 127.0.0.1:8080"), "{error}");
+}
+
+#[test]
+fn commands_need_no_artifact() {
+    let target = json!({ "kind": "command", "deploy": "ship {version}", "rollback": ["unship"], "url": "http://127.0.0.1:1" });
+    let (ids, _) = production(json!({ "version": "1", "target": target, "backup": false }), &[]).unwrap();
+    assert_eq!(ids, ["deploy-production"]);
 }
 
 #[test]
@@ -88,7 +140,8 @@ fn a_deployment_shows_what_it_starts() {
     let config = json!({ "environment": "staging", "version": "1.0.0", "artifact": "app", "env": { "K": { "secret": "API" } } });
     let agent = dyn_agent(Deploy).unwrap();
     let actions = desk.runtime.block_on(agent.plan(&task(config.into()), &look)).unwrap();
-    insta::assert_snapshot!(actions[0], @r#"call start-service {"environment":"staging","version":"1.0.0","artifact":"app","env":{"K":{"secret":"API"}},"port":0,"health":{"path":"/health","expect_status":200,"timeout":30.0,"request_timeout":5.0},"start_timeout":30.0} [publishes]"#);
+    insta::assert_snapshot!(actions[0], @r#"call claim-environment {"environment":"staging","version":"1.0.0"} [publishes]"#);
+    insta::assert_snapshot!(actions[1], @r#"call start-service {"environment":"staging","version":"1.0.0","artifact":"app","env":{"K":{"secret":"API"}},"port":0,"health":{"path":"/health","expect_status":200,"timeout":30.0,"request_timeout":5.0},"start_timeout":30.0,"claimed":true} [publishes]"#);
     let wrong = json!({ "environment": "Staging", "version": "1.0.0", "artifact": "app" });
     let error = agent.check(&wrong.into()).unwrap_err();
     assert_eq!(error.way, ["environment"]);

@@ -20,7 +20,7 @@ fn a_crash_at_the_start_is_told_with_the_end_of_the_log() {
         failed.summary
     );
     assert!(desk.deployments().is_empty());
-    assert_eq!(desk.history(), ["failed_to_start 0.1.0"]);
+    assert_eq!(desk.history(), ["failed_to_start 0.1.0", "ended 0.1.0"]);
 }
 
 #[test]

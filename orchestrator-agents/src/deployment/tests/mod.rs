@@ -1,10 +1,15 @@
 //! Real processes, real HTTP on loopback. The service is compiled once from `fixtures/service.rs`.
 
+mod claims;
+mod commands;
 mod crashes;
 mod drafts;
 mod faults;
 mod hostile;
+mod killed;
 mod lifecycle;
+mod standin;
+mod watched;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -14,11 +19,11 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use orchestrator_core::action::{Action, Call};
+use orchestrator_core::action::{Action, Await, Call};
 use orchestrator_core::agent::{Agent, Conclusion, Task, Verdict, dyn_agent};
 use orchestrator_core::id::{OrderKey, RunId, TaskId};
 use orchestrator_core::json::Json;
-use orchestrator_core::operation::{Already, DynOperation, Operation, Site, dyn_operation};
+use orchestrator_core::operation::{Already, DynOperation, Operation, Site, Transient, dyn_operation};
 use orchestrator_core::order::{Artifacts, Receipt, Status};
 use orchestrator_core::outcome::Failure;
 use orchestrator_core::progress::ProgressSink;
@@ -59,6 +64,8 @@ struct Desk {
     stop: Stop,
     secrets: BTreeMap<String, String>,
     env: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+    /// What each wait of a deployment brings: asked with its number, from 0.
+    waits: std::cell::RefCell<Box<dyn FnMut(usize, &Await) -> Option<Value>>>,
 }
 
 impl Desk {
@@ -82,6 +89,7 @@ impl Desk {
                 ("PATH".into(), std::env::var_os("PATH").unwrap()),
                 ("ORCHESTRATE_ORDER".into(), "x".into()),
             ],
+            waits: std::cell::RefCell::new(Box::new(|_, _| None)),
         }
     }
 
@@ -122,15 +130,32 @@ impl Desk {
         let operations = Deploy.operations().unwrap();
         let mut receipts = Vec::new();
         for (index, action) in actions.iter().enumerate() {
-            let Action::Call(Call { operation, input, .. }) = action else { panic!("{action}") };
+            let (operation, input) = match action {
+                Action::Call(Call { operation, input, .. }) => (operation, input),
+                Action::Await(wait) => {
+                    let brought = (self.waits.borrow_mut())(round as usize, wait);
+                    let status = if brought.is_some() { Status::Done } else { Status::Elapsed };
+                    receipts
+                        .push(Receipt { output: brought.unwrap_or_default().into(), ..Receipt::new(status) });
+                    continue;
+                }
+                Action::Run(run) => {
+                    receipts.push(crate::testing::perform(action, self.folder.path(), &mut Kept::default()));
+                    let stops = !receipts.last().unwrap().ok() && !run.keep_going;
+                    if stops { break } else { continue }
+                }
+                other => panic!("{other}"),
+            };
             let found = operations.iter().find(|known| known.name() == operation).unwrap();
-            let receipt = match self.perform(&**found, input, &key(run, round, index as u32)) {
+            let state = self.state();
+            let order = key(run, round, index as u32);
+            let receipt = match self.runtime.block_on(found.call(input, &order, &self.site(&state))) {
                 Ok(output) => done(output),
-                Err(error) => Receipt::new(Status::Failed { failure: Failure::new(error), transient: false }),
+                Err(error) => Receipt::failed(Failure::new(error.to_string()), error.is::<Transient>()),
             };
             let ok = receipt.ok();
             receipts.push(receipt);
-            if !ok {
+            if !ok && !action.keeps_going() {
                 break;
             }
         }
@@ -142,7 +167,8 @@ impl Desk {
         let agent = dyn_agent(Deploy).unwrap();
         let mut task: Task<Json> = task(config.into());
         let look = Workspace::new(self.folder.path(), "2026-11-20T23:44:33Z".parse().unwrap());
-        let mut actions = self.runtime.block_on(agent.plan(&task, &look)).unwrap();
+        let mut actions;
+        (task.carried, actions) = self.runtime.block_on(agent.prepare(&task, &look)).unwrap();
         for round in 0.. {
             let receipts = self.receipts(&actions, run, round);
             match agent.conclude(&task, &receipts, &Artifacts::new(&Kept::default())).unwrap() {

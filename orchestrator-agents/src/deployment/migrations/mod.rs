@@ -1,0 +1,24 @@
+//! Migrations of a service's database in expand/contract order: what old and new version both bear comes first, what takes
+//! something away comes when only the new one is left.
+
+mod actions;
+mod config;
+mod files;
+mod flaw;
+mod ledger;
+mod lint;
+mod stage;
+mod statements;
+
+pub use actions::{
+    blocked, contract_actions, expand_actions, findings, first_stage, look_actions, metrics, outcome,
+};
+pub use config::{Commands, MigratedDatabase, Migrations};
+pub use files::{MigrationFile, MigrationFiles};
+pub use flaw::{Flaw, Weight};
+pub use ledger::{Applied, Standing, compare, due};
+pub use stage::{Kind, Stage};
+pub use statements::Dialect;
+
+pub(crate) use files::MOST_BYTES;
+pub(crate) use lint::check_statements;

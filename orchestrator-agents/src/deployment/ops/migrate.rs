@@ -1,0 +1,257 @@
+//! `pending-migrations` and `apply-migrations`: what of a folder of migrations a database has not seen yet, and applying it.
+
+mod commands;
+mod sqlite;
+
+use async_trait::async_trait;
+use orchestrator_core::BoxError;
+use orchestrator_core::effect::Effect;
+use orchestrator_core::id::OrderKey;
+use orchestrator_core::operation::{Already, Operation, Site};
+use orchestrator_core::path::RelPath;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::migrations::{Applied, MigratedDatabase, MigrationFile, Stage, compare, due};
+use crate::deployment::{Environment, Seconds};
+use crate::ops::here::{Here, blocking};
+use commands::Tool;
+
+/// What to look for, or to apply, where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MigrateInput {
+    /// Where.
+    pub environment: Environment,
+    /// The database.
+    pub database: MigratedDatabase,
+    /// The folder of the files.
+    pub folder: RelPath,
+    /// All files, in order, as they were seen; one that was changed since is not applied.
+    pub files: Vec<MigrationFile>,
+    /// Which of them.
+    pub stage: Stage,
+    /// Seconds that one file, or one command, may take.
+    pub timeout: Seconds,
+}
+
+/// What is pending.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PendingMigrationsOutput {
+    /// In which stage.
+    pub stage: Stage,
+    /// Files that this stage applies, in order.
+    pub pending: Vec<MigrationFile>,
+    /// Files that a later stage applies.
+    pub later: Vec<MigrationFile>,
+    /// How many were applied earlier; none where only a tool of the user knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<u32>,
+    /// Expand files that another version applied and that are not in this checkout.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<String>,
+    /// Whether there is no database yet.
+    #[serde(default)]
+    pub new: bool,
+    /// What the user's tool said is pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
+/// What was applied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AppliedMigrations {
+    /// In which stage.
+    pub stage: Stage,
+    /// Files that this order applied, in order.
+    pub applied: Vec<AppliedMigration>,
+    /// How many were applied earlier; none where only a tool of the user knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<u32>,
+    /// Expand files that another version applied and that are not in this checkout.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<String>,
+    /// Whether the database was made.
+    #[serde(default)]
+    pub made: bool,
+    /// What the user's tool printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
+/// A file that was applied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AppliedMigration {
+    /// Its name.
+    pub name: String,
+    /// Milliseconds that it took; none where it was found applied after a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<f64>,
+}
+
+/// Says what is pending. Fails where files and database contradict each other.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PendingMigrations;
+
+#[async_trait]
+impl Operation for PendingMigrations {
+    const NAME: &'static str = "pending-migrations";
+    const EFFECT: Effect = Effect::Reads;
+    type Input = MigrateInput;
+    type Output = PendingMigrationsOutput;
+
+    async fn call(
+        &self,
+        input: MigrateInput,
+        _order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Result<PendingMigrationsOutput, BoxError> {
+        let tool = Tool::of(&input, site)?;
+        blocking(site, move |here| pending(here, &input, tool.as_ref())).await
+    }
+
+    async fn already(
+        &self,
+        _: &MigrateInput,
+        _: &OrderKey,
+        _: &Site<'_>,
+    ) -> Already<PendingMigrationsOutput> {
+        Already::NotDone
+    }
+}
+
+/// Applies what is pending in a stage, each file in one transaction with its record, and looks that nothing is pending then.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ApplyMigrations;
+
+#[async_trait]
+impl Operation for ApplyMigrations {
+    const NAME: &'static str = "apply-migrations";
+    const EFFECT: Effect = Effect::Publishes;
+    type Input = MigrateInput;
+    type Output = AppliedMigrations;
+
+    async fn call(
+        &self,
+        input: MigrateInput,
+        order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Result<AppliedMigrations, BoxError> {
+        let (tool, order) = (Tool::of(&input, site)?, order.clone());
+        blocking(site, move |here| apply(here, &input, &order, tool.as_ref())).await
+    }
+
+    fn advice(&self, input: &MigrateInput) -> Option<String> {
+        let what = match &input.database {
+            MigratedDatabase::Sqlite(path) => format!("`{}`", path.as_str()),
+            MigratedDatabase::Command(_) => "the database".to_owned(),
+        };
+        let stage = input.stage;
+        Some(format!(
+            "migrations ({stage}) stay: the version before works with them; to take data back, restore {what} from a backup"
+        ))
+    }
+
+    async fn already(
+        &self,
+        input: &MigrateInput,
+        order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Already<AppliedMigrations> {
+        let (input, order, tool) = (input.clone(), order.clone(), Tool::of(input, site));
+        let done = match tool {
+            Ok(tool) => blocking(site, move |here| done(here, &input, &order, tool.as_ref())).await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(Some(output)) => Already::Done(output),
+            // A file is applied whole or not at all, so calling again goes on where it was cut off.
+            Ok(None) => Already::NotDone,
+            Err(_) => Already::Unknown,
+        }
+    }
+}
+
+fn pending(
+    here: &Here,
+    input: &MigrateInput,
+    tool: Option<&Tool>,
+) -> Result<PendingMigrationsOutput, BoxError> {
+    let stage = input.stage;
+    let MigratedDatabase::Sqlite(path) = &input.database else {
+        let said = tool.ok_or("the command of the migrations is not given")?.check(here, input)?;
+        let (pending, later, ahead) = (Vec::new(), Vec::new(), Vec::new());
+        return Ok(PendingMigrationsOutput { stage, pending, later, applied: None, ahead, new: false, said });
+    };
+    let database = sqlite::Database::new(here, path);
+    let applied = database.applied()?;
+    let standing = compare(&input.files, &applied)?;
+    let pending = due(&standing.pending, stage)?;
+    let later = standing.pending.into_iter().filter(|file| !pending.contains(file)).collect();
+    let (applied, new) = (Some(applied.len() as u32), !database.is_there());
+    Ok(PendingMigrationsOutput { stage, pending, later, applied, ahead: standing.ahead, new, said: None })
+}
+
+fn apply(
+    here: &Here,
+    input: &MigrateInput,
+    order: &OrderKey,
+    tool: Option<&Tool>,
+) -> Result<AppliedMigrations, BoxError> {
+    let stage = input.stage;
+    let MigratedDatabase::Sqlite(path) = &input.database else {
+        let tool = tool.ok_or("the command of the migrations is not given")?;
+        let said = Some(tool.apply(here, input)?).filter(|said| !said.is_empty());
+        if let Some(pending) = tool.check(here, input)? {
+            return Err(format!("migrations are still pending after they were applied: {pending}").into());
+        }
+        let (applied, ahead) = (Vec::new(), Vec::new());
+        return Ok(AppliedMigrations { stage, applied, earlier: None, ahead, made: false, said });
+    };
+    let database = sqlite::Database::new(here, path);
+    let before = database.applied()?;
+    let standing = compare(&input.files, &before)?;
+    let (due, made) = (due(&standing.pending, stage)?, !database.is_there());
+    // All of them are read before the first is applied.
+    let texts =
+        due.iter().map(|file| sqlite::text(here, &input.folder, file)).collect::<Result<Vec<_>, _>>()?;
+    let mut applied = Vec::with_capacity(due.len());
+    for (file, text) in due.iter().zip(&texts) {
+        here.progress.step(format!("applying {}", file.name), Some((applied.len() as u64, due.len() as u64)));
+        let took_ms = Some(database.apply(file, text, order, input.timeout.duration())?);
+        applied.push(AppliedMigration { name: file.name.clone(), took_ms });
+    }
+    let after = database.applied()?;
+    let left = compare(&input.files, &after)?.pending;
+    if let Some(file) = left.iter().find(|file| due.contains(file)) {
+        return Err(format!("`{}` is still pending after it was applied", file.name).into());
+    }
+    let (earlier, ahead) = (Some(before.len() as u32), standing.ahead);
+    Ok(AppliedMigrations { stage, applied, earlier, ahead, made: made && !due.is_empty(), said: None })
+}
+
+/// What this order did before it was cut off, where nothing is left of it.
+fn done(
+    here: &Here,
+    input: &MigrateInput,
+    order: &OrderKey,
+    tool: Option<&Tool>,
+) -> Result<Option<AppliedMigrations>, BoxError> {
+    let stage = input.stage;
+    let MigratedDatabase::Sqlite(path) = &input.database else {
+        let tool = tool.ok_or("the command of the migrations is not given")?;
+        let (applied, ahead) = (Vec::new(), Vec::new());
+        let all = AppliedMigrations { stage, applied, earlier: None, ahead, made: false, said: None };
+        return Ok(tool.check(here, input)?.is_none().then_some(all));
+    };
+    let rows = sqlite::Database::new(here, path).applied()?;
+    let standing = compare(&input.files, &rows)?;
+    if !due(&standing.pending, stage)?.is_empty() {
+        return Ok(None);
+    }
+    let order = order.to_string();
+    let (own, others): (Vec<Applied>, Vec<Applied>) = rows.into_iter().partition(|row| row.order == order);
+    let applied = own.into_iter().map(|row| AppliedMigration { name: row.name, took_ms: None }).collect();
+    let earlier = Some(others.len() as u32);
+    Ok(Some(AppliedMigrations { stage, applied, earlier, ahead: standing.ahead, made: false, said: None }))
+}

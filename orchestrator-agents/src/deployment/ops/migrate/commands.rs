@@ -1,0 +1,105 @@
+//! Migrations by a tool of the user: one command applies, one looks.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use orchestrator_core::BoxError;
+use orchestrator_core::operation::Site;
+
+use super::super::launch::resolve;
+use super::MigrateInput;
+use crate::deployment::migrations::{Commands, MigratedDatabase};
+use crate::ops::here::Here;
+use crate::ops::process::{self, Output};
+
+/// The most characters that are kept of what a tool says.
+const MOST_SAID: usize = 4000;
+
+/// The user's commands with their variables. It has no `Debug`, so that no secret gets into a message.
+pub(super) struct Tool {
+    commands: Commands,
+    env: BTreeMap<String, String>,
+    secrets: Vec<String>,
+}
+
+impl Tool {
+    /// The tool that an input names, secrets resolved; none where it names another kind of database.
+    pub(super) fn of(input: &MigrateInput, site: &Site<'_>) -> Result<Option<Self>, BoxError> {
+        let MigratedDatabase::Command(commands) = &input.database else { return Ok(None) };
+        let mut tool = Self { commands: commands.clone(), env: BTreeMap::new(), secrets: Vec::new() };
+        for (name, value) in &commands.env {
+            let (value, secret) = resolve(value, site.secrets)?;
+            tool.secrets.extend((secret && !value.is_empty()).then(|| value.clone()));
+            tool.env.insert(name.clone(), value);
+        }
+        Ok(Some(tool))
+    }
+
+    /// Applies what is pending, and gives what the command printed.
+    pub(super) fn apply(&self, here: &Here, input: &MigrateInput) -> Result<String, BoxError> {
+        let output = self.run(here, input, &self.commands.apply, "apply")?;
+        if !output.status.success() {
+            return Err(format!(
+                "`{}` failed ({}): {}",
+                self.commands.apply[0],
+                output.status,
+                self.said(&output)
+            )
+            .into());
+        }
+        Ok(self.said(&output))
+    }
+
+    /// What is pending; none where nothing is.
+    pub(super) fn check(&self, here: &Here, input: &MigrateInput) -> Result<Option<String>, BoxError> {
+        let output = self.run(here, input, &self.commands.check, "check")?;
+        if output.status.success() {
+            return Ok(None);
+        }
+        // The shell's own codes say that the command could not be run, not that something is pending.
+        if matches!(output.status.code(), None | Some(126 | 127)) {
+            return Err(format!(
+                "`{}` failed ({}): {}",
+                self.commands.check[0],
+                output.status,
+                self.said(&output)
+            )
+            .into());
+        }
+        let said = self.said(&output);
+        Ok(Some(if said.is_empty() {
+            format!("`{}` says so ({})", self.commands.check[0], output.status)
+        } else {
+            said
+        }))
+    }
+
+    fn run(
+        &self,
+        here: &Here,
+        input: &MigrateInput,
+        argv: &[String],
+        what: &str,
+    ) -> Result<Output, BoxError> {
+        let stage = input.stage.to_string();
+        let fill = |word: &String| word.replace("{stage}", &stage);
+        let (program, arguments) =
+            argv.split_first().ok_or_else(|| format!("`migrations.database.command.{what}` is empty"))?;
+        let mut command: Command = process::command(here, fill(program));
+        command.args(arguments.iter().map(fill)).envs(&self.env);
+        let ran = process::run(here, command, None, Some(input.timeout.duration()));
+        Ok(ran.map_err(|error| match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        })?)
+    }
+
+    /// Both outputs, without secrets, and not all of a long one.
+    fn said(&self, output: &Output) -> String {
+        let mut text = format!("{}\n{}", String::from_utf8_lossy(&output.stdout).trim(), output.stderr);
+        for secret in &self.secrets {
+            text = text.replace(secret.as_str(), "***");
+        }
+        text.trim().chars().take(MOST_SAID).collect()
+    }
+}

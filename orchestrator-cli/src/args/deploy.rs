@@ -1,0 +1,117 @@
+//! Arguments of `deploy`.
+
+use clap::{Args, Subcommand};
+use orchestrator_agents::deployment::{Environment, Patience};
+
+use super::{Format, Output, ShowArgs};
+
+pub(super) const EXAMPLES: &str = "\
+What is deployed lies in the state folder, `deploy/ENV/`. A deployment itself is a run of the phase `deployment`; these commands look \
+at what it left, and move traffic between versions that are kept. Those that change something are ordinary runs: journaled, shown by \
+--dry-run, resumed after Ctrl-C.
+
+Examples:
+  orchestrate deploy status                      versions, shares, claim, the watch under way
+  orchestrate deploy history --environment production
+  orchestrate deploy rollback --environment production --dry-run
+  orchestrate deploy switch 1.4.0 --environment production
+  orchestrate deploy stop --environment staging";
+
+const ROLLBACK: &str = "\
+Without --to the version before the current one gets all traffic again: as it runs, or started from its release folder and found \
+healthy. One that does not come up changes nothing. A deployment that is watched right now is told to go back by itself, in one step.
+
+Examples:
+  orchestrate deploy rollback --environment production
+  orchestrate deploy rollback --to 1.4.0 --environment production --wait 10m";
+
+/// `deploy`.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum DeployCommand {
+    /// Show versions, shares of the traffic, who deploys, and the watch under way
+    Status(DeployShow),
+    /// Give all traffic to a kept release, by its version or name
+    Switch(SwitchArgs),
+    /// Give all traffic back to the version before, or to an earlier one
+    #[command(after_help = ROLLBACK)]
+    Rollback(DeployRollbackArgs),
+    /// List deployments: which version, when, who, how it ended
+    History(DeployShow),
+    /// End what is deployed, and the proxy before it
+    Stop(DeployStopArgs),
+}
+
+/// What to show.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeployShow {
+    /// Which environment [default: all]
+    #[arg(long, short, value_name = "ENV", value_parser = environment)]
+    pub(crate) environment: Option<Environment>,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+/// How to change something.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeployHow {
+    /// Which environment [default: the only one there is]
+    #[arg(long, short, value_name = "ENV", value_parser = environment)]
+    pub(crate) environment: Option<Environment>,
+    /// Show what would be done; change nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    /// Wait where another run holds the checkout, and that long where another deployment has the environment
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "10m", value_parser = patience)]
+    pub(crate) wait: Option<Patience>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `deploy switch`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SwitchArgs {
+    /// Which version, or the name of a release
+    pub(crate) version: String,
+    #[command(flatten)]
+    pub(crate) how: DeployHow,
+}
+
+/// `deploy rollback`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeployRollbackArgs {
+    /// To this version, or the release of that name [default: the one before]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) how: DeployHow,
+}
+
+/// `deploy stop`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeployStopArgs {
+    /// Every environment
+    #[arg(long, conflicts_with = "environment")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) how: DeployHow,
+}
+
+fn environment(name: &str) -> Result<Environment, String> {
+    Environment::new(name).map_err(|error| error.to_string())
+}
+
+fn patience(time: &str) -> Result<Patience, String> {
+    Patience::try_from(time.to_owned()).map_err(|error| error.to_string())
+}
+
+impl DeployCommand {
+    /// How to answer.
+    pub(super) fn format(&self) -> Format {
+        match self {
+            Self::Status(args) | Self::History(args) => args.show.format,
+            Self::Switch(args) => args.how.output.format,
+            Self::Rollback(args) => args.how.output.format,
+            Self::Stop(args) => args.how.output.format,
+        }
+    }
+}
