@@ -15,8 +15,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ops::{
-    ApplyMigrations, CheckHealth, PendingMigrations, Promote, Reinstate, SmokeTests, StartInput,
-    StartService, StopService,
+    ApplyMigrations, CheckHealth, PendingMigrations, Promote, ReadSignatures, Reinstate, SmokeTests,
+    StartInput, StartService, StopService,
 };
 use super::{Environment, Health, Seconds, SmokeTest, Version};
 
@@ -125,6 +125,7 @@ impl Agent for Deploy {
             dyn_operation(StartService)?,
             dyn_operation(CheckHealth)?,
             dyn_operation(SmokeTests)?,
+            dyn_operation(ReadSignatures)?,
             dyn_operation(Promote)?,
             dyn_operation(StopService)?,
             dyn_operation(Reinstate)?,

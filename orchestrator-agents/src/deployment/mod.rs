@@ -25,6 +25,7 @@
 pub(crate) mod answer;
 mod checked;
 mod deploy;
+mod log_watch;
 pub mod migrations;
 pub mod ops;
 mod phase;
@@ -37,7 +38,11 @@ mod tests;
 pub use answer::Answer;
 pub use checked::{DatabasePath, Environment, Pointer, Seconds, UrlPath, Version};
 pub use deploy::{Deploy, DeployConfig, DeployOutput};
+pub use log_watch::{LogWatch, Seen, Signatures};
 pub use phase::{DeploymentPhase, Overrides, PhaseConfig};
-pub use proof::{Expect, Health, Method, SmokeTest};
+pub(crate) use proof::LARGEST_SCHEMA;
+pub use proof::{
+    AnswerSchema, Expect, HeaderCheck, Health, JsonPath, Method, PathCheck, Pattern, Saved, SmokeTest,
+};
 pub use service::{Current, Happening, Process, Release, Service, What};
 pub use stop::{StopDeployment, StopDeploymentConfig};

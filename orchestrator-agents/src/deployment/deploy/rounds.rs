@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{DeployConfig, DeployOutput};
 use crate::deployment::ops::{
     CheckHealth, CheckHealthInput, CheckHealthOutput, Promote, PromoteInput, PromoteOutput, SmokeInput,
-    SmokeOutput, StartOutput, StopInput, StopService, Watched, Which,
+    SmokeOutput, SmokeResult, StartOutput, StopInput, StopService, Watched, Which,
 };
 
 /// What is known so far; carried from round to round.
@@ -119,11 +119,9 @@ fn promoted(config: &DeployConfig, known: Known, receipts: &[Receipt]) -> Conclu
         Some(passed) => format!("{passed} smoke tests passed"),
     };
     let summary = format!("{}: {} answers at {} ({tests})", now.environment, now.version, now.url);
-    let findings: Vec<Finding> = now
-        .problems
-        .iter()
-        .map(|problem| Finding::new("deploy/unfinished", Severity::Warning, problem.clone()))
-        .collect();
+    let unfinished = |problem: &String| Finding::new("deploy/unfinished", Severity::Warning, problem.clone());
+    let smoke = known.smoke.iter().flat_map(|smoke| &smoke.results).flat_map(SmokeResult::findings);
+    let findings: Vec<Finding> = now.problems.iter().map(unfinished).chain(smoke).collect();
     let PromoteOutput { environment, version, url, process, port, previous, .. } = now;
     let output = DeployOutput { environment, version, url, pid: process.pid, port, previous };
     let conclusion = Conclusion::new(summary, output).metrics(metrics(&known)).findings(findings);
@@ -136,12 +134,7 @@ fn given_up(config: &DeployConfig, known: &Known, why: &str, receipts: &[Receipt
         Err(error) => format!("the version before it stays, and it could not be ended: {error}"),
     };
     let summary = format!("{}: {} was not deployed: {why}; {end}", config.environment, known.started.version);
-    let wrong =
-        known.smoke.iter().flat_map(|smoke| &smoke.results).filter(|result| !result.problems.is_empty());
-    let findings = wrong.map(|result| {
-        let message = format!("{} {}: {}", result.method, result.path, result.problems.join("; "));
-        Finding::new(format!("smoke/{}", result.name), Severity::Error, message)
-    });
+    let findings = known.smoke.iter().flat_map(|smoke| &smoke.results).flat_map(SmokeResult::findings);
     Verdict::Failed(Conclusion::new(summary, ()).metrics(metrics(known)).findings(findings))
 }
 

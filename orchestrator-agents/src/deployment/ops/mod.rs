@@ -5,7 +5,9 @@ mod error;
 mod halt;
 mod in_use;
 mod launch;
+mod log_watch;
 mod migrate;
+mod owned;
 mod place;
 mod port;
 mod process;
@@ -19,6 +21,7 @@ mod stop;
 pub use check::{CheckHealth, CheckHealthInput, CheckHealthOutput, Watched};
 pub use error::DeployError;
 pub use in_use::runs_in_use;
+pub use log_watch::{LogCursor, ReadSignatures, ReadSignaturesInput, ReadSignaturesOutput};
 pub use migrate::{
     AppliedMigration, AppliedMigrations, ApplyMigrations, MigrateInput, PendingMigrations,
     PendingMigrationsOutput,

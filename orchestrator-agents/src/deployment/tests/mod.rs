@@ -5,6 +5,9 @@ mod drafts;
 mod faults;
 mod hostile;
 mod lifecycle;
+mod logs;
+mod migrations;
+mod proofs;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
