@@ -7,7 +7,9 @@ use super::*;
 
 fn signatures(lines: &[&str]) -> Signatures {
     let mut all = Signatures::default();
-    lines.iter().for_each(|line| all.take(line, &LogWatch::default()));
+    for line in lines {
+        all.take(line, &LogWatch::default());
+    }
     all
 }
 

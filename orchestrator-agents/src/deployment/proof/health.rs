@@ -43,10 +43,12 @@ pub struct Health {
 
 const MINUTE: Seconds = Seconds::known(60);
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_false(value: &bool) -> bool {
     !value
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_minute(value: &Seconds) -> bool {
     *value == MINUTE
 }

@@ -1,4 +1,4 @@
-//! JSONPath (RFC 9535): what a query finds in an answer.
+//! Queries of `JSONPath` (RFC 9535): what a query finds in an answer.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

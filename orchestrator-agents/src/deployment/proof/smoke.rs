@@ -59,10 +59,12 @@ fn once() -> u32 {
     1
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_once(times: &u32) -> bool {
     *times == 1
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_none(times: &u32) -> bool {
     *times == 0
 }

@@ -214,3 +214,26 @@ fn methods_that_change_something_publish() {
         assert!(serde_json::from_value::<SmokeTest>(bad).is_err());
     }
 }
+
+/// What the README shows is what is read.
+#[test]
+fn the_examples_of_the_readme_are_read() {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Proofs {
+        health: Option<Health>,
+        smoke: Option<Vec<SmokeTest>>,
+        migrations: Option<crate::deployment::migrations::Migrations>,
+    }
+    let readme = include_str!("../../../../README.md");
+    let section = readme.split("## Proofs of a deployment").nth(1).unwrap().split("\n## ").next().unwrap();
+    let blocks: Vec<Proofs> = section
+        .split("```yml\n")
+        .skip(1)
+        .map(|block| serde_saphyr::from_str(block.split("\n```").next().unwrap()).unwrap())
+        .collect();
+    assert_eq!(blocks.len(), 2);
+    assert!(blocks[0].health.as_ref().is_some_and(|health| health.standard));
+    assert_eq!(blocks[0].smoke.as_ref().map(Vec::len), Some(5));
+    assert!(blocks[1].migrations.is_some());
+}

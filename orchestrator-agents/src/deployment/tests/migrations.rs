@@ -70,7 +70,8 @@ fn names(output: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn expand_comes_first_and_contract_when_it_is_asked_for() {
+#[ignore = "needs sqlite3; tests/run has it"]
+fn needs_databases_expand_comes_first_and_contract_when_it_is_asked_for() {
     let desk = Desk::new();
     write(&desk, &[("0001_a.sql", FIRST)]);
     let before = pending(&desk, &sqlite(), Stage::All).unwrap();
@@ -100,7 +101,8 @@ fn expand_comes_first_and_contract_when_it_is_asked_for() {
 }
 
 #[test]
-fn a_file_that_fails_leaves_nothing_of_itself_and_all_before_it() {
+#[ignore = "needs sqlite3; tests/run has it"]
+fn needs_databases_a_file_that_fails_leaves_nothing_of_itself_and_all_before_it() {
     let desk = Desk::new();
     let bad = "CREATE TABLE half (a);\nINSERT INTO nowhere VALUES (1);\nCREATE TABLE other (a);";
     write(&desk, &[("0001_a.sql", FIRST), ("0002_b.sql", bad), ("0003_c.sql", "CREATE TABLE last (a)")]);
@@ -120,7 +122,8 @@ fn a_file_that_fails_leaves_nothing_of_itself_and_all_before_it() {
 }
 
 #[test]
-fn changed_and_forgotten_files_are_found_before_anything_is_applied() {
+#[ignore = "needs sqlite3; tests/run has it"]
+fn needs_databases_changed_and_forgotten_files_are_found_before_anything_is_applied() {
     let desk = Desk::new();
     write(&desk, &[("0001_a.sql", FIRST), ("0002_b.sql", "CREATE TABLE x (a)")]);
     apply(&desk, &sqlite(), Stage::All, 1).unwrap();
@@ -142,7 +145,8 @@ fn changed_and_forgotten_files_are_found_before_anything_is_applied() {
 }
 
 #[test]
-fn a_database_that_is_none_or_in_use_is_an_error_that_says_so() {
+#[ignore = "needs sqlite3; tests/run has it"]
+fn needs_databases_a_database_that_is_none_or_in_use_is_an_error_that_says_so() {
     let desk = Desk::new();
     write(&desk, &[("0001_a.sql", FIRST)]);
     std::fs::create_dir_all(desk.folder.path().join("data")).unwrap();
@@ -163,7 +167,8 @@ fn a_database_that_is_none_or_in_use_is_an_error_that_says_so() {
 }
 
 #[test]
-fn killed_at_any_moment_a_file_is_applied_whole_or_not_at_all() {
+#[ignore = "needs sqlite3; tests/run has it"]
+fn needs_databases_killed_at_any_moment_a_file_is_applied_whole_or_not_at_all() {
     let mut desk = Desk::new();
     // A table that takes a while to fill, so that the kill comes in the middle.
     let slow = "CREATE TABLE numbers (n);\nWITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000000)\n\
@@ -226,7 +231,8 @@ fn count(desk: &Desk) -> usize {
 }
 
 #[test]
-fn two_that_apply_at_once_apply_each_file_once() {
+#[ignore = "needs sqlite3; tests/run has it"]
+fn needs_databases_two_that_apply_at_once_apply_each_file_once() {
     let desk = Desk::new();
     let files: Vec<(String, String)> = (1..=8)
         .map(|n| (format!("{n:04}_t.sql"), format!("CREATE TABLE t{n} (a); INSERT INTO t{n} VALUES ({n});")))
@@ -247,7 +253,8 @@ fn two_that_apply_at_once_apply_each_file_once() {
 }
 
 #[test]
-fn what_takes_away_from_a_running_version_waits_for_a_person() {
+#[ignore = "needs sqlite3; tests/run has it"]
+fn needs_databases_what_takes_away_from_a_running_version_waits_for_a_person() {
     let desk = Desk::new();
     write(&desk, &[("0001_a.sql", FIRST)]);
     apply(&desk, &sqlite(), Stage::All, 1).unwrap();
@@ -303,4 +310,84 @@ fn a_tool_of_the_user_applies_and_is_asked_what_is_left() {
             .contains("`no-such-tool-here` could not be run")
     );
     assert_eq!(BTreeMap::from([("API".to_owned(), "s3cret".to_owned())]), desk.secrets);
+}
+
+/// A server of PostgreSQL with a database `app`.
+#[test]
+#[ignore = "needs postgresql; tests/run has it"]
+fn needs_databases_postgresql_is_migrated_in_transactions_of_its_own() {
+    let server = crate::backup::tests::databases::servers::Server::postgres();
+    let mut desk = Desk::new();
+    desk.secrets.insert("DB_PASSWORD".into(), crate::backup::tests::databases::postgres::PASSWORD.into());
+    let ask = |database: &str, sql: &str| {
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-c", sql, "-d", database]);
+        psql.envs([("PGHOST", "127.0.0.1"), ("PGUSER", "admin")]).env("PGPORT", server.port.to_string());
+        let output =
+            psql.env("PGPASSWORD", crate::backup::tests::databases::postgres::PASSWORD).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output
+            .status
+            .success()
+            .then_some(said)
+            .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    super::eventually("PostgreSQL", || ask("postgres", "SELECT 1").is_ok());
+    ask("postgres", "CREATE DATABASE \"staging app\"").unwrap();
+    let config = config(json!({ "postgres": { "host": "127.0.0.1", "port": server.port, "user": "admin",
+        "database": "{environment} app", "password": { "secret": "DB_PASSWORD" } } }));
+    let function = "CREATE FUNCTION one() RETURNS int LANGUAGE plpgsql AS $$ BEGIN; RETURN 1; END $$;"
+        .replace("BEGIN;", "BEGIN");
+    write(
+        &desk,
+        &[(
+            "0001_a.sql",
+            &format!("CREATE TABLE t (a int, b text);\n{function}\nINSERT INTO t VALUES (1, E'it\\'s;');"),
+        )],
+    );
+    assert!(pending(&desk, &config, Stage::All).unwrap().applied == Some(0));
+    assert_eq!(names(&apply(&desk, &config, Stage::All, 1).unwrap()), ["0001_a.sql"]);
+    assert_eq!(ask("staging app", "SELECT a, b FROM t").unwrap(), "1|it's;");
+    // What fails leaves nothing of itself, and no password.
+    write(&desk, &[("0002_b.sql", "CREATE TABLE half (a int); INSERT INTO nowhere VALUES (1);")]);
+    let error = apply(&desk, &config, Stage::Expand, 2).unwrap_err();
+    assert!(
+        error.contains("`0002_b.sql` was not applied, nothing of it") && error.contains("nowhere"),
+        "{error}"
+    );
+    assert_eq!(
+        ask("staging app", "SELECT to_regclass('half') IS NULL, count(*) FROM orchestrate_migrations")
+            .unwrap(),
+        "t|1"
+    );
+    write(
+        &desk,
+        &[
+            ("0002_b.sql", "ALTER TABLE t ADD COLUMN c int DEFAULT 5;"),
+            ("0003_c.contract.sql", "ALTER TABLE t DROP COLUMN b;"),
+        ],
+    );
+    // Two at once: the second finds it done or fails whole.
+    let planned = input(&desk, &config, Stage::Expand);
+    let results = std::thread::scope(|scope| {
+        let one = scope.spawn(|| desk.call(ApplyMigrations, planned.clone(), &key(3, 0, 0)));
+        let two = scope.spawn(|| desk.call(ApplyMigrations, planned.clone(), &key(4, 0, 0)));
+        [one.join().unwrap(), two.join().unwrap()]
+    });
+    assert!(results.iter().any(Result::is_ok), "{results:?}");
+    assert_eq!(ask("staging app", "SELECT a, b, c FROM t").unwrap(), "1|it's;|5");
+    assert_eq!(names(&apply(&desk, &config, Stage::Contract, 5).unwrap()), ["0003_c.contract.sql"]);
+    assert!(matches!(
+        desk.already(ApplyMigrations, input(&desk, &config, Stage::Contract), &key(5, 0, 0)),
+        Already::Done(_)
+    ));
+    let rows =
+        ask("staging app", "SELECT string_agg(name, ' ' ORDER BY name) FROM orchestrate_migrations").unwrap();
+    assert_eq!(rows, "0001_a.sql 0002_b.sql 0003_c.contract.sql");
+    desk.secrets.insert("DB_PASSWORD".into(), "not the password".into());
+    let error = pending(&desk, &config, Stage::Contract).unwrap_err();
+    assert!(
+        error.contains("password authentication failed") && !error.contains("not the password"),
+        "{error}"
+    );
 }

@@ -9,7 +9,7 @@ use orchestrator_core::evidence::Severity;
 use serde_json::{Value, json};
 
 use super::{Desk, key};
-use crate::deployment::ops::{SmokeOutput, SmokeTests};
+use crate::deployment::ops::{SmokeOutput, SmokeResult, SmokeTests};
 
 /// A server that answers by what it was asked; lives as long as the test's process.
 struct Server {
@@ -42,7 +42,8 @@ impl Server {
                 let mut body = vec![0; length];
                 reader.read_exact(&mut body).unwrap();
                 if length > 0 {
-                    asked += &format!(" {}", String::from_utf8_lossy(&body));
+                    asked.push(' ');
+                    asked.push_str(&String::from_utf8_lossy(&body));
                 }
                 let times = {
                     let mut all = into.lock().unwrap();
@@ -132,7 +133,7 @@ fn a_test_is_sent_as_often_as_it_says_and_another_try_is_told() {
     let told: Vec<(String, Severity)> = found
         .results
         .iter()
-        .flat_map(|result| result.findings())
+        .flat_map(SmokeResult::findings)
         .map(|found| (found.message, found.severity))
         .collect();
     assert_eq!(

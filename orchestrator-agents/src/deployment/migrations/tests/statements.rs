@@ -35,7 +35,9 @@ fn postgres_has_dollars_and_escapes() {
     let text = "CREATE FUNCTION f() RETURNS int AS $b$ BEGIN; RETURN 1; END $b$ LANGUAGE plpgsql;\nSELECT E'\\';', $$;$$, $1; /* /* ; */ ; */ SELECT 3";
     let found = parts(text, Dialect::Postgres);
     assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2, 2]);
-    for open in ["SELECT '", "SELECT \"", "/* x", "SELECT $a$ x $b$", "/* /* */"] {
+    for open in
+        ["SELECT 1; \\! rm x", "\\i x", "SELECT '", "SELECT \"", "/* x", "SELECT $a$ x $b$", "/* /* */"]
+    {
         assert!(split(open, Dialect::Postgres).is_err(), "{open}");
     }
 }
