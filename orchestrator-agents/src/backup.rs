@@ -18,7 +18,7 @@ mod rollback_script;
 mod verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::id::{GroupName, PhaseName, TaskId};

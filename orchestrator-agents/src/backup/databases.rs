@@ -155,7 +155,8 @@ impl Server {
 }
 
 impl Access {
-    fn problem(&self) -> Option<String> {
+    /// What is wrong with it.
+    pub(crate) fn problem(&self) -> Option<String> {
         let Self { database, host, port, socket, user, password, url } = self;
         let own =
             host.is_some() || port.is_some() || socket.is_some() || user.is_some() || password.is_some();

@@ -35,6 +35,7 @@ mod verify;
 pub(super) use look::{Looked, look};
 
 pub use caches::{ClearPaths, Cleared, ClearedPaths, Paths};
+pub(crate) use databases::Psql;
 pub use databases::{RestoreDatabase, RestoreDatabaseInput, RestoredDatabases, VerifiedDatabase};
 pub use differences::Replace;
 pub use disk::{Disk, FreeDisk, Growth, MeasureDisk};

@@ -4,7 +4,7 @@ mod agents;
 mod caches;
 mod crashes;
 mod damage;
-mod databases;
+pub(crate) mod databases;
 mod disk_full;
 mod hostile;
 mod keeping;

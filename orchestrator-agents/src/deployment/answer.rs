@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Pointer;
@@ -11,6 +12,10 @@ use super::Pointer;
 pub struct Answer {
     /// The status.
     pub status: u16,
+    /// Its headers, in order; names in small letters, values as text.
+    pub headers: Vec<(String, String)>,
+    /// When it was there.
+    pub at: Timestamp,
     /// The body, at most [`Answer::LIMIT`] bytes of it.
     pub body: Vec<u8>,
     /// Whether there was more of it.
@@ -49,7 +54,7 @@ impl Answer {
 
 /// What is wrong with one value; nothing when it is as wanted.
 pub(super) fn differs(found: &Value, pointer: &Pointer, wanted: &Value) -> Option<String> {
-    let place = if pointer.as_str().is_empty() { "the document" } else { pointer.as_str() };
+    let place = place_of(pointer);
     match found.pointer(pointer.as_str()) {
         Some(value) if same(value, wanted) => None,
         Some(value) => Some(format!("{place} is {} instead of {wanted}", shortened(&value.to_string()))),
@@ -57,8 +62,13 @@ pub(super) fn differs(found: &Value, pointer: &Pointer, wanted: &Value) -> Optio
     }
 }
 
+/// What a pointer points at, for people.
+pub(super) fn place_of(pointer: &Pointer) -> &str {
+    if pointer.as_str().is_empty() { "the document" } else { pointer.as_str() }
+}
+
 /// Equal, where 1 and 1.0 are the same number.
-fn same(found: &Value, wanted: &Value) -> bool {
+pub(super) fn same(found: &Value, wanted: &Value) -> bool {
     found == wanted
         || matches!((found.as_f64(), wanted.as_f64()), (Some(a), Some(b)) if a.to_bits() == b.to_bits())
 }

@@ -18,9 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::analysis::WatchConfig;
 use super::migrations::Migrations;
 use super::ops::{
-    ApplyMigrations, CheckHealth, ClaimEnvironment, ConfirmClaim, Observe, PendingMigrations, Promote,
-    ReadTraffic, RecordDecision, Reinstate, ReleaseEnvironment, ServeTraffic, SmokeTests, StartService,
-    StopService, SwitchTraffic,
+    ApplyMigrations, CheckHealth, ClaimEnvironment, ConfirmClaim, Observe, PendingMigrations, Promote, ReadSignatures, ReadTraffic, RecordDecision, Reinstate, ReleaseEnvironment, ServeTraffic, SmokeTests, StartInput, StartService, StopService, SwitchTraffic,
 };
 use super::{Environment, Health, Patience, ProxyConfig, Seconds, SmokeTest, TargetConfig, Version};
 
@@ -182,6 +180,7 @@ impl Agent for Deploy {
             dyn_operation(SmokeTests)?,
             dyn_operation(Observe)?,
             dyn_operation(RecordDecision)?,
+            dyn_operation(ReadSignatures)?,
             dyn_operation(Promote)?,
             dyn_operation(StopService)?,
             dyn_operation(Reinstate)?,

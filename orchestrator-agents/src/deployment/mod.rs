@@ -33,6 +33,7 @@ pub(crate) mod answer;
 mod checked;
 mod claim;
 mod deploy;
+mod log_watch;
 pub mod migrations;
 pub mod ops;
 mod phase;
@@ -49,8 +50,12 @@ pub use answer::Answer;
 pub use checked::{DatabasePath, Environment, Patience, Pointer, Seconds, UrlPath, Version};
 pub use claim::{Claim, Ended, Ending};
 pub use deploy::{Deploy, DeployConfig, DeployOutput, WatchSummary, watch_signal};
+pub use log_watch::{LogWatch, Seen, Signatures};
 pub use phase::{BackupBefore, BackupChoice, DeploymentPhase, Overrides, PhaseConfig};
-pub use proof::{Expect, Health, Method, SmokeTest};
+pub(crate) use proof::LARGEST_SCHEMA;
+pub use proof::{
+    AnswerSchema, Expect, HeaderCheck, Health, JsonPath, Method, PathCheck, Pattern, Saved, SmokeTest,
+};
 pub use service::{Current, Happening, Process, Release, Service, What};
 pub use stop::{StopDeployment, StopDeploymentConfig};
 pub use switch::{SwitchDeployment, SwitchDeploymentConfig, SwitchedDeployment};

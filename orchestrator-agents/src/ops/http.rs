@@ -62,5 +62,12 @@ pub(crate) fn ask_whole(ask: &Ask<'_>) -> Result<(Answer, HeaderMap), String> {
     let cut = body.len() > Answer::LIMIT;
     body.truncate(Answer::LIMIT);
     let headers = response.headers().clone();
-    Ok((Answer { status: response.status().as_u16(), body, cut, latency_ms }, headers))
+    let named = headers
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    let (status, at) = (response.status().as_u16(), jiff::Timestamp::now());
+    Ok((Answer { status, headers: named, at, body, cut, latency_ms }, headers))
 }

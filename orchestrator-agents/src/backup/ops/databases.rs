@@ -69,6 +69,33 @@ impl Secrets {
     }
 }
 
+/// `psql` on one database, for others than backups. It has no `Debug`, so that no secret gets into a message.
+pub(crate) struct Psql {
+    postgres: postgres::Postgres,
+    database: String,
+    secrets: Secrets,
+}
+
+impl Psql {
+    /// The database that an address names; `secrets` are values by name.
+    pub(crate) fn new(
+        here: &Here,
+        access: &Access,
+        secrets: BTreeMap<String, String>,
+        scratch: &Path,
+    ) -> Result<Self, BoxError> {
+        let address = Address::of(access, &["postgres", "postgresql"], |name| secrets.get(name).cloned())?;
+        let database = address.database.clone().ok_or("its URL names no database: give `database`")?;
+        let postgres = postgres::Postgres::new(here, address, scratch)?;
+        Ok(Self { postgres, database, secrets: Secrets(secrets) })
+    }
+
+    /// Runs SQL to its end, or as far as the first error, and gives what it printed.
+    pub(crate) fn run(&self, sql: &str) -> Result<String, BoxError> {
+        self.postgres.sql(&self.database, sql).map_err(|error| self.secrets.masked(error))
+    }
+}
+
 /// Dumps databases into a snapshot that is being made in the folder of all snapshots.
 pub(super) fn dump(
     here: &Here,

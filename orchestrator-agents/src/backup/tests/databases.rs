@@ -1,8 +1,8 @@
 //! Databases in snapshots, on real files and real servers on loopback.
 
 mod mariadb;
-mod postgres;
-mod servers;
+pub(crate) mod postgres;
+pub(crate) mod servers;
 mod sqlite;
 
 use serde_json::{Value, json};

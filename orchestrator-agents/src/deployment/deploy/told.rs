@@ -8,6 +8,7 @@ use orchestrator_core::evidence::{Evidence, Finding, Metric, Severity};
 use super::known::{Figures, Known, Part, Watch};
 use super::{DeployConfig, DeployOutput, WatchSummary};
 use crate::deployment::analysis::Decision;
+use crate::deployment::ops::SmokeResult;
 use crate::deployment::targets::Now;
 use crate::deployment::{Ending, Version};
 
@@ -140,12 +141,8 @@ fn findings(known: &Known) -> Vec<Finding> {
     let note = |note: &String| Finding::new("deploy/note", Severity::Note, note.clone());
     let mut findings: Vec<Finding> = known.notes.iter().map(note).collect();
     findings.extend(known.remarks.iter().cloned());
-    let wrong =
-        known.smoke.iter().flat_map(|smoke| &smoke.results).filter(|result| !result.problems.is_empty());
-    findings.extend(wrong.map(|result| {
-        let message = format!("{} {}: {}", result.method, result.path, result.problems.join("; "));
-        Finding::new(format!("smoke/{}", result.name), Severity::Error, message)
-    }));
+    let smoke = known.smoke.iter().flat_map(|smoke| &smoke.results);
+    findings.extend(smoke.flat_map(SmokeResult::findings));
     if let Some(watch) = &known.watch {
         if known.started.as_ref().is_some_and(|_| watch.next.route.is_none()) {
             let message = "no proxy stands before this environment: it was watched by health checks alone";

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Dialect;
+use crate::backup::databases::Access;
 use crate::deployment::{DatabasePath, Environment, Seconds};
 
 /// Migrations of the database that the service uses: expand before the new version starts, contract after it was promoted.
@@ -17,7 +18,7 @@ pub struct Migrations {
     /// The folder with `NNNN_name.expand.sql`, `NNNN_name.contract.sql` and `NNNN_name.sql` (the same as expand).
     #[serde(default = "folder")]
     pub folder: RelPath,
-    /// What they are applied to: `{sqlite: PATH}`, or `{command: {apply: [..], check: [..]}}` for a tool of your own.
+    /// What they are applied to: `{sqlite: PATH}`, `{postgres: {url: {secret: NAME}}}`, or `{command: {apply: [..], check: [..]}}` for a tool of your own.
     pub database: MigratedDatabase,
     /// Whether expand files may destroy what the old version needs without a person's approval.
     #[serde(default)]
@@ -42,6 +43,8 @@ pub enum MigratedDatabase {
     /// A file of SQLite, by its command `sqlite3`: relative to the root of the checkout, or absolute; with `{environment}`.
     /// It is made where it is not there.
     Sqlite(DatabasePath),
+    /// A database of a PostgreSQL server, by `psql`; texts with `{environment}`.
+    Postgres(Access),
     /// Any other, by a tool of the user.
     Command(Commands),
 }
@@ -65,18 +68,35 @@ impl Migrations {
     pub fn dialect(&self) -> Option<Dialect> {
         match &self.database {
             MigratedDatabase::Sqlite(_) => Some(Dialect::Sqlite),
+            MigratedDatabase::Postgres(_) => Some(Dialect::Postgres),
             MigratedDatabase::Command(_) => None,
         }
     }
 }
 
 impl MigratedDatabase {
+    /// What is wrong with how it is reached.
+    pub(super) fn problem(&self) -> Option<String> {
+        let Self::Postgres(access) = self else { return None };
+        if access.url.is_none() && access.database.is_none() {
+            let which = "which database of the server? Give `database`, or a `url` that names it";
+            return Some(which.to_owned());
+        }
+        access.problem()
+    }
+
     /// The same for one environment: `{environment}` is filled in.
     #[must_use]
     pub fn of(&self, environment: &Environment) -> Self {
         let fill = |text: &String| text.replace("{environment}", environment.as_str());
         match self {
             Self::Sqlite(path) => Self::Sqlite(path.fill(environment)),
+            Self::Postgres(access) => Self::Postgres(Access {
+                database: access.database.as_ref().map(fill),
+                host: access.host.as_ref().map(fill),
+                socket: access.socket.as_ref().map(fill),
+                ..access.clone()
+            }),
             Self::Command(Commands { apply, check, env }) => {
                 let env = env.iter().map(|(name, value)| match value {
                     EnvValue::Plain(text) => (name.clone(), EnvValue::Plain(fill(text))),

@@ -43,6 +43,7 @@ impl Migrations {
     pub fn look(&self, look: &Workspace) -> Result<MigrationFiles, BoxError> {
         let Some(dialect) = self.dialect() else { return Ok(MigrationFiles::default()) };
         let (mut files, mut flaws, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        problems.extend(self.database.problem());
         for path in look.files(&self.folder) {
             let Some(name) = own_name(&self.folder, &path) else { continue };
             let kind = match kind_of(name) {

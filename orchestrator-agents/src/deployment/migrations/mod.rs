@@ -9,6 +9,8 @@ mod ledger;
 mod lint;
 mod stage;
 mod statements;
+#[cfg(test)]
+mod tests;
 
 pub use actions::{
     blocked, contract_actions, expand_actions, findings, first_stage, look_actions, metrics, outcome,

@@ -177,6 +177,9 @@ impl<'s> Scan<'s> {
             self.skip(length);
             return Ok(Some(Token::Other { at, line, word: Some(&rest[..length]) }));
         }
+        if first == '\\' && self.dialect == Dialect::Postgres {
+            return Err(self.error("a backslash outside of quotes is a command of `psql`, and no SQL"));
+        }
         self.skip(first.len_utf8());
         Ok(Some(Token::Other { at, line, word: Some(&rest[..first.len_utf8()]) }))
     }

@@ -1,6 +1,8 @@
 //! `pending-migrations` and `apply-migrations`: what of a folder of migrations a database has not seen yet, and applying it.
 
 mod commands;
+mod postgres;
+mod record;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -12,10 +14,10 @@ use orchestrator_core::path::RelPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::migrations::{Applied, MigratedDatabase, MigrationFile, Stage, compare, due};
+use crate::deployment::migrations::{Applied, Dialect, MigratedDatabase, MigrationFile, Stage, compare, due};
 use crate::deployment::{Environment, Seconds};
-use crate::ops::here::{Here, blocking};
-use commands::Tool;
+use crate::ops::here::{Here, Scratch, blocking};
+use record::{Database, Means};
 
 /// What to look for, or to apply, where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -103,11 +105,11 @@ impl Operation for PendingMigrations {
     async fn call(
         &self,
         input: MigrateInput,
-        _order: &OrderKey,
+        order: &OrderKey,
         site: &Site<'_>,
     ) -> Result<PendingMigrationsOutput, BoxError> {
-        let tool = Tool::of(&input, site)?;
-        blocking(site, move |here| pending(here, &input, tool.as_ref())).await
+        let (means, order) = (Means::of(&input, site)?, order.clone());
+        blocking(site, move |here| pending(here, &input, &order, &means)).await
     }
 
     async fn already(
@@ -137,14 +139,14 @@ impl Operation for ApplyMigrations {
         order: &OrderKey,
         site: &Site<'_>,
     ) -> Result<AppliedMigrations, BoxError> {
-        let (tool, order) = (Tool::of(&input, site)?, order.clone());
-        blocking(site, move |here| apply(here, &input, &order, tool.as_ref())).await
+        let (means, order) = (Means::of(&input, site)?, order.clone());
+        blocking(site, move |here| apply(here, &input, &order, &means)).await
     }
 
     fn advice(&self, input: &MigrateInput) -> Option<String> {
         let what = match &input.database {
             MigratedDatabase::Sqlite(path) => format!("`{}`", path.as_str()),
-            MigratedDatabase::Command(_) => "the database".to_owned(),
+            MigratedDatabase::Postgres(_) | MigratedDatabase::Command(_) => "the database".to_owned(),
         };
         let stage = input.stage;
         Some(format!(
@@ -158,9 +160,9 @@ impl Operation for ApplyMigrations {
         order: &OrderKey,
         site: &Site<'_>,
     ) -> Already<AppliedMigrations> {
-        let (input, order, tool) = (input.clone(), order.clone(), Tool::of(input, site));
-        let done = match tool {
-            Ok(tool) => blocking(site, move |here| done(here, &input, &order, tool.as_ref())).await,
+        let (input, order, means) = (input.clone(), order.clone(), Means::of(input, site));
+        let done = match means {
+            Ok(means) => blocking(site, move |here| done(here, &input, &order, &means)).await,
             Err(error) => Err(error),
         };
         match done {
@@ -172,18 +174,38 @@ impl Operation for ApplyMigrations {
     }
 }
 
+/// The dialect of the files; that of a tool's own files is its own matter.
+fn dialect(input: &MigrateInput) -> Dialect {
+    match &input.database {
+        MigratedDatabase::Postgres(_) => Dialect::Postgres,
+        MigratedDatabase::Sqlite(_) | MigratedDatabase::Command(_) => Dialect::Sqlite,
+    }
+}
+
+/// The database, where it remembers itself what was applied.
+fn database<'h>(
+    here: &'h Here,
+    input: &MigrateInput,
+    means: &Means,
+    scratch: &Scratch,
+) -> Result<Box<dyn Database + 'h>, BoxError> {
+    Ok(means.database(here, input, scratch)?.ok_or("the database of the migrations is not known")?)
+}
+
 fn pending(
     here: &Here,
     input: &MigrateInput,
-    tool: Option<&Tool>,
+    order: &OrderKey,
+    means: &Means,
 ) -> Result<PendingMigrationsOutput, BoxError> {
     let stage = input.stage;
-    let MigratedDatabase::Sqlite(path) = &input.database else {
-        let said = tool.ok_or("the command of the migrations is not given")?.check(here, input)?;
+    if let Means::Tool(tool) = means {
+        let said = tool.check(here, input)?;
         let (pending, later, ahead) = (Vec::new(), Vec::new(), Vec::new());
         return Ok(PendingMigrationsOutput { stage, pending, later, applied: None, ahead, new: false, said });
-    };
-    let database = sqlite::Database::new(here, path);
+    }
+    let scratch = here.scratch(order, "migrations")?;
+    let database = database(here, input, means, &scratch)?;
     let applied = database.applied()?;
     let standing = compare(&input.files, &applied)?;
     let pending = due(&standing.pending, stage)?;
@@ -196,33 +218,34 @@ fn apply(
     here: &Here,
     input: &MigrateInput,
     order: &OrderKey,
-    tool: Option<&Tool>,
+    means: &Means,
 ) -> Result<AppliedMigrations, BoxError> {
     let stage = input.stage;
-    let MigratedDatabase::Sqlite(path) = &input.database else {
-        let tool = tool.ok_or("the command of the migrations is not given")?;
+    if let Means::Tool(tool) = means {
         let said = Some(tool.apply(here, input)?).filter(|said| !said.is_empty());
         if let Some(pending) = tool.check(here, input)? {
             return Err(format!("migrations are still pending after they were applied: {pending}").into());
         }
         let (applied, ahead) = (Vec::new(), Vec::new());
         return Ok(AppliedMigrations { stage, applied, earlier: None, ahead, made: false, said });
-    };
-    let database = sqlite::Database::new(here, path);
+    }
+    let scratch = here.scratch(order, "migrations")?;
+    let database = database(here, input, means, &scratch)?;
     let before = database.applied()?;
     let standing = compare(&input.files, &before)?;
     let (due, made) = (due(&standing.pending, stage)?, !database.is_there());
     // All of them are read before the first is applied.
-    let texts =
-        due.iter().map(|file| sqlite::text(here, &input.folder, file)).collect::<Result<Vec<_>, _>>()?;
+    let text = |file| record::text(here, &input.folder, file, dialect(input));
+    let texts = due.iter().map(text).collect::<Result<Vec<_>, _>>()?;
     let mut applied = Vec::with_capacity(due.len());
     for (file, text) in due.iter().zip(&texts) {
-        here.progress.step(format!("applying {}", file.name), Some((applied.len() as u64, due.len() as u64)));
-        let took_ms = Some(database.apply(file, text, order, input.timeout.duration())?);
+        here.go_on()?;
+        let done = applied.len() as u64;
+        here.progress.step(format!("applying {}", file.name), Some((done, due.len() as u64)));
+        let took_ms = Some(record::apply(&*database, file, text, order, input.timeout.duration())?);
         applied.push(AppliedMigration { name: file.name.clone(), took_ms });
     }
-    let after = database.applied()?;
-    let left = compare(&input.files, &after)?.pending;
+    let left = compare(&input.files, &database.applied()?)?.pending;
     if let Some(file) = left.iter().find(|file| due.contains(file)) {
         return Err(format!("`{}` is still pending after it was applied", file.name).into());
     }
@@ -235,16 +258,16 @@ fn done(
     here: &Here,
     input: &MigrateInput,
     order: &OrderKey,
-    tool: Option<&Tool>,
+    means: &Means,
 ) -> Result<Option<AppliedMigrations>, BoxError> {
     let stage = input.stage;
-    let MigratedDatabase::Sqlite(path) = &input.database else {
-        let tool = tool.ok_or("the command of the migrations is not given")?;
+    if let Means::Tool(tool) = means {
         let (applied, ahead) = (Vec::new(), Vec::new());
         let all = AppliedMigrations { stage, applied, earlier: None, ahead, made: false, said: None };
         return Ok(tool.check(here, input)?.is_none().then_some(all));
-    };
-    let rows = sqlite::Database::new(here, path).applied()?;
+    }
+    let scratch = here.scratch(order, "migrations")?;
+    let rows = database(here, input, means, &scratch)?.applied()?;
     let standing = compare(&input.files, &rows)?;
     if !due(&standing.pending, stage)?.is_empty() {
         return Ok(None);

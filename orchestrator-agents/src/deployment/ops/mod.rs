@@ -6,8 +6,10 @@ mod error;
 mod halt;
 mod in_use;
 mod launch;
+mod log_watch;
 mod migrate;
 mod observe;
+mod owned;
 mod place;
 mod port;
 mod process;
@@ -27,6 +29,7 @@ pub use claim::{
 };
 pub use error::DeployError;
 pub use in_use::runs_in_use;
+pub use log_watch::{LogCursor, ReadSignatures, ReadSignaturesInput, ReadSignaturesOutput};
 pub use migrate::{
     AppliedMigration, AppliedMigrations, ApplyMigrations, MigrateInput, PendingMigrations,
     PendingMigrationsOutput,

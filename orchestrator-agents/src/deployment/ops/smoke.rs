@@ -1,20 +1,27 @@
 //! `smoke-test`: sends declared requests and records each answer, the wrong ones and the right ones.
 
+mod sending;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use async_trait::async_trait;
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
 use orchestrator_core::effect::Effect;
+use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::id::OrderKey;
 use orchestrator_core::operation::{Already, Operation, SecretSource, Site};
+use orchestrator_core::path::RelPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::DeployError;
-use super::halt::{Halt, looking};
+use super::halt::looking;
 use super::launch::resolve;
-use crate::deployment::{Method, SmokeTest, UrlPath};
-use crate::ops::http::{Ask, ask};
+use crate::deployment::{AnswerSchema, Method, SmokeTest, UrlPath};
+use sending::{Ready, Sending};
 
 /// What to send where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,9 +70,36 @@ pub struct SmokeResult {
     /// Milliseconds until the whole answer was there; none where there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<f64>,
-    /// What was wrong; empty when it was as expected.
+    /// All that was wrong; empty when it was as expected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// How often it was sent.
+    #[serde(default = "once")]
+    pub sent: u32,
+    /// What was wrong with answers that were asked for again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<String>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+impl SmokeResult {
+    /// What is to be told of it: what was wrong, and that it took more than one try.
+    pub fn findings(&self) -> Vec<Finding> {
+        let Self { name, method, path, problems, earlier, .. } = self;
+        let rule = format!("smoke/{name}");
+        let finding = |severity, what: &[String]| {
+            Finding::new(&rule, severity, format!("{method} {path}: {}", what.join("; ")))
+        };
+        let wrong = (!problems.is_empty()).then(|| finding(Severity::Error, problems));
+        let flaky = (!earlier.is_empty()).then(|| {
+            let again = format!("it was asked {} times; before, {}", self.sent, earlier.join("; "));
+            finding(Severity::Warning, &[again])
+        });
+        wrong.into_iter().chain(flaky).collect()
+    }
 }
 
 /// Sends declared requests. Answers that are not as expected are part of its output; it fails where it could not send.
@@ -85,15 +119,15 @@ impl Operation for SmokeTests {
         _order: &OrderKey,
         site: &Site<'_>,
     ) -> Result<SmokeOutput, BoxError> {
-        let headers =
-            input.tests.iter().map(|test| headers(test, site.secrets)).collect::<Result<Vec<_>, _>>()?;
+        let ready = input.tests.iter().map(|test| ready(test, site)).collect::<Result<Vec<_>, _>>()?;
         let progress = site.progress.clone();
         looking(site, move |halt| {
             let all = input.tests.len() as u64;
             let mut results = Vec::with_capacity(input.tests.len());
-            for (test, headers) in input.tests.iter().zip(&headers) {
+            let mut sending = Sending { url: &input.url, saved: BTreeMap::new(), halt };
+            for (test, ready) in input.tests.iter().zip(&ready) {
                 progress.step(format!("smoke test {}", test.name), Some((results.len() as u64, all)));
-                results.push(send(&input.url, test, headers, halt)?);
+                results.push(sending.result(test, ready)?);
             }
             let failed = results.iter().filter(|result| !result.problems.is_empty()).count() as u32;
             Ok(SmokeOutput { passed: results.len() as u32 - failed, failed, results })
@@ -107,10 +141,20 @@ impl Operation for SmokeTests {
     }
 }
 
-pub(super) fn headers(
-    test: &SmokeTest,
-    secrets: &dyn SecretSource,
-) -> Result<Vec<(String, String)>, DeployError> {
+fn ready(test: &SmokeTest, site: &Site<'_>) -> Result<Ready, BoxError> {
+    let schema = test.expect.schema_file.as_ref().map(|path| schema(path, site.root)).transpose();
+    let schema = schema.map_err(|error| format!("smoke test `{}`: {error}", test.name))?;
+    Ok(Ready { headers: headers(test, site.secrets)?, schema })
+}
+
+/// A schema from a file of the checkout.
+fn schema(path: &RelPath, root: &Path) -> Result<AnswerSchema, BoxError> {
+    let text = super::owned::text(path, root, crate::deployment::LARGEST_SCHEMA)?;
+    let read: Value = serde_json::from_str(&text).map_err(|error| format!("`{path}` is no JSON: {error}"))?;
+    Ok(AnswerSchema::try_from(read).map_err(|error| format!("`{path}`: {error}"))?)
+}
+
+fn headers(test: &SmokeTest, secrets: &dyn SecretSource) -> Result<Vec<(String, String)>, DeployError> {
     let mut headers = Vec::new();
     for (name, value) in &test.headers {
         headers.push((name.clone(), resolve(value, secrets)?.0));
@@ -120,32 +164,4 @@ pub(super) fn headers(
         headers.push(("content-type".into(), "application/json".into()));
     }
     Ok(headers)
-}
-
-pub(super) fn send(
-    url: &str,
-    test: &SmokeTest,
-    headers: &[(String, String)],
-    halt: &Halt,
-) -> Result<SmokeResult, DeployError> {
-    halt.check()?;
-    let SmokeTest { name, method, path, headers: _, body, expect, effect: _, timeout } = test;
-    let url = format!("{url}{path}");
-    let body = body.as_ref().map(|body| match body {
-        Value::String(plain) => plain.clone().into_bytes(),
-        json => json.to_string().into_bytes(),
-    });
-    let request = Ask {
-        method: *method,
-        url: &url,
-        headers,
-        body: body.as_deref(),
-        timeout: timeout.duration(),
-        redirects: 0,
-    };
-    let (status, latency_ms, problems) = match ask(&request) {
-        Ok(answer) => (Some(answer.status), Some(answer.latency_ms), expect.problems(&answer)),
-        Err(error) => (None, None, vec![error]),
-    };
-    Ok(SmokeResult { name: name.clone(), method: *method, path: path.clone(), status, latency_ms, problems })
 }

@@ -10,6 +10,9 @@ mod killed;
 mod lifecycle;
 mod standin;
 mod watched;
+mod logs;
+mod migrations;
+mod proofs;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! Who was present in which course on which day.
 
+use crate::database::{self, number, Database};
 use crate::store::{Refusal, Store};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -58,6 +59,19 @@ pub struct Attendance {
 }
 
 impl Attendance {
+    /// Reads all entries that a database holds.
+    pub fn load(database: &mut Database) -> Result<Self, String> {
+        let mut entries = BTreeMap::new();
+        let rows = "SELECT hex(day), course_id, student_id, present FROM attendance;";
+        for row in database.rows(rows)? {
+            let day = row.first().and_then(|day| Day::parse(&database::unhex(day)?));
+            let day = day.ok_or("a day is none")?;
+            let entry = Entry { day, course: number(&row, 1)?, student: number(&row, 2)? };
+            entries.insert(entry, number::<u8>(&row, 3)? != 0);
+        }
+        Ok(Self { entries })
+    }
+
     pub fn forget(&mut self, student: u32) {
         self.entries.retain(|entry, _| entry.student != student);
     }
@@ -79,7 +93,13 @@ impl Store {
         if entries.len() >= MAX_ENTRIES && !entries.contains_key(&entry) {
             return Err(Refusal::SchoolFull);
         }
-        Ok(entries.insert(entry, present).is_none())
+        let new = entries.insert(entry, present).is_none();
+        let Entry { day, course, student } = entry;
+        let (day, present) = (database::text(&day.to_string()), u8::from(present));
+        self.written.push(format!(
+            "INSERT OR REPLACE INTO attendance (day, course_id, student_id, present) VALUES ({day}, {course}, {student}, {present});"
+        ));
+        Ok(new)
     }
 }
 

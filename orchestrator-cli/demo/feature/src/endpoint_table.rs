@@ -15,6 +15,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: "GET", path: "/health", summary: "Says whether the service is healthy" },
     Endpoint { method: "GET", path: "/version", summary: "Names the running version" },
     Endpoint { method: "GET", path: "/metrics", summary: "Counts requests, for Prometheus" },
+    Endpoint { method: "GET", path: "/events", summary: "Sends an event each second" },
+    Endpoint { method: "POST", path: "/echo", summary: "Sends back what it was sent" },
     Endpoint { method: "GET", path: "/students", summary: "Lists all students" },
     Endpoint { method: "POST", path: "/students", summary: "Adds a student" },
     Endpoint { method: "GET", path: "/students/{id}", summary: "Shows a student" },

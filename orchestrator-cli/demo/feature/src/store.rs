@@ -1,6 +1,7 @@
-//! Students and courses, in memory.
+//! Students and courses.
 
 use crate::attendance::Attendance;
+use crate::database::{self, number, Database};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub const MAX_STUDENTS: usize = 10_000;
@@ -30,6 +31,8 @@ pub enum Refusal {
     NotEnrolled,
     CourseFull,
     SchoolFull,
+    /// The database cannot be used.
+    NoDatabase,
 }
 
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct Store {
     students: BTreeMap<u32, Student>,
     courses: BTreeMap<u32, Course>,
     next_id: u32,
+    /// The last changes as statements, for a database.
+    pub(crate) written: Vec<String>,
     pub(crate) attendance: Attendance,
 }
 
@@ -50,12 +55,34 @@ impl Default for Store {
             students: BTreeMap::new(),
             courses: courses.map(course).into(),
             next_id: 1,
+            written: Vec::new(),
             attendance: Attendance::default(),
         }
     }
 }
 
 impl Store {
+    /// Reads all that a database holds. Ids that were given are never given again: SQLite remembers the last one.
+    pub fn load(database: &mut Database) -> Result<Self, String> {
+        let mut store = Self::default();
+        for row in database.rows("SELECT id, hex(name), year FROM students;")? {
+            let name =
+                row.get(1).and_then(|name| database::unhex(name)).ok_or("a name is no text")?;
+            let student = Student { id: number(&row, 0)?, name, year: number(&row, 2)? };
+            store.students.insert(student.id, student);
+        }
+        for row in database.rows("SELECT course_id, student_id FROM enrolments;")? {
+            if let Some(course) = store.courses.get_mut(&number(&row, 0)?) {
+                course.students.insert(number(&row, 1)?);
+            }
+        }
+        let last = database.rows("SELECT seq FROM sqlite_sequence WHERE name = 'students';")?;
+        let last: u32 = last.first().map_or(Ok(0), |row| number(row, 0))?;
+        store.next_id = last.checked_add(1).ok_or("no id is left")?;
+        store.attendance = Attendance::load(database)?;
+        Ok(store)
+    }
+
     pub fn students(&self) -> impl ExactSizeIterator<Item = &Student> {
         self.students.values()
     }
@@ -79,6 +106,9 @@ impl Store {
         let id = self.next_id;
         self.next_id = id.checked_add(1).ok_or(Refusal::SchoolFull)?;
         let student = Student { id, name, year };
+        let (name, year) = (database::text(&student.name), student.year);
+        self.written
+            .push(format!("INSERT INTO students (id, name, year) VALUES ({id}, {name}, {year});"));
         self.students.insert(id, student.clone());
         Ok(student)
     }
@@ -86,6 +116,7 @@ impl Store {
     /// Takes a student off the roll, out of all courses and out of the attendance.
     pub fn remove_student(&mut self, id: u32) -> Result<(), Refusal> {
         self.students.remove(&id).ok_or(Refusal::NoStudent)?;
+        self.written.push(format!("DELETE FROM students WHERE id = {id};"));
         for course in self.courses.values_mut() {
             course.students.remove(&id);
         }
@@ -106,6 +137,10 @@ impl Store {
             return Err(Refusal::CourseFull);
         }
         course.students.insert(student);
+        self.written.push(format!(
+            "INSERT INTO enrolments (course_id, student_id) VALUES ({}, {student});",
+            course.id
+        ));
         Ok(course.students.len())
     }
 }

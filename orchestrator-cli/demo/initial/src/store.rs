@@ -1,5 +1,6 @@
-//! Students and courses, in memory.
+//! Students and courses.
 
+use crate::database::{self, number, Database};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub const MAX_STUDENTS: usize = 10_000;
@@ -28,6 +29,8 @@ pub enum Refusal {
     AlreadyEnrolled,
     CourseFull,
     SchoolFull,
+    /// The database cannot be used.
+    NoDatabase,
 }
 
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub struct Store {
     students: BTreeMap<u32, Student>,
     courses: BTreeMap<u32, Course>,
     next_id: u32,
+    /// The last changes as statements, for a database.
+    pub(crate) written: Vec<String>,
 }
 
 impl Default for Store {
@@ -43,11 +48,36 @@ impl Default for Store {
         let course =
             |(id, title, capacity)| (id, Course { id, title, capacity, students: BTreeSet::new() });
         let courses = [(1, "Mathematics", 30), (2, "Physics", 24), (3, "Music", 2)];
-        Self { students: BTreeMap::new(), courses: courses.map(course).into(), next_id: 1 }
+        Self {
+            students: BTreeMap::new(),
+            courses: courses.map(course).into(),
+            next_id: 1,
+            written: Vec::new(),
+        }
     }
 }
 
 impl Store {
+    /// Reads all that a database holds. Ids that were given are never given again: SQLite remembers the last one.
+    pub fn load(database: &mut Database) -> Result<Self, String> {
+        let mut store = Self::default();
+        for row in database.rows("SELECT id, hex(name), year FROM students;")? {
+            let name =
+                row.get(1).and_then(|name| database::unhex(name)).ok_or("a name is no text")?;
+            let student = Student { id: number(&row, 0)?, name, year: number(&row, 2)? };
+            store.students.insert(student.id, student);
+        }
+        for row in database.rows("SELECT course_id, student_id FROM enrolments;")? {
+            if let Some(course) = store.courses.get_mut(&number(&row, 0)?) {
+                course.students.insert(number(&row, 1)?);
+            }
+        }
+        let last = database.rows("SELECT seq FROM sqlite_sequence WHERE name = 'students';")?;
+        let last: u32 = last.first().map_or(Ok(0), |row| number(row, 0))?;
+        store.next_id = last.checked_add(1).ok_or("no id is left")?;
+        Ok(store)
+    }
+
     pub fn students(&self) -> impl ExactSizeIterator<Item = &Student> {
         self.students.values()
     }
@@ -71,13 +101,18 @@ impl Store {
         let id = self.next_id;
         self.next_id = id.checked_add(1).ok_or(Refusal::SchoolFull)?;
         let student = Student { id, name, year };
+        let (name, year) = (database::text(&student.name), student.year);
+        self.written
+            .push(format!("INSERT INTO students (id, name, year) VALUES ({id}, {name}, {year});"));
         self.students.insert(id, student.clone());
         Ok(student)
     }
 
     /// Takes a student off the roll.
     pub fn remove_student(&mut self, id: u32) -> Result<(), Refusal> {
-        self.students.remove(&id).map(|_| ()).ok_or(Refusal::NoStudent)
+        self.students.remove(&id).ok_or(Refusal::NoStudent)?;
+        self.written.push(format!("DELETE FROM students WHERE id = {id};"));
+        Ok(())
     }
 
     /// Puts a student into a course, and says how many are in it then.
@@ -93,6 +128,10 @@ impl Store {
             return Err(Refusal::CourseFull);
         }
         course.students.insert(student);
+        self.written.push(format!(
+            "INSERT INTO enrolments (course_id, student_id) VALUES ({}, {student});",
+            course.id
+        ));
         Ok(course.students.len())
     }
 }

@@ -1,6 +1,6 @@
 //! HTTP/1.1 messages: requests are read within limits, and refused when they are malformed.
 
-use crate::{clock, json};
+use crate::{clock, json, VERSION};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub const MAX_HEAD: usize = 8 * 1024;
 pub const MAX_HEADERS: usize = 64;
 pub const MAX_BODY: usize = 16 * 1024;
+/// What `/echo` takes.
+pub const MAX_ECHO: usize = 1024 * 1024;
 
 /// A complete request.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,11 +30,18 @@ pub struct Response {
     pub content_type: &'static str,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
+    /// A body that need not be text, instead of the other.
+    pub bytes: Vec<u8>,
 }
 
 impl Response {
     pub fn new(status: u16, content_type: &'static str, body: String) -> Self {
-        Self { status, content_type, headers: Vec::new(), body }
+        Self { status, content_type, headers: Vec::new(), body, bytes: Vec::new() }
+    }
+
+    /// Bytes as they are.
+    pub fn bytes(bytes: Vec<u8>) -> Self {
+        Self { bytes, ..Self::new(200, "application/octet-stream", String::new()) }
     }
 
     pub fn json(status: u16, body: String) -> Self {
@@ -50,21 +59,36 @@ impl Response {
 
     /// The bytes to send; a HEAD request gets everything but the body.
     pub fn encode(&self, keep_alive: bool, head_only: bool) -> Vec<u8> {
-        let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
-        text += &format!("Date: {}\r\n", clock::http_date(clock::now()));
+        let body = if self.bytes.is_empty() { self.body.as_bytes() } else { &self.bytes };
+        let mut text = self.head();
         if self.status != 204 {
             text += &format!("Content-Type: {}\r\n", self.content_type);
-            text += &format!("Content-Length: {}\r\n", self.body.len());
-        }
-        for (name, value) in &self.headers {
-            text += &format!("{name}: {value}\r\n");
+            text += &format!("Content-Length: {}\r\n", body.len());
         }
         text +=
             if keep_alive { "Connection: keep-alive\r\n\r\n" } else { "Connection: close\r\n\r\n" };
+        let mut bytes = text.into_bytes();
         if !head_only && self.status != 204 {
-            text += &self.body;
+            bytes.extend_from_slice(body);
         }
-        text.into_bytes()
+        bytes
+    }
+
+    /// The head of an answer that ends with the connection.
+    pub fn encode_open(&self) -> Vec<u8> {
+        let kind = self.content_type;
+        let rest = "Cache-Control: no-store\r\nConnection: close\r\n\r\n";
+        format!("{}Content-Type: {kind}\r\n{rest}", self.head()).into_bytes()
+    }
+
+    fn head(&self) -> String {
+        let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
+        text += &format!("Date: {}\r\n", clock::http_date(clock::now()));
+        text += &format!("X-Version: {VERSION}\r\n");
+        for (name, value) in &self.headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        text
     }
 }
 
@@ -125,7 +149,8 @@ impl Connection {
             }
         };
         let head = crate::head::parse(&self.buffer[..end])?;
-        if head.content_length > MAX_BODY {
+        let most = if head.path == "/echo" { MAX_ECHO } else { MAX_BODY };
+        if head.content_length > most {
             return Err(Response::error(413, "the body is too large"));
         }
         self.buffer.drain(..end);

@@ -21,20 +21,27 @@ pub fn handle(app: &App, request: &Request) -> Response {
             let members = json::object(&[("name", &quote("school")), ("version", &quote(VERSION))]);
             Ok(Response::json(200, members))
         }
-        ("GET", ["metrics"]) => {
-            let text = app.metrics.render(app.store().students().len());
-            Ok(Response::new(200, PROMETHEUS, text))
-        }
+        ("GET", ["metrics"]) => app
+            .read(|store| store.students().len())
+            .map_err(refused)
+            .map(|students| Response::new(200, PROMETHEUS, app.metrics.render(students))),
+        // The server goes on with it: events are sent as they come.
+        ("GET", ["events"]) => Ok(Response::new(200, "text/event-stream", String::new())),
+        ("POST", ["echo"]) => Ok(Response::bytes(request.body.clone())),
         ("GET", ["students"]) => {
-            let students = json::array(app.store().students().map(student_json));
-            Ok(Response::json(200, json::object(&[("students", &students)])))
+            let students = app.read(|store| json::array(store.students().map(student_json)));
+            students
+                .map_err(refused)
+                .map(|students| Response::json(200, json::object(&[("students", &students)])))
         }
         ("POST", ["students"]) => add_student(app, &request.body),
         ("GET", ["students", id]) => student(app, id),
         ("DELETE", ["students", id]) => remove_student(app, id),
         ("GET", ["courses"]) => {
-            let courses = json::array(app.store().courses().map(course_json));
-            Ok(Response::json(200, json::object(&[("courses", &courses)])))
+            let courses = app.read(|store| json::array(store.courses().map(course_json)));
+            courses
+                .map_err(refused)
+                .map(|courses| Response::json(200, json::object(&[("courses", &courses)])))
         }
         ("GET", ["courses", id]) => course(app, id),
         ("POST", ["courses", id, "enrol"]) => enrol(app, id, &request.body),
@@ -70,7 +77,9 @@ fn no_route(path: &str) -> Response {
 }
 
 fn health(app: &App) -> Response {
-    let (code, status) = if app.config.fail_health { (503, "unhealthy") } else { (200, "healthy") };
+    // A service that cannot reach its database is not healthy either.
+    let fails = app.config.fail_health || app.turned_unhealthy() || app.read(|_| ()).is_err();
+    let (code, status) = if fails { (503, "unhealthy") } else { (200, "healthy") };
     let members = json::object(&[
         ("status", &quote(status)),
         ("timestamp", &quote(&clock::rfc3339(clock::now()))),
@@ -81,9 +90,8 @@ fn health(app: &App) -> Response {
 
 fn student(app: &App, id: &str) -> Result<Response, Response> {
     let id = parse_id(id, Refusal::NoStudent)?;
-    let store = app.store();
-    let student = store.student(id).map_err(refused)?;
-    Ok(Response::json(200, student_json(student)))
+    let student = app.read(|store| store.student(id).map(student_json));
+    Ok(Response::json(200, student.and_then(|found| found).map_err(refused)?))
 }
 
 fn add_student(app: &App, body: &[u8]) -> Result<Response, Response> {
@@ -96,22 +104,21 @@ fn add_student(app: &App, body: &[u8]) -> Result<Response, Response> {
     let Some(year) = u8::try_from(year).ok().filter(|year| (1..=13).contains(year)) else {
         return Err(Response::error(422, "year must be from 1 to 13"));
     };
-    let student = app.store().add_student(name.to_owned(), year).map_err(refused)?;
+    let student = app.change(|store| store.add_student(name.to_owned(), year)).map_err(refused)?;
     let location = format!("/students/{}", student.id);
     Ok(Response::json(201, student_json(&student)).with_header("Location", location))
 }
 
 fn remove_student(app: &App, id: &str) -> Result<Response, Response> {
     let id = parse_id(id, Refusal::NoStudent)?;
-    app.store().remove_student(id).map_err(refused)?;
+    app.change(|store| store.remove_student(id)).map_err(refused)?;
     Ok(Response::json(204, String::new()))
 }
 
 fn course(app: &App, id: &str) -> Result<Response, Response> {
     let id = parse_id(id, Refusal::NoCourse)?;
-    let store = app.store();
-    let course = store.course(id).map_err(refused)?;
-    Ok(Response::json(200, course_json(course)))
+    let course = app.read(|store| store.course(id).map(course_json));
+    Ok(Response::json(200, course.and_then(|found| found).map_err(refused)?))
 }
 
 fn enrol(app: &App, id: &str, body: &[u8]) -> Result<Response, Response> {
@@ -119,7 +126,7 @@ fn enrol(app: &App, id: &str, body: &[u8]) -> Result<Response, Response> {
     let members = members(body, &["student_id"])?;
     let student = integer(&members, "student_id")?;
     let student = u32::try_from(student).map_err(|_| refused(Refusal::NoStudent))?;
-    let enrolled = app.store().enrol(course, student).map_err(refused)?;
+    let enrolled = app.change(|store| store.enrol(course, student)).map_err(refused)?;
     let members =
         json::object(&[("course_id", &course), ("student_id", &student), ("enrolled", &enrolled)]);
     Ok(Response::json(201, members))
@@ -168,6 +175,7 @@ fn refused(refusal: Refusal) -> Response {
         Refusal::AlreadyEnrolled => (409, "the student is in this course already"),
         Refusal::CourseFull => (409, "the course is full"),
         Refusal::SchoolFull => (503, "the school is full"),
+        Refusal::NoDatabase => (503, "the database cannot be used"),
     };
     Response::error(status, message)
 }

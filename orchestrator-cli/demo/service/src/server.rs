@@ -1,7 +1,7 @@
 //! Accepting connections: one thread each, up to a limit.
 
-use crate::http::{Connection, Response};
-use crate::{routes, App, Config};
+use crate::http::{Connection, Request, Response};
+use crate::{events, routes, App, Config};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -91,8 +91,12 @@ fn serve(mut connection: Connection, shared: &Shared) {
         let (response, mut keep_alive, head_only) = match connection.read_request() {
             Ok(None) => break,
             Ok(Some(request)) => {
-                let response = catch_unwind(AssertUnwindSafe(|| routes::handle(app, &request)))
-                    .unwrap_or_else(|_| Response::error(500, "internal error"));
+                let response = answer(app, &request);
+                if request.path == "/events" && request.method == "GET" && response.status == 200 {
+                    app.metrics.record(200);
+                    events::send(&mut connection, app, || shared.stopping.load(SeqCst));
+                    break;
+                }
                 (response, request.keep_alive, request.method == "HEAD")
             }
             Err(refusal) => (refusal, false, false),
@@ -110,6 +114,14 @@ fn serve(mut connection: Connection, shared: &Shared) {
         }
     }
     connection.close();
+}
+
+fn answer(app: &App, request: &Request) -> Response {
+    if let Some(trouble) = app.trouble.meet(&app.config, &request.path) {
+        return trouble;
+    }
+    catch_unwind(AssertUnwindSafe(|| routes::handle(app, request)))
+        .unwrap_or_else(|_| Response::error(500, "internal error"))
 }
 
 fn turn_away(mut connection: Connection, shared: &Shared) {

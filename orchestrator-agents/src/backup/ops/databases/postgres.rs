@@ -70,7 +70,7 @@ impl Postgres {
         command
     }
 
-    fn sql(&self, database: &str, sql: &str) -> Result<String, BoxError> {
+    pub(super) fn sql(&self, database: &str, sql: &str) -> Result<String, BoxError> {
         text(&self.here, self.psql(database), Some(format!("{sql}\n")))
     }
 

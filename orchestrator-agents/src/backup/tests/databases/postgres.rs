@@ -4,7 +4,7 @@ use std::process::Command;
 use super::servers::{Server, until};
 use super::*;
 
-pub(super) const PASSWORD: &str = "p:w\\ 'word\" ";
+pub(crate) const PASSWORD: &str = "p:w\\ 'word\" ";
 
 const ODD: &str = r#"
 CREATE SCHEMA "odd ""schema";

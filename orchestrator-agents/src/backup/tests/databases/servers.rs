@@ -37,10 +37,10 @@ impl Drop for Running {
 }
 
 /// A server that answers.
-pub(super) struct Server {
+pub(crate) struct Server {
     pub(super) process: Running,
     pub(super) folder: TempDir,
-    pub(super) port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
@@ -48,7 +48,7 @@ impl Server {
         self.folder.path().join("s.sock")
     }
 
-    pub(super) fn postgres() -> Self {
+    pub(crate) fn postgres() -> Self {
         let _alone = alone();
         let folder = owned_by("postgres");
         let data = folder.path().join("data");

@@ -34,7 +34,7 @@ pub(super) fn remarks(statement: &Statement, own: &mut Own, dialect: Dialect) ->
         Statement::CreateIndex(index) if dialect == Dialect::Postgres && !index.concurrently => blocking(
             "blocking-index",
             format!(
-                "building an index on `{}` without CONCURRENTLY holds up all writes to it",
+                "building an index on `{}` holds up all writes to it; build it beforehand with CONCURRENTLY, and put IF NOT EXISTS here",
                 index.table_name
             ),
         ),

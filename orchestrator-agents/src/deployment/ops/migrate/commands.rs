@@ -8,7 +8,7 @@ use orchestrator_core::operation::Site;
 
 use super::super::launch::resolve;
 use super::MigrateInput;
-use crate::deployment::migrations::{Commands, MigratedDatabase};
+use crate::deployment::migrations::Commands;
 use crate::ops::here::Here;
 use crate::ops::process::{self, Output};
 
@@ -23,16 +23,15 @@ pub(super) struct Tool {
 }
 
 impl Tool {
-    /// The tool that an input names, secrets resolved; none where it names another kind of database.
-    pub(super) fn of(input: &MigrateInput, site: &Site<'_>) -> Result<Option<Self>, BoxError> {
-        let MigratedDatabase::Command(commands) = &input.database else { return Ok(None) };
+    /// The tool, its secrets resolved.
+    pub(super) fn of(commands: &Commands, site: &Site<'_>) -> Result<Self, BoxError> {
         let mut tool = Self { commands: commands.clone(), env: BTreeMap::new(), secrets: Vec::new() };
         for (name, value) in &commands.env {
             let (value, secret) = resolve(value, site.secrets)?;
             tool.secrets.extend((secret && !value.is_empty()).then(|| value.clone()));
             tool.env.insert(name.clone(), value);
         }
-        Ok(Some(tool))
+        Ok(tool)
     }
 
     /// Applies what is pending, and gives what the command printed.

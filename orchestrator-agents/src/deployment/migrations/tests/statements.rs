@@ -1,0 +1,57 @@
+//! Splitting.
+
+use proptest::prelude::*;
+
+use crate::deployment::migrations::Dialect;
+use crate::deployment::migrations::statements::split;
+
+fn parts(text: &str, dialect: Dialect) -> Vec<(u32, String)> {
+    split(text, dialect)
+        .unwrap()
+        .into_iter()
+        .map(|statement| (statement.line, statement.text.to_owned()))
+        .collect()
+}
+
+#[test]
+fn semicolons_in_quotes_comments_and_triggers_end_nothing() {
+    let text = "-- a;\nSELECT ';', \"a;b\", [c;d], `e;f`, 'it''s;' /* ; */;\n\n;;\nCREATE TABLE t(a)";
+    assert_eq!(
+        parts(text, Dialect::Sqlite),
+        [
+            (2, "SELECT ';', \"a;b\", [c;d], `e;f`, 'it''s;' /* ; */".to_owned()),
+            (5, "CREATE TABLE t(a)".to_owned())
+        ]
+    );
+    let trigger = "CREATE TRIGGER x AFTER INSERT ON t BEGIN\n SELECT CASE WHEN 1 THEN 2 END;\n UPDATE t SET a = 1; END;\nSELECT 2;";
+    let found = parts(trigger, Dialect::Sqlite);
+    assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 4]);
+    assert!(found[0].1.ends_with("END"), "{}", found[0].1);
+    assert!(split("CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1;", Dialect::Sqlite).is_err());
+}
+
+#[test]
+fn postgres_has_dollars_and_escapes() {
+    let text = "CREATE FUNCTION f() RETURNS int AS $b$ BEGIN; RETURN 1; END $b$ LANGUAGE plpgsql;\nSELECT E'\\';', $$;$$, $1; /* /* ; */ ; */ SELECT 3";
+    let found = parts(text, Dialect::Postgres);
+    assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2, 2]);
+    for open in
+        ["SELECT 1; \\! rm x", "\\i x", "SELECT '", "SELECT \"", "/* x", "SELECT $a$ x $b$", "/* /* */"]
+    {
+        assert!(split(open, Dialect::Postgres).is_err(), "{open}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_and_no_statement_is_lost(text in "[a-zA-Z0-9;'\"`\\[\\]$/*\\- \n\\\\éBEGINDTRI]{0,80}") {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+            if let Ok(found) = split(&text, dialect) {
+                for statement in found {
+                    prop_assert!(!statement.text.is_empty() && text.contains(statement.text));
+                    prop_assert!(statement.line as usize <= text.matches('\n').count() + 1);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `read-signatures`: error lines of a release's log since the last look.
+
+mod reading;
+
+use async_trait::async_trait;
+use orchestrator_core::BoxError;
+use orchestrator_core::effect::Effect;
+use orchestrator_core::id::OrderKey;
+use orchestrator_core::operation::{Already, Operation, Site};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::error::DeployError;
+use super::halt::looking;
+use super::launch::secrets_of;
+use super::place::Place;
+use crate::deployment::{Environment, LogWatch, Signatures};
+
+/// Which log, and from where on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadSignaturesInput {
+    /// Where.
+    pub environment: Environment,
+    /// Which release.
+    pub release: String,
+    /// What counts as an error.
+    #[serde(default)]
+    pub watch: LogWatch,
+    /// Where the last look ended; the last 16 MiB of the log without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<LogCursor>,
+}
+
+/// How far a log was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogCursor {
+    /// The number of the file, which stays with it when it is renamed.
+    pub file: u64,
+    /// The bytes of it that were read, up to the end of a line.
+    pub offset: u64,
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReadSignaturesOutput {
+    /// Error lines of this look.
+    pub signatures: Signatures,
+    /// Where the next look goes on; none where there is no log yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<LogCursor>,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Why lines may be missing; empty where all were read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<String>,
+}
+
+/// Reads error lines of a release's log. Secrets that the release was given are masked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadSignatures;
+
+#[async_trait]
+impl Operation for ReadSignatures {
+    const NAME: &'static str = "read-signatures";
+    const EFFECT: Effect = Effect::Reads;
+    type Input = ReadSignaturesInput;
+    type Output = ReadSignaturesOutput;
+
+    async fn call(
+        &self,
+        input: ReadSignaturesInput,
+        _order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Result<ReadSignaturesOutput, BoxError> {
+        let place = Place::new(site.state, &input.environment);
+        let secrets = secrets_of(&place, &input.release, site);
+        looking(site, move |halt| {
+            let ReadSignaturesInput { environment, release, watch, from } = input;
+            if place.release(&release)?.is_none() {
+                return Err(DeployError::NoRelease { environment, release });
+            }
+            let log = match &watch.file {
+                Some(file) => file.under(&place.release_folder(&release)),
+                None => place.log(&release),
+            };
+            reading::read(&log, from, &watch, &secrets, halt)
+        })
+        .await
+    }
+
+    async fn already(
+        &self,
+        _: &ReadSignaturesInput,
+        _: &OrderKey,
+        _: &Site<'_>,
+    ) -> Already<ReadSignaturesOutput> {
+        Already::NotDone
+    }
+}

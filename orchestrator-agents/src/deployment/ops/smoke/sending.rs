@@ -1,0 +1,168 @@
+//! Sends one test after the other; what an answer gave is there for the next.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use super::super::error::DeployError;
+use super::super::halt::Halt;
+use super::SmokeResult;
+use crate::deployment::{Answer, AnswerSchema, Saved, SmokeTest};
+use crate::ops::http::{Ask, ask};
+
+/// The pause before a wrong answer is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The most times that one test is sent.
+const MOST: u32 = 1000;
+/// The most characters of what is saved.
+const LONGEST: usize = 1000;
+
+/// What a test needs besides itself.
+pub(super) struct Ready {
+    /// Headers, secrets resolved.
+    pub(super) headers: Vec<(String, String)>,
+    /// The schema in its file.
+    pub(super) schema: Option<AnswerSchema>,
+}
+
+/// Where tests are sent, and what answers gave so far.
+pub(super) struct Sending<'a> {
+    pub(super) url: &'a str,
+    pub(super) saved: BTreeMap<Saved, String>,
+    pub(super) halt: &'a Halt,
+}
+
+impl Sending<'_> {
+    /// One test, as often as it asks for; ends with the first answer that stays wrong.
+    pub(super) fn result(&mut self, test: &SmokeTest, ready: &Ready) -> Result<SmokeResult, DeployError> {
+        let mut result = SmokeResult {
+            name: test.name.clone(),
+            method: test.method,
+            path: test.path.clone(),
+            status: None,
+            latency_ms: None,
+            problems: Vec::new(),
+            sent: 0,
+            earlier: Vec::new(),
+        };
+        for _ in 0..test.repeat.clamp(1, MOST) {
+            let mut left = test.retries.min(10);
+            loop {
+                self.halt.check()?;
+                result.problems = self.send(test, ready, &mut result);
+                if result.problems.is_empty() || left == 0 {
+                    break;
+                }
+                left -= 1;
+                result.earlier.append(&mut result.problems);
+                self.halt.pause(AGAIN)?;
+            }
+            if !result.problems.is_empty() {
+                break;
+            }
+        }
+        Ok(result)
+    }
+
+    /// Sends it once, and says all that is wrong. The slowest answer is the one that is kept.
+    fn send(&mut self, test: &SmokeTest, ready: &Ready, result: &mut SmokeResult) -> Vec<String> {
+        let filled = self.filled(test);
+        let (path, body) = match filled {
+            Ok(filled) => filled,
+            Err(problem) => return vec![problem],
+        };
+        result.sent += 1;
+        let request = Ask {
+            method: test.method,
+            url: &format!("{}{path}", self.url),
+            headers: &ready.headers,
+            body: body.as_deref(),
+            timeout: test.timeout.duration(),
+            redirects: 0,
+        };
+        match ask(&request) {
+            Ok(answer) => {
+                result.status = Some(answer.status);
+                result.latency_ms = Some(
+                    result.latency_ms.map_or(answer.latency_ms, |slowest| slowest.max(answer.latency_ms)),
+                );
+                let mut problems = test.expect.problems(&answer, ready.schema.as_ref());
+                problems.extend(self.save(test, &answer));
+                problems
+            }
+            Err(error) => vec![error],
+        }
+    }
+
+    /// Path and body with what was saved.
+    fn filled(&self, test: &SmokeTest) -> Result<(String, Option<Vec<u8>>), String> {
+        let mut path = test.path.as_str().to_owned();
+        for (name, value) in &self.saved {
+            // One that came from elsewhere must not lead to another path.
+            path =
+                path.replace(&name.placeholder(), &utf8_percent_encode(value, NON_ALPHANUMERIC).to_string());
+        }
+        if let Some(name) = missing(&path) {
+            return Err(format!("{name} in its path is not known: the test that saves it did not get it"));
+        }
+        let body = test.body.as_ref().map(|body| match self.in_body(body) {
+            Value::String(plain) => plain.into_bytes(),
+            json => json.to_string().into_bytes(),
+        });
+        Ok((path, body))
+    }
+
+    fn in_body(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => {
+                // A text that is a placeholder and nothing else becomes what was saved, a number too.
+                let whole = self.saved.iter().find(|(name, _)| name.placeholder() == *text);
+                if let Some((_, saved)) = whole {
+                    return saved.parse::<i64>().map_or_else(|_| saved.clone().into(), Value::from);
+                }
+                let fill =
+                    |text: String, (name, saved): (&Saved, &String)| text.replace(&name.placeholder(), saved);
+                self.saved.iter().fold(text.clone(), fill).into()
+            }
+            Value::Array(items) => items.iter().map(|item| self.in_body(item)).collect(),
+            Value::Object(fields) => {
+                fields.iter().map(|(name, value)| (name.clone(), self.in_body(value))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn save(&mut self, test: &SmokeTest, answer: &Answer) -> Vec<String> {
+        if test.save.is_empty() {
+            return Vec::new();
+        }
+        let found = match answer.json() {
+            Ok(found) => found,
+            Err(problem) => return vec![format!("nothing could be saved: {problem}")],
+        };
+        let mut problems = Vec::new();
+        for (name, pointer) in &test.save {
+            let value = match found.pointer(pointer.as_str()) {
+                Some(Value::String(text)) => Some(text.clone()),
+                Some(Value::Number(number)) => Some(number.to_string()),
+                _ => None,
+            };
+            match value.filter(|value| value.chars().count() <= LONGEST) {
+                Some(value) => drop(self.saved.insert(name.clone(), value)),
+                None => problems
+                    .push(format!("`{name}` could not be saved: {} is no text or number", pointer.as_str())),
+            }
+        }
+        problems
+    }
+}
+
+/// A placeholder that is still there.
+fn missing(path: &str) -> Option<&str> {
+    let start = path.find('{')?;
+    let end = start + path[start..].find('}')?;
+    let name = &path[start + 1..end];
+    Saved::try_from(name.to_owned()).ok().map(|_| &path[start..=end])
+}
