@@ -8,6 +8,7 @@ mod doctor;
 mod mend;
 mod proxy;
 mod prune;
+mod replay;
 mod rollback;
 mod run;
 mod show;
@@ -28,6 +29,7 @@ pub(crate) use proxy::{
     AccessLog, ApplyArgs, OfProxy, ProxyArgs, ProxyCommand, ServeArgs, StopArgs, UpgradeArgs,
 };
 pub(crate) use prune::PruneArgs;
+pub(crate) use replay::ReplayArgs;
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use run::RunArgs;
 pub(crate) use show::{Format, OneArgs, Output, PlanFormat, ShowArgs};

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use orchestrator_agents::deployment::{Environment, Patience};
 
-use super::{Format, Output, ShowArgs};
+use super::{Format, Output, ReplayArgs, ShowArgs, replay};
 
 pub(super) const EXAMPLES: &str = "\
 What is deployed lies in the state folder, `deploy/ENV/`. A deployment itself is a run of the phase `deployment`; these commands look \
@@ -39,6 +39,9 @@ pub(crate) enum DeployCommand {
     History(DeployShow),
     /// End what is deployed, and the proxy before it
     Stop(DeployStopArgs),
+    /// Decide again what a recorded watch decided, or what it would have with another config
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(ReplayArgs),
 }
 
 /// What to show.
@@ -112,6 +115,7 @@ impl DeployCommand {
             Self::Switch(args) => args.how.output.format,
             Self::Rollback(args) => args.how.output.format,
             Self::Stop(args) => args.how.output.format,
+            Self::Replay(args) => args.format,
         }
     }
 }

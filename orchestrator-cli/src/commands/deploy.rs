@@ -1,8 +1,11 @@
 //! `deploy`: what is deployed, also outside of a run. What changes something is an ordinary run of a small pipeline.
 
 mod history;
+mod replay;
 mod small;
 mod status;
+
+use std::path::Path;
 
 use orchestrator_agents::deployment::ops::{DeployError, Kept, kept, standing};
 use orchestrator_agents::deployment::{Environment, Version, watch_signal};
@@ -22,7 +25,7 @@ use crate::json::answer;
 use crate::out::say;
 
 /// Does what was typed.
-pub(super) async fn deploy(front: Front, command: DeployCommand) -> Result<Exit, CliError> {
+pub(super) async fn deploy(front: Front, dir: &Path, command: DeployCommand) -> Result<Exit, CliError> {
     match command {
         DeployCommand::Status(args) => status::status(&front, &args),
         DeployCommand::History(args) => history::history(&front, &args),
@@ -32,6 +35,7 @@ pub(super) async fn deploy(front: Front, command: DeployCommand) -> Result<Exit,
             run(&front, small::switch("switch", environment, release, how.wait)?, how).await
         }
         DeployCommand::Rollback(args) => rollback(front, args).await,
+        DeployCommand::Replay(args) => replay::replay(dir, &args),
         DeployCommand::Stop(DeployStopArgs { all, how }) => {
             let environment = if all { None } else { Some(chosen(&front, how.environment.as_ref())?) };
             run(&front, small::stop(environment)?, how).await

@@ -92,7 +92,7 @@ impl Operation for Observe {
         site: &Site<'_>,
     ) -> Result<Sample, BoxError> {
         let place = Place::new(site.state, &input.new.environment);
-        let probe = probe_of(&input, site.secrets)?;
+        let probe = probe_of(&input, site)?;
         looking(site, move |halt| {
             let mut sample = look(&place, &input, probe.as_ref(), halt)?;
             // A recording is for people: where it cannot be written, the watch goes on and says so.
@@ -108,10 +108,10 @@ impl Operation for Observe {
     }
 }
 
-/// A smoke test whose turn it is, with its headers.
-type Probe = (SmokeTest, Vec<(String, String)>);
+/// A smoke test whose turn it is, with what it needs.
+type Probe = (SmokeTest, smoke::Ready);
 
-fn probe_of(input: &ObserveInput, secrets: &dyn SecretSource) -> Result<Option<Probe>, DeployError> {
+fn probe_of(input: &ObserveInput, site: &Site<'_>) -> Result<Option<Probe>, BoxError> {
     let harmless: Vec<&SmokeTest> =
         input.probes.iter().filter(|test| test.effect() == Effect::Reads).collect();
     if harmless.is_empty() {
@@ -121,8 +121,10 @@ fn probe_of(input: &ObserveInput, secrets: &dyn SecretSource) -> Result<Option<P
     if test.timeout > input.patience {
         test.timeout = input.patience;
     }
-    let headers = smoke::headers(&test, secrets)?;
-    Ok(Some((test, headers)))
+    // One look is one answer.
+    (test.repeat, test.retries) = (1, 0);
+    let ready = smoke::ready(&test, site)?;
+    Ok(Some((test, ready)))
 }
 
 fn look(
@@ -138,7 +140,7 @@ fn look(
     halt.check()?;
     let health = Some(health(input));
     halt.check()?;
-    let probe = probe.map(|(test, headers)| smoke::send(&input.url, test, headers, halt)).transpose()?;
+    let probe = probe.map(|(test, ready)| smoke::once(&input.url, test, ready, halt)).transpose()?;
     let probe = probe.map(|result| Answered {
         what: result.name,
         wrong: (!result.problems.is_empty()).then(|| result.problems.join("; ")),

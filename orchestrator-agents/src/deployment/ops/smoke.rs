@@ -18,10 +18,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::DeployError;
-use super::halt::looking;
+use super::halt::{Halt, looking};
 use super::launch::resolve;
 use crate::deployment::{AnswerSchema, Method, SmokeTest, UrlPath};
-use sending::{Ready, Sending};
+pub(super) use sending::Ready;
+use sending::Sending;
 
 /// What to send where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -141,7 +142,8 @@ impl Operation for SmokeTests {
     }
 }
 
-fn ready(test: &SmokeTest, site: &Site<'_>) -> Result<Ready, BoxError> {
+/// What a test needs, looked up before it is sent.
+pub(super) fn ready(test: &SmokeTest, site: &Site<'_>) -> Result<Ready, BoxError> {
     let schema = test.expect.schema_file.as_ref().map(|path| schema(path, site.root)).transpose();
     let schema = schema.map_err(|error| format!("smoke test `{}`: {error}", test.name))?;
     Ok(Ready { headers: headers(test, site.secrets)?, schema })
@@ -152,6 +154,11 @@ fn schema(path: &RelPath, root: &Path) -> Result<AnswerSchema, BoxError> {
     let text = super::owned::text(path, root, crate::deployment::LARGEST_SCHEMA)?;
     let read: Value = serde_json::from_str(&text).map_err(|error| format!("`{path}` is no JSON: {error}"))?;
     Ok(AnswerSchema::try_from(read).map_err(|error| format!("`{path}`: {error}"))?)
+}
+
+/// Sends one test, alone.
+pub(super) fn once(url: &str, test: &SmokeTest, ready: &Ready, halt: &Halt) -> Result<SmokeResult, DeployError> {
+    Sending { url, saved: BTreeMap::new(), halt }.result(test, ready)
 }
 
 fn headers(test: &SmokeTest, secrets: &dyn SecretSource) -> Result<Vec<(String, String)>, DeployError> {

@@ -13,6 +13,7 @@ mod watched;
 mod logs;
 mod migrations;
 mod proofs;
+mod observe;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

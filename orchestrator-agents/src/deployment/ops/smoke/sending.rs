@@ -20,7 +20,7 @@ const MOST: u32 = 1000;
 const LONGEST: usize = 1000;
 
 /// What a test needs besides itself.
-pub(super) struct Ready {
+pub(in super::super) struct Ready {
     /// Headers, secrets resolved.
     pub(super) headers: Vec<(String, String)>,
     /// The schema in its file.
