@@ -28,6 +28,8 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         program: Option<String>,
     },
+    /// Asked by the next keeper: lends its sockets, and the connection is the channel to it from then on (`sockets::adopt`).
+    Lend,
     /// Takes no more connections, drains, and ends.
     Stop {
         /// Milliseconds until what is left is cut.
