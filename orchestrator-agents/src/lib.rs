@@ -78,7 +78,7 @@ pub fn standard() -> Registry {
         .agent(merge::Push)
         .agent(merge::Land)
         .phase(merge::MergeIntegration)
-        .agent(deployment::Deploy)
+        .agent(deployment::Deploy::default())
         .agent(deployment::StopDeployment)
         .phase(deployment::DeploymentPhase)
         .agent(checkpoint::CoverageThreshold)

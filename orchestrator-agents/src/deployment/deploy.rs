@@ -15,13 +15,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ops::{CheckHealth, Promote, Reinstate, SmokeTests, StartInput, StartService, StopService};
+use super::supervise::Supervisor;
 use super::{Environment, Health, Seconds, SmokeTest, Version};
 
 mod rounds;
 
 /// Deploys a version to an environment of this machine. A failing check ends what was started; the old version stays.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Deploy;
+#[derive(Debug, Clone, Default)]
+pub struct Deploy {
+    /// The program that keeps services running, which only a front door knows. Without one they are started detached, and nobody
+    /// starts them again when they crash.
+    pub supervisor: Option<Supervisor>,
+}
 
 /// What to deploy where, and what it must prove.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -117,12 +122,12 @@ impl Agent for Deploy {
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
         Ok(vec![
-            dyn_operation(StartService)?,
+            dyn_operation(StartService { supervisor: self.supervisor.clone() })?,
             dyn_operation(CheckHealth)?,
             dyn_operation(SmokeTests)?,
             dyn_operation(Promote)?,
             dyn_operation(StopService)?,
-            dyn_operation(Reinstate)?,
+            dyn_operation(Reinstate { supervisor: self.supervisor.clone() })?,
         ])
     }
 }

@@ -10,6 +10,7 @@
 //! | `url` | where the current service answers, as one line |
 //! | `history.jsonl` | what happened, one line each |
 //! | `lock` | held while the environment is changed; names its owner |
+//! | `supervise.*` | of the process that keeps services running, see [`supervise`] |
 //!
 //! **Where a service answers.** Each version has its own port on loopback, picked when it starts. `current.json` and `url`
 //! say where the current one answers; they change in one rename. There is no fixed public port: two processes cannot
@@ -30,6 +31,7 @@ mod phase;
 mod proof;
 mod service;
 mod stop;
+pub mod supervise;
 #[cfg(test)]
 mod tests;
 
@@ -40,3 +42,4 @@ pub use phase::{DeploymentPhase, Overrides, PhaseConfig};
 pub use proof::{Expect, Health, Method, SmokeTest};
 pub use service::{Current, Happening, Process, Release, Service, What};
 pub use stop::{StopDeployment, StopDeploymentConfig};
+pub use supervise::Supervisor;

@@ -14,6 +14,7 @@ mod smoke;
 mod start;
 mod status;
 mod stop;
+mod supervise;
 
 pub use check::{CheckHealth, CheckHealthInput, CheckHealthOutput, Watched};
 pub use error::DeployError;
@@ -25,3 +26,4 @@ pub use smoke::{SmokeInput, SmokeOutput, SmokeResult, SmokeTests};
 pub use start::{StartInput, StartOutput, StartService};
 pub use status::{Deployment, Role, deployments, history, stop_all};
 pub use stop::{StopInput, StopOutput, StopService, Stopped, Which};
+pub use supervise::{Over, asked, standing, supervise};

@@ -13,9 +13,9 @@ use super::error::DeployError;
 use super::halt::blocking;
 use super::launch::secrets_of;
 use super::place::Place;
-use super::process;
 use super::reinstate::{Reinstate, ReinstateInput};
 use super::stop::{GRACE, StopInput, StopService, Which};
+use super::{process, supervise};
 use crate::deployment::{Current, Environment, Process, Seconds, Service, Version, What};
 
 /// What becomes current.
@@ -140,13 +140,14 @@ fn current_or_candidate(
         let (environment, release) = (place.environment.clone(), release.to_owned());
         return Err(DeployError::NoCandidate { environment, release, found });
     };
-    runs(place, service, secrets)?;
-    switch(place, service, current, What::Promoted, order)
+    let service = runs(place, service, secrets)?;
+    switch(place, &service, current, What::Promoted, order)
 }
 
-fn runs(place: &Place, service: &Service, secrets: &[String]) -> Result<(), DeployError> {
-    if process::is_alive(&service.process) {
-        return Ok(());
+/// The service as it runs: its supervisor may have started it again.
+fn runs(place: &Place, service: &Service, secrets: &[String]) -> Result<Service, DeployError> {
+    if let Some(process) = supervise::running(place, service) {
+        return Ok(Service { process, ..service.clone() });
     }
     let Service { environment, release, .. } = service.clone();
     let tail = process::tail(&place.log(&release), secrets);
@@ -182,7 +183,8 @@ pub(super) fn settle(place: &Place, current: &Current, grace: Seconds) -> Promot
     tried(place.set_url(Some(&service.url)), "where it answers could not be written");
     tried(forget_candidate(place, &service.release), "it is still recorded as candidate");
     if let Some(previous) = previous.as_ref().filter(|previous| previous.release != service.release) {
-        let ended = process::end(Some(&previous.process), &previous.tag, grace.duration());
+        let Service { release, process, tag, .. } = previous;
+        let ended = supervise::end(place, release, Some(process), tag, grace.duration());
         tried(ended.map(drop), &format!("{} could not be ended", previous.version));
     }
     let Service { environment, version, release, process, port, url, .. } = service.clone();

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::error::DeployError;
 use super::halt::Halt;
 use super::place::Place;
-use super::process;
 use super::stop::{self, StopInput, Stopped, Which};
+use super::supervise;
 use crate::deployment::{Environment, Happening, Service, Version};
 
 /// What a deployed service is in its environment.
@@ -46,8 +46,10 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    fn of(service: Service, role: Role) -> Self {
-        let alive = process::is_alive(&service.process);
+    fn of(place: &Place, service: Service, role: Role) -> Self {
+        let running = supervise::running(place, &service);
+        let alive = running.is_some();
+        let service = Service { process: running.unwrap_or(service.process), ..service };
         let Service { environment, version, release, process, port, url, since, .. } = service;
         Self { environment, role, version, release, pid: process.pid, port, url, since, alive }
     }
@@ -57,8 +59,8 @@ impl Deployment {
 pub fn deployments(state: &Path) -> Result<Vec<Deployment>, DeployError> {
     let mut all = Vec::new();
     for place in Place::all(state)? {
-        all.extend(place.current()?.map(|current| Deployment::of(current.service, Role::Current)));
-        all.extend(place.candidate()?.map(|candidate| Deployment::of(candidate, Role::Candidate)));
+        all.extend(place.current()?.map(|current| Deployment::of(&place, current.service, Role::Current)));
+        all.extend(place.candidate()?.map(|candidate| Deployment::of(&place, candidate, Role::Candidate)));
     }
     Ok(all)
 }

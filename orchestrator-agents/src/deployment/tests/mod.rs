@@ -5,6 +5,7 @@ mod drafts;
 mod faults;
 mod hostile;
 mod lifecycle;
+mod supervised;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ use orchestrator_core::workspace::Workspace;
 use serde_json::{Value, json};
 
 use super::ops::{self, Deployment};
-use super::{Deploy, Environment};
+use super::{Deploy, Environment, Supervisor};
 
 /// The fixture, compiled once for its content.
 fn service_binary() -> &'static Path {
@@ -59,6 +60,7 @@ struct Desk {
     stop: Stop,
     secrets: BTreeMap<String, String>,
     env: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+    supervisor: Option<Supervisor>,
 }
 
 impl Desk {
@@ -82,6 +84,7 @@ impl Desk {
                 ("PATH".into(), std::env::var_os("PATH").unwrap()),
                 ("ORCHESTRATE_ORDER".into(), "x".into()),
             ],
+            supervisor: None,
         }
     }
 
@@ -117,9 +120,13 @@ impl Desk {
         self.runtime.block_on(operation.already(&input, order, &self.site(&state)))
     }
 
+    fn agent(&self) -> Deploy {
+        Deploy { supervisor: self.supervisor.clone() }
+    }
+
     /// Performs actions as the runner does, stopping at the first that fails.
     fn receipts(&self, actions: &[Action], run: u32, round: u32) -> Vec<Receipt> {
-        let operations = Deploy.operations().unwrap();
+        let operations = self.agent().operations().unwrap();
         let mut receipts = Vec::new();
         for (index, action) in actions.iter().enumerate() {
             let Action::Call(Call { operation, input, .. }) = action else { panic!("{action}") };
@@ -139,7 +146,7 @@ impl Desk {
 
     /// Deploys with the agent, all rounds of it.
     fn deploy(&self, run: u32, config: Value) -> Result<Conclusion<Json>, Conclusion<()>> {
-        let agent = dyn_agent(Deploy).unwrap();
+        let agent = dyn_agent(self.agent()).unwrap();
         let mut task: Task<Json> = task(config.into());
         let look = Workspace::new(self.folder.path(), "2026-11-20T23:44:33Z".parse().unwrap());
         let mut actions = self.runtime.block_on(agent.plan(&task, &look)).unwrap();
