@@ -26,6 +26,7 @@ mod runs;
 mod share;
 mod signal;
 mod status;
+mod supervise;
 mod tree;
 mod validate;
 mod watch;
@@ -67,6 +68,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Cache(command) => block_on(cache::cache(front()?, command)),
         Command::Prune(args) => block_on(prune::prune(front()?, args)),
         Command::Report(args) => block_on(report::report(front()?, args)),
+        Command::Supervise(args) => supervise::supervise(&front()?, &args),
         Command::Agents(args) => Ok(agents::agents(&registry, args)),
         Command::Schema => agents::schema(&registry),
         Command::Demo(args) => block_on(demo::demo(global.clone(), args, registry)),
