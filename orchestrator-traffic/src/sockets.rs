@@ -21,6 +21,7 @@
 mod channel;
 mod wire;
 
+use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -46,6 +47,8 @@ pub struct Sockets {
     pub metrics: Option<TcpListener>,
     /// Where it is asked. A keeper leaves it out: the proxy binds its own, and hands it to its successor.
     pub control: Option<UnixListener>,
+    /// The lock on the folder, held by whoever has the file open. Only a proxy that hands over to its successor has one to give.
+    pub lock: Option<File>,
     /// The channel to the keeper. Only a proxy that hands over to its successor has one to give.
     pub keeper: Option<UnixStream>,
 }
@@ -58,6 +61,7 @@ impl Sockets {
             serve,
             metrics: self.metrics.as_ref().map(TcpListener::try_clone).transpose()?,
             control: self.control.as_ref().map(UnixListener::try_clone).transpose()?,
+            lock: self.lock.as_ref().map(File::try_clone).transpose()?,
             keeper: self.keeper.as_ref().map(UnixStream::try_clone).transpose()?,
         })
     }

@@ -33,6 +33,7 @@ enum Purpose {
     Serve,
     Metrics,
     Control,
+    Lock,
     Keeper,
 }
 
@@ -80,12 +81,13 @@ impl Channel {
 
     /// Hands over handles of sockets; they stay open here as well.
     pub fn hand(&mut self, sockets: &Sockets) -> io::Result<()> {
-        let Sockets { serve, metrics, control, keeper } = sockets;
+        let Sockets { serve, metrics, control, lock, keeper } = sockets;
         let mut of = vec![Purpose::Serve; serve.len()];
         let mut fds: Vec<BorrowedFd> = serve.iter().map(AsFd::as_fd).collect();
         let single = [
             (Purpose::Metrics, metrics.as_ref().map(AsFd::as_fd)),
             (Purpose::Control, control.as_ref().map(AsFd::as_fd)),
+            (Purpose::Lock, lock.as_ref().map(AsFd::as_fd)),
             (Purpose::Keeper, keeper.as_ref().map(AsFd::as_fd)),
         ];
         for (purpose, fd) in single {
@@ -111,6 +113,7 @@ impl Channel {
                 Purpose::Serve => sockets.serve.push(fd.into()),
                 Purpose::Metrics => sockets.metrics = Some(fd.into()),
                 Purpose::Control => sockets.control = Some(fd.into()),
+                Purpose::Lock => sockets.lock = Some(fd.into()),
                 Purpose::Keeper => sockets.keeper = Some(fd.into()),
             }
         }
@@ -120,6 +123,11 @@ impl Channel {
     /// Says something.
     pub fn say(&mut self, said: &Said) -> io::Result<()> {
         self.line(said)
+    }
+
+    /// Says that no sockets come, and why.
+    pub fn refuse(&mut self, why: &str) -> io::Result<()> {
+        self.line(&crate::protocol::Response::Refused { why: why.into() })
     }
 
     /// Waits for what is said, without end where no patience is given. None once the other end is closed by everyone who had it;

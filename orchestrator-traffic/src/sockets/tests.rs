@@ -26,6 +26,7 @@ fn a_listener_that_was_handed_over_accepts_what_waited() {
         serve: vec![listen(any()).unwrap(), listen(any()).unwrap()],
         metrics: Some(listen(any()).unwrap()),
         control: Some(control),
+        lock: Some(File::create(folder.path().join("lock")).unwrap()),
         keeper: Some(keeper),
     };
     let addresses: Vec<_> = sockets.serve.iter().map(|listener| listener.local_addr().unwrap()).collect();
@@ -35,6 +36,7 @@ fn a_listener_that_was_handed_over_accepts_what_waited() {
     let (mut own, mut other) = ends();
     own.hand(&sockets).unwrap();
     own.say(&Said::Ready { pid: 7 }).unwrap();
+    sockets.lock.as_ref().unwrap().lock().unwrap();
     drop(sockets);
     drop(own);
 
@@ -42,6 +44,10 @@ fn a_listener_that_was_handed_over_accepts_what_waited() {
     let again: Vec<_> = taken.serve.iter().map(|listener| listener.local_addr().unwrap()).collect();
     assert_eq!(again, addresses);
     assert!(taken.metrics.is_some() && taken.control.is_some());
+    let other_lock = File::open(folder.path().join("lock")).unwrap();
+    assert!(other_lock.try_lock().is_err(), "whoever has the file holds the lock");
+    drop(taken.lock);
+    other_lock.try_lock().unwrap();
     let mut text = [0; 6];
     taken.serve[1].accept().unwrap().0.read_exact(&mut text).unwrap();
     assert_eq!(&text, b"waited");
