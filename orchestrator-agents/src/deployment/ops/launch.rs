@@ -40,14 +40,19 @@ pub(super) struct Surroundings {
 impl Surroundings {
     /// The allow-list of `site`, and what is declared. A service outlives the run, so it does not count as one of its processes.
     pub(super) fn new(declared: &BTreeMap<String, EnvValue>, site: &Site<'_>) -> Result<Self, DeployError> {
-        let env = site.env.iter().filter(|(name, _)| name != ORDER_VARIABLE).cloned().collect();
-        let mut all = Self { env, ..Self::default() };
+        let mut all = Self::of(site.env);
         for (name, value) in declared {
             let (value, secret) = resolve(value, site.secrets)?;
             all.secrets.extend(secret.then(|| value.clone()));
             all.declared.insert(name.clone(), value);
         }
         Ok(all)
+    }
+
+    /// That environment, without what belongs to an order.
+    pub(super) fn of(env: &[(OsString, OsString)]) -> Self {
+        let env = env.iter().filter(|(name, _)| name != ORDER_VARIABLE).cloned().collect();
+        Self { env, ..Self::default() }
     }
 
     /// A command with the allow-list only.

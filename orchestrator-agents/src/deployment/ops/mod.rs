@@ -26,4 +26,4 @@ pub use smoke::{SmokeInput, SmokeOutput, SmokeResult, SmokeTests};
 pub use start::{StartInput, StartOutput, StartService};
 pub use status::{Deployment, Role, deployments, history, stop_all};
 pub use stop::{StopInput, StopOutput, StopService, Stopped, Which};
-pub use supervise::{Over, asked, standing, supervise};
+pub use supervise::{Over, asked, ordered, standing, supervise};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Roster;
+use super::{Roster, Supervisor};
 use crate::deployment::Process;
 
 /// A question or an order. None of them does harm when it is repeated.
@@ -96,6 +96,23 @@ pub struct ProxyOrder {
     /// Where its metrics are read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<SocketAddr>,
+}
+
+impl ProxyOrder {
+    /// The proxy that the supervisor's own program is: `PROGRAM proxy --folder FOLDER --inherit MORE..`. `FOLDER` is `proxy` in the
+    /// folder of the environment, absolute.
+    pub fn of(
+        supervisor: &Supervisor,
+        folder: &Path,
+        listen: Vec<SocketAddr>,
+        metrics: Option<SocketAddr>,
+        more: &[String],
+    ) -> Self {
+        let own =
+            ["proxy".into(), "--folder".into(), folder.to_string_lossy().into_owned(), "--inherit".into()];
+        let args = supervisor.args.iter().chain(&own).chain(more).cloned().collect();
+        Self { program: supervisor.program.clone(), args, listen, metrics }
+    }
 }
 
 /// What it answers.

@@ -1,7 +1,8 @@
 //! What operations say to the supervisor of an environment, and what they do where there is none.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -18,13 +19,16 @@ use crate::deployment::ops::halt::Halt;
 use crate::deployment::ops::launch::{DETACH, Surroundings};
 use crate::deployment::ops::place::Place;
 use crate::deployment::ops::process;
-use crate::deployment::supervise::{Answer, Order, ProxyOrder, Standing, Supervisor};
+use crate::deployment::supervise::{Answer, Order, Standing, Supervisor};
 use crate::deployment::{Environment, Process, Service};
 
 /// How long an answer may take that needs no waiting.
 const SOON: Duration = Duration::from_secs(10);
 /// How long a supervisor may take until it can be asked.
 const STARTING: Duration = Duration::from_secs(20);
+/// How often one is started that ends without an answer, and the pause before the second start; longer before each.
+const STARTS: u32 = 4;
+const AGAIN: Duration = Duration::from_millis(500);
 /// How long more than the grace the end of a service may take.
 const MARGIN: Duration = Duration::from_secs(15);
 /// The most bytes of an answer.
@@ -42,6 +46,22 @@ pub fn standing(state: &Path, environment: &Environment) -> Option<Standing> {
 pub fn asked(state: &Path, environment: &Environment, order: &Order) -> Result<Answer, DeployError> {
     let place = Place::new(state, environment);
     ask(&place, order, STARTING + MARGIN).tried("asked", &place.folder().join(SOCKET))
+}
+
+/// Orders something of the supervisor of an environment, and starts one where there is none. It is given `env`, less what belongs
+/// to an order, and gives it to the proxy.
+pub fn ordered(
+    state: &Path,
+    environment: &Environment,
+    supervisor: &Supervisor,
+    env: &[(OsString, OsString)],
+    order: &Order,
+) -> Result<Answer, DeployError> {
+    let place = Place::new(state, environment);
+    fs::create_dir_all(place.folder()).tried("created", place.folder())?;
+    let (surroundings, halt) = (Surroundings::of(env), Halt::default());
+    let hands = Hands { place: &place, supervisor, surroundings: &surroundings, halt: &halt };
+    hands.order(order, STARTING + MARGIN)
 }
 
 /// Asks the supervisor; the error says where nobody answers.
@@ -113,15 +133,11 @@ impl Hands<'_> {
         self.order(&Order::Keep { release: release.to_owned() }, SOON).map(drop)
     }
 
-    /// Keeps a proxy running; where it serves.
-    #[expect(dead_code, reason = "what deploys through a proxy calls it")]
-    pub(in crate::deployment::ops) fn keep_proxy(&self, proxy: ProxyOrder) -> Result<Answer, DeployError> {
-        self.order(&Order::Proxy { proxy }, STARTING + MARGIN)
-    }
-
-    /// A supervisor that answers.
+    /// A supervisor that answers. One that ended without doing so may have met another that was just ending, so it is started again,
+    /// a few times.
     fn ensure(&self) -> Result<(), DeployError> {
         let until = Instant::now() + STARTING;
+        let mut starts = 0;
         let mut started: Option<Process> = None;
         loop {
             let why = match ask(self.place, &Order::Status, SOON) {
@@ -129,13 +145,12 @@ impl Hands<'_> {
                 Ok(other) => format!("it answered {other:?}"),
                 Err(error) => error.to_string(),
             };
-            match &started {
-                None => started = self.spawn()?,
-                // It found another one, or could not do its work.
-                Some(process) if !process::is_alive(process) && Instant::now() + STARTING / 2 > until => {
-                    started = None;
+            if !started.as_ref().is_some_and(process::is_alive) {
+                if starts == STARTS {
+                    return Err(self.missing(&why));
                 }
-                Some(_) => {}
+                self.halt.pause(AGAIN * starts)?;
+                (started, starts) = (self.spawn()?, starts + 1);
             }
             if Instant::now() >= until {
                 return Err(self.missing(&why));

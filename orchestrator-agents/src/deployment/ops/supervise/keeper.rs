@@ -169,6 +169,7 @@ impl Keeper {
             Event::Ended { release, done } => self.ended(&release, done),
             Event::ProxySaid { turn, said } => self.proxy_said(turn, said),
             Event::ProxyGone { turn, why } => self.proxy_gone(turn, why),
+            Event::ProxyDrained { turn } => self.proxy_drained(turn),
             Event::ProxyEnded { done } => self.proxy_ended(done),
             Event::Stop => {}
         }

@@ -21,5 +21,5 @@ mod seen;
 mod service;
 
 pub(super) use client::{Hands, comes_back, end, quit, running};
-pub use client::{asked, standing};
+pub use client::{asked, ordered, standing};
 pub use run::{Over, supervise};

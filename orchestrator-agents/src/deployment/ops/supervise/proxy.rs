@@ -15,12 +15,15 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::child::{Start, how};
 use super::keeper::Keeper;
 use super::run::Event;
+use super::seen;
 use crate::deployment::Process;
 use crate::deployment::ops::process::{self, TAG};
 use crate::deployment::supervise::{Answer, KeptProxy, Next, Pace, ProxyOrder, State};
 
 /// How long a proxy may take until it serves.
 const READY: Duration = Duration::from_secs(15);
+/// How long one that is replaced may take to drain.
+const DRAINED: Duration = Duration::from_mins(1);
 /// How long a proxy that runs may take to lend its sockets.
 const LEND: Duration = Duration::from_secs(2);
 
@@ -95,24 +98,49 @@ impl Keeper {
         }
     }
 
-    /// Makes it the proxy of the environment. Where it listens already the sockets stay; the process before it drains while the new
-    /// one serves.
+    /// Makes it the proxy of the environment. Where it listens already the sockets stay. The one before drains first, since only one
+    /// serves from a folder; who connects meanwhile waits.
     fn set_proxy(&mut self, order: ProxyOrder) -> Result<(), String> {
         let sockets = self.bound(&order.listen, order.metrics)?;
         let (listens, metrics) = addresses(&sockets).map_err(|error| error.to_string())?;
-        let old = self.roster.proxy.as_ref().and_then(|old| old.process.clone());
-        let (state, since) = (State::Starting, Timestamp::now());
+        let before = self.roster.proxy.take();
+        let old = before.as_ref().and_then(|old| old.process.clone()).filter(process::is_alive);
+        let (state, since, process) = (State::Starting, Timestamp::now(), old.clone());
         self.roster.proxy =
-            Some(KeptProxy { order, listens, metrics, state, process: None, since, restarts: 0, why: None });
-        self.record()?;
-        let turn = self.proxy.as_ref().map_or(0, |live| live.turn);
-        self.proxy = Some(LiveProxy { turn, ..LiveProxy::new(Some(sockets)) });
-        self.start_proxy();
-        if let Some(pid) = old.filter(process::is_alive).and_then(|old| Pid::from_raw(old.pid.cast_signed()))
-        {
-            let _ = kill_process(pid, Signal::TERM);
+            Some(KeptProxy { order, listens, metrics, state, process, since, restarts: 0, why: None });
+        if let Err(why) = self.record() {
+            self.roster.proxy = before;
+            return Err(why);
+        }
+        let turn = self.proxy.as_ref().map_or(0, |live| live.turn) + 1;
+        let ready_by = old.is_some().then(|| self.now() + DRAINED);
+        self.proxy = Some(LiveProxy { turn, ready_by, ..LiveProxy::new(Some(sockets)) });
+        match old {
+            Some(old) => self.replace(old, turn),
+            None => self.start_proxy(),
         }
         Ok(())
+    }
+
+    /// Ends the one before; the next one is started when it has ended.
+    fn replace(&mut self, old: Process, turn: u64) {
+        if let Some(pid) = Pid::from_raw(old.pid.cast_signed()) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let events = self.events.clone();
+        let waiting = std::thread::Builder::new().name("drain".into()).spawn(move || {
+            let _ = seen::wait_for(&old);
+            let _ = events.send(Event::ProxyDrained { turn });
+        });
+        if waiting.is_err() {
+            self.start_proxy();
+        }
+    }
+
+    pub(super) fn proxy_drained(&mut self, turn: u64) {
+        if self.proxy.as_ref().is_some_and(|live| live.turn == turn && live.ending.is_none()) {
+            self.start_proxy();
+        }
     }
 
     /// Sockets at these addresses: those that are open already, else new ones.

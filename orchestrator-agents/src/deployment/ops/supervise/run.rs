@@ -33,6 +33,8 @@ pub(super) enum Event {
     ProxySaid { turn: u64, said: Said },
     /// The proxy of that turn serves no more.
     ProxyGone { turn: u64, why: String },
+    /// The proxy before that of this turn has ended.
+    ProxyDrained { turn: u64 },
     /// The proxy that was to end has ended, or could not be ended.
     ProxyEnded { done: Result<(), String> },
     /// It is to end, and to leave everything running.
