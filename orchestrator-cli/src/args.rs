@@ -12,6 +12,7 @@ mod replay;
 mod rollback;
 mod run;
 mod show;
+mod supervise;
 
 use std::path::PathBuf;
 
@@ -33,6 +34,7 @@ pub(crate) use replay::ReplayArgs;
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use run::RunArgs;
 pub(crate) use show::{Format, OneArgs, Output, PlanFormat, ShowArgs};
+pub(crate) use supervise::SuperviseArgs;
 
 use crate::exit::Exit;
 
@@ -142,6 +144,9 @@ pub(crate) enum Command {
     /// Show, explain or remove recorded results
     #[command(subcommand, after_help = cache::EXAMPLES)]
     Cache(CacheCommand),
+    /// Keep the services of an environment running; deployments start it themselves
+    #[command(after_help = supervise::EXAMPLES)]
+    Supervise(SuperviseArgs),
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  orchestrate completions bash > ~/.local/share/bash-completion/completions/orchestrate"
@@ -254,6 +259,7 @@ impl Args {
             Some(Command::Resume(args)) => args.output.format == Format::Json,
             Some(Command::Rollback(args)) => args.output.format == Format::Json,
             Some(Command::Demo(args)) => args.output.format == Format::Json,
+            Some(Command::Supervise(args)) => args.show.format == Format::Json,
             Some(Command::Prune(args)) => args.show.format == Format::Json,
             Some(Command::Doctor(args)) => args.output.format == Format::Json,
             Some(Command::Plan(args)) => args.format == PlanFormat::Json,

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use orchestrator_agents::deployment::{Deploy, Supervisor, SwitchDeployment};
 use orchestrator_core::agent::Agent;
 use orchestrator_core::registry::Registry;
 
@@ -19,7 +20,16 @@ pub struct Cli {
 impl Cli {
     /// With the agents and phases that orchestrate ships.
     pub fn standard() -> Self {
-        Self::empty().agents(orchestrator_agents::standard()).agents(orchestrator_reports::standard())
+        let standard =
+            Self::empty().agents(orchestrator_agents::standard()).agents(orchestrator_reports::standard());
+        // This very program keeps running what it deploys, by its command `supervise`.
+        match std::env::current_exe() {
+            Ok(program) => {
+                let supervisor = Some(Supervisor::new(program));
+                standard.agent(Deploy { supervisor: supervisor.clone() }).agent(SwitchDeployment { supervisor })
+            }
+            Err(_) => standard,
+        }
     }
 
     /// Without agents.

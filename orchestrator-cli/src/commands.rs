@@ -28,6 +28,7 @@ mod runs;
 mod share;
 mod signal;
 mod status;
+mod supervise;
 mod tree;
 mod validate;
 mod watch;
@@ -71,6 +72,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Proxy(args) => proxy::proxy(&global.dir, *args),
         Command::Prune(args) => block_on(prune::prune(front()?, args)),
         Command::Report(args) => block_on(report::report(front()?, args)),
+        Command::Supervise(args) => supervise::supervise(&front()?, &args),
         Command::Agents(args) => Ok(agents::agents(&registry, args)),
         Command::Schema => agents::schema(&registry),
         Command::Demo(args) => block_on(demo::demo(global.clone(), args, registry)),

@@ -18,8 +18,11 @@ use serde::{Deserialize, Serialize};
 use super::analysis::WatchConfig;
 use super::migrations::Migrations;
 use super::ops::{
-    ApplyMigrations, CheckHealth, ClaimEnvironment, ConfirmClaim, Observe, PendingMigrations, Promote, ReadSignatures, ReadTraffic, RecordDecision, Reinstate, ReleaseEnvironment, ServeTraffic, SmokeTests, StartInput, StartService, StopService, SwitchTraffic,
+    ApplyMigrations, CheckHealth, ClaimEnvironment, ConfirmClaim, Observe, PendingMigrations, Promote,
+    ReadSignatures, ReadTraffic, RecordDecision, Reinstate, ReleaseEnvironment, ServeTraffic, SmokeTests,
+    StartService, StopService, SwitchTraffic,
 };
+use super::supervise::Supervisor;
 use super::{Environment, Health, Patience, ProxyConfig, Seconds, SmokeTest, TargetConfig, Version};
 
 mod ending;
@@ -32,8 +35,12 @@ mod watching;
 pub use watching::signal_of as watch_signal;
 
 /// Deploys a version to an environment. A failing check ends what was started; a failing watch gives the traffic back.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Deploy;
+#[derive(Debug, Clone, Default)]
+pub struct Deploy {
+    /// The program that keeps services and the proxy running, which only a front door knows. Without one services are started
+    /// detached, and nobody starts them again when they crash; a proxy must be started by hand.
+    pub supervisor: Option<Supervisor>,
+}
 
 /// What to deploy where, and what it must prove.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -170,12 +177,12 @@ impl Agent for Deploy {
             dyn_operation(ClaimEnvironment)?,
             dyn_operation(ConfirmClaim)?,
             dyn_operation(ReleaseEnvironment)?,
-            dyn_operation(ServeTraffic)?,
+            dyn_operation(ServeTraffic { supervisor: self.supervisor.clone() })?,
             dyn_operation(SwitchTraffic)?,
             dyn_operation(ReadTraffic)?,
             dyn_operation(PendingMigrations)?,
             dyn_operation(ApplyMigrations)?,
-            dyn_operation(StartService)?,
+            dyn_operation(StartService { supervisor: self.supervisor.clone() })?,
             dyn_operation(CheckHealth)?,
             dyn_operation(SmokeTests)?,
             dyn_operation(Observe)?,
@@ -183,7 +190,7 @@ impl Agent for Deploy {
             dyn_operation(ReadSignatures)?,
             dyn_operation(Promote)?,
             dyn_operation(StopService)?,
-            dyn_operation(Reinstate)?,
+            dyn_operation(Reinstate { supervisor: self.supervisor.clone() })?,
         ])
     }
 }

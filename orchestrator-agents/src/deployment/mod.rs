@@ -13,6 +13,7 @@
 //! | `watch/RELEASE.jsonl` | the recording of a watch |
 //! | `history.jsonl` | what happened, one line each; the end of each deployment with who, run and verdict |
 //! | `lock` | held while the environment is changed; names its owner |
+//! | `supervise.*` | of the process that keeps services running, see [`supervise`] |
 //!
 //! **Where a service answers.** Each version has its own port on loopback, picked when it starts. `current.json` and `url`
 //! say where the current one answers; they change in one rename. There is no fixed public port: two processes cannot
@@ -40,6 +41,7 @@ mod phase;
 mod proof;
 mod service;
 mod stop;
+pub mod supervise;
 mod switch;
 mod targets;
 #[cfg(test)]
@@ -58,6 +60,7 @@ pub use proof::{
 };
 pub use service::{Current, Happening, Process, Release, Service, What};
 pub use stop::{StopDeployment, StopDeploymentConfig};
+pub use supervise::Supervisor;
 pub use switch::{SwitchDeployment, SwitchDeploymentConfig, SwitchedDeployment};
 pub use targets::{CommandTarget, TargetConfig};
 pub use traffic::ProxyConfig;

@@ -19,12 +19,16 @@ use super::ops::{
     ClaimEnvironment, ClaimInput, PromoteOutput, Reinstate, ReinstateInput, ReleaseEnvironment, ReleaseInput,
     StopService,
 };
+use super::supervise::Supervisor;
 use super::{Ended, Ending, Environment, Patience, Seconds, Version};
 use crate::said::outcome;
 
 /// Gives all traffic to a kept release: as it runs, or started from its folder and found healthy.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SwitchDeployment;
+#[derive(Debug, Clone, Default)]
+pub struct SwitchDeployment {
+    /// The program that keeps services running, as in [`Deploy`](super::Deploy).
+    pub supervisor: Option<Supervisor>,
+}
 
 /// What gets the traffic.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -154,7 +158,7 @@ impl Agent for SwitchDeployment {
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
         Ok(vec![
             dyn_operation(ClaimEnvironment)?,
-            dyn_operation(Reinstate)?,
+            dyn_operation(Reinstate { supervisor: self.supervisor.clone() })?,
             dyn_operation(StopService)?,
             dyn_operation(ReleaseEnvironment)?,
         ])

@@ -15,7 +15,7 @@ use super::error::DeployError;
 use super::halt::{Halt, looking};
 use super::launch::secrets_of;
 use super::place::Place;
-use super::process;
+use super::{process, supervise};
 use crate::deployment::{Environment, Health, Method, Process, Version};
 use crate::ops::http::{Ask, ask};
 
@@ -143,6 +143,7 @@ pub(super) fn check(
 /// A deployed service with what is needed to tell its end.
 pub(super) struct Watch {
     watched: Watched,
+    place: Place,
     log: PathBuf,
     secrets: Vec<String>,
 }
@@ -151,7 +152,7 @@ impl Watch {
     pub(super) fn new(watched: &Watched, site: &Site<'_>) -> Self {
         let place = Place::new(site.state, &watched.environment);
         let secrets = secrets_of(&place, &watched.release, site);
-        Self { watched: watched.clone(), log: place.log(&watched.release), secrets }
+        Self { watched: watched.clone(), log: place.log(&watched.release), place, secrets }
     }
 
     /// An error with the end of its log where the service is not running any more.
@@ -160,6 +161,10 @@ impl Watch {
         if process.is_none_or(|process| process::is_alive(&process)) {
             return Ok(());
         }
-        Err(DeployError::Gone { environment, release, tail: process::tail(&self.log, &self.secrets) })
+        // One that is started again is the same candidate: whether it is healthy is what the answers say.
+        let Err(stands) = supervise::comes_back(&self.place, &release) else { return Ok(()) };
+        let tail = process::tail(&self.log, &self.secrets);
+        let tail = stands.map(|stands| format!("{tail}\n({stands})")).unwrap_or(tail);
+        Err(DeployError::Gone { environment, release, tail })
     }
 }

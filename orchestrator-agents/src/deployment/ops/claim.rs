@@ -28,6 +28,7 @@ use super::halt::blocking;
 use super::place::Place;
 use super::process;
 use super::steady::steady;
+use super::supervise;
 use crate::deployment::{Claim, Ended, Environment, Happening, Version, What};
 
 /// What to claim.
@@ -123,7 +124,7 @@ impl Operation for ClaimEnvironment {
             place.set_claim(Some(&claim))?;
             let notes = steady(&place, halt)?;
             let serves = place.current()?.map(|current| current.service);
-            let serves = serves.filter(|service| process::is_alive(&service.process));
+            let serves = serves.and_then(|service| supervise::as_it_runs(&place, service));
             let serves = serves.map(|service| Serving { version: service.version, release: service.release });
             Ok(ClaimOutput { claim, took_over: other, serves, notes })
         })

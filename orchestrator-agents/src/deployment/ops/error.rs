@@ -146,6 +146,22 @@ pub enum DeployError {
     /// A secret that nobody knows.
     #[error("secret `{0}` is not known")]
     NoSecret(String),
+    /// The supervisor of the environment did not do it.
+    #[error("the supervisor did not do it: {0}")]
+    NotSupervised(String),
+    /// There is no supervisor, and none could be started.
+    #[error("`{program}` does not supervise the environment: {why}; the end of its log:\n{tail}")]
+    NoSupervisor {
+        /// What was started.
+        program: String,
+        /// Why it cannot be asked.
+        why: String,
+        /// The last lines of its log.
+        tail: String,
+    },
+    /// A variable that cannot be said to a supervisor.
+    #[error("variable `{0}` is not UTF-8; a supervised service takes none that is not")]
+    NoText(String),
     /// Stopped on request.
     #[error("stopped on request")]
     Stopped,

@@ -17,14 +17,16 @@ use super::halt::Halt;
 use super::place::Place;
 use super::port;
 use super::process::{self, TAG};
+use super::supervise::{self, Hands};
 use crate::deployment::service::url;
+use crate::deployment::supervise::Supervisor;
 use crate::deployment::{Process, Release, Service};
 
 /// Starts `"$@"` in its own session, away from any terminal, and prints its process id. A process of its own in
 /// between, which ends at once, makes it a child of init: nobody has to wait for it, and it outlives everybody. Where
 /// there is no `setsid` tool, the process group that this shell was given is what it gets, and it ignores SIGHUP.
 /// Either way SIGINT and SIGQUIT are ignored at its start, as in whatever a shell puts in the background.
-const DETACH: &str = r#"if command -v setsid >/dev/null 2>&1; then setsid "$@" >&2 &
+pub(super) const DETACH: &str = r#"if command -v setsid >/dev/null 2>&1; then setsid "$@" >&2 &
 else (trap '' HUP; exec "$@") >&2 & fi; echo $!"#;
 
 /// The environment of a service, secrets resolved.
@@ -38,14 +40,19 @@ pub(super) struct Surroundings {
 impl Surroundings {
     /// The allow-list of `site`, and what is declared. A service outlives the run, so it does not count as one of its processes.
     pub(super) fn new(declared: &BTreeMap<String, EnvValue>, site: &Site<'_>) -> Result<Self, DeployError> {
-        let env = site.env.iter().filter(|(name, _)| name != ORDER_VARIABLE).cloned().collect();
-        let mut all = Self { env, ..Self::default() };
+        let mut all = Self::of(site.env);
         for (name, value) in declared {
             let (value, secret) = resolve(value, site.secrets)?;
             all.secrets.extend(secret.then(|| value.clone()));
             all.declared.insert(name.clone(), value);
         }
         Ok(all)
+    }
+
+    /// That environment, without what belongs to an order.
+    pub(super) fn of(env: &[(OsString, OsString)]) -> Self {
+        let env = env.iter().filter(|(name, _)| name != ORDER_VARIABLE).cloned().collect();
+        Self { env, ..Self::default() }
     }
 
     /// A command with the allow-list only.
@@ -85,6 +92,8 @@ pub(super) struct Launch<'a> {
     pub(super) release: &'a Release,
     pub(super) surroundings: &'a Surroundings,
     pub(super) halt: &'a Halt,
+    /// Who starts it and keeps it running; none where it is started detached, and nobody looks after it.
+    pub(super) supervisor: Option<&'a Supervisor>,
 }
 
 impl Launch<'_> {
@@ -100,7 +109,7 @@ impl Launch<'_> {
             chances -= 1;
             match self.attempt(port, &started) {
                 // Somebody else took the picked port in the moment between.
-                Err(DeployError::Exited { port: given, .. })
+                Err(DeployError::Exited { port: given, .. } | DeployError::Taken(given))
                     if port == 0 && chances > 0 && !port::is_free(given) => {}
                 done => return done,
             }
@@ -114,20 +123,67 @@ impl Launch<'_> {
     ) -> Result<Service, DeployError> {
         let port = port::pick(port)?;
         let tag = self.release.tag();
-        let up = self.spawn(port).and_then(|service| {
+        let up = self.begin(port).and_then(|service| {
             started(&service)?;
-            self.wait(&service).map(|()| service)
+            self.wait(&service)?;
+            self.hands().map_or(Ok(()), |hands| hands.keep(&service.release))?;
+            Ok(service)
         });
         if up.is_err() {
-            process::end(None, &tag, Duration::from_secs(1))?;
+            supervise::end(self.place, &self.release.name, None, &tag, Duration::from_secs(1))?;
         }
         up
     }
 
+    fn hands(&self) -> Option<Hands<'_>> {
+        let Self { place, surroundings, halt, supervisor, .. } = *self;
+        supervisor.map(|supervisor| Hands { place, supervisor, surroundings, halt })
+    }
+
+    fn begin(&self, port: u16) -> Result<Service, DeployError> {
+        let Some(hands) = self.hands() else { return self.spawn(port) };
+        match hands.start(&self.release.name, port, self.variables(port)?) {
+            Ok(process) => Ok(self.service(process, port)),
+            Err(DeployError::NotSupervised(_)) if !port::is_free(port) => Err(DeployError::Taken(port)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All variables of the service.
+    fn variables(&self, port: u16) -> Result<BTreeMap<String, String>, DeployError> {
+        let folder = self.folder()?;
+        let text = |name: &OsString| {
+            name.to_str()
+                .map(str::to_owned)
+                .ok_or_else(|| DeployError::NoText(name.to_string_lossy().into_owned()))
+        };
+        let mut all = BTreeMap::new();
+        for (name, value) in &self.surroundings.env {
+            let known = text(name)?;
+            let value = value.to_str().ok_or_else(|| DeployError::NoText(known.clone()))?;
+            all.insert(known, value.to_owned());
+        }
+        all.insert("PORT".into(), port.to_string());
+        all.extend(self.filled(&folder, port).map(|(name, value)| (name.clone(), value)));
+        all.remove(ORDER_VARIABLE);
+        all.insert(TAG.into(), self.release.tag());
+        Ok(all)
+    }
+
+    fn folder(&self) -> Result<PathBuf, DeployError> {
+        let folder = self.place.release_folder(&self.release.name);
+        std::path::absolute(&folder).tried("found", &folder)
+    }
+
+    fn filled(&self, folder: &Path, port: u16) -> impl Iterator<Item = (&String, String)> {
+        let path = folder.to_string_lossy().into_owned();
+        let declared = self.surroundings.declared.iter();
+        declared.map(move |(name, value)| (name, self.release.fill(value, &path, port)))
+    }
+
     fn spawn(&self, port: u16) -> Result<Service, DeployError> {
         let release = self.release;
-        let folder = std::path::absolute(self.place.release_folder(&release.name));
-        let folder = folder.tried("found", &self.place.release_folder(&release.name))?;
+        let folder = self.folder()?;
         let log = self.place.log(&release.name);
         let opened = OpenOptions::new().create(true).append(true).open(&log).tried("opened", &log)?;
         let printed = self.command(&folder, port).stderr(opened).output();
@@ -140,16 +196,14 @@ impl Launch<'_> {
     fn command(&self, folder: &Path, port: u16) -> Command {
         let release = self.release;
         let path = folder.to_string_lossy();
-        let filled =
-            self.surroundings.declared.iter().map(|(name, value)| (name, release.fill(value, &path, port)));
         let mut command = self.surroundings.command("/bin/sh");
         command
             .args(["-c", DETACH, "sh"])
             .args(release.argv(&path, port))
             .current_dir(folder)
             .env("PORT", port.to_string())
-            .envs(filled)
-            .env_remove("ORCHESTRATE_ORDER")
+            .envs(self.filled(folder, port))
+            .env_remove(ORDER_VARIABLE)
             .env(TAG, release.tag())
             .stdout(Stdio::piped());
         std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -20,6 +20,7 @@ mod start;
 mod status;
 mod steady;
 mod stop;
+mod supervise;
 mod traffic;
 
 pub use check::{CheckHealth, CheckHealthInput, CheckHealthOutput, Watched};
@@ -44,6 +45,7 @@ pub use status::{
     Deployment, Kept, Role, Standing, Watching, deployments, history, kept, standing, stop_all,
 };
 pub use stop::{StopInput, StopOutput, StopService, Stopped, Which};
+pub use supervise::{Over, asked, ordered, standing as supervised, supervise};
 pub use traffic::{
     Drained, ReadInput, ReadTraffic, ReleaseTraffic, ServeInput, ServeOutput, ServeTraffic, SwitchInput,
     SwitchTraffic, Switched, Traffic,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use orchestrator_core::BoxError;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::OrderKey;
-use orchestrator_core::operation::{Already, Operation, SecretSource, Site};
+use orchestrator_core::operation::{Already, Operation, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -136,11 +136,11 @@ fn look(
     halt.check()?;
     let clock = life::clock();
     let traffic = counts::traffic(place, input);
-    let process = life::life(&input.new);
+    let process = life::life(place, &input.new);
     halt.check()?;
     let health = Some(health(input));
     halt.check()?;
-    let probe = probe.map(|(test, ready)| smoke::once(&input.url, test, ready, halt)).transpose()?;
+    let probe = probe.map(|(test, ready)| smoke::alone(&input.url, test, ready, halt)).transpose()?;
     let probe = probe.map(|result| Answered {
         what: result.name,
         wrong: (!result.problems.is_empty()).then(|| result.problems.join("; ")),

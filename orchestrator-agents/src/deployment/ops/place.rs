@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{DeployError, Tried};
 use super::halt::Halt;
+use crate::deployment::supervise::Roster;
 use crate::deployment::{
     Claim, Current, Environment, Happening, ProxyConfig, Release, Service, Version, What,
 };
@@ -43,6 +44,34 @@ impl Place {
     /// The folder of a release.
     pub(super) fn release_folder(&self, release: &str) -> PathBuf {
         self.folder.join("releases").join(release)
+    }
+
+    /// The folder itself.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The state folder that it is in, absolute.
+    pub(super) fn state(&self) -> Result<PathBuf, DeployError> {
+        let folder = std::path::absolute(&self.folder).tried("found", &self.folder)?;
+        Ok(folder.ancestors().nth(2).map(Path::to_owned).unwrap_or(folder))
+    }
+
+    /// What the proxy of the environment carries in `ORCHESTRATE_SERVICE`: each state folder may have one.
+    pub(super) fn proxy_tag(&self) -> String {
+        let folder = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        format!("{}/proxy/{}", self.environment, folder.display())
+    }
+
+    /// What a supervisor keeps; none where there never was one.
+    pub(super) fn roster(&self) -> Result<Option<Roster>, DeployError> {
+        read(&self.folder.join("supervise.json"))
+    }
+
+    /// Records what a supervisor keeps, or that it keeps nothing any more. Only who holds the supervisor's lock may do that.
+    pub(super) fn keep_roster(&self, roster: Option<&Roster>) -> Result<(), DeployError> {
+        let path = self.folder.join("supervise.json");
+        roster.map_or_else(|| remove(&path), |roster| write(&path, &json(roster)))
     }
 
     /// The log of a release.

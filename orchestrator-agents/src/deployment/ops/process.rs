@@ -17,7 +17,7 @@ pub(super) const TAG: &str = "ORCHESTRATE_SERVICE";
 const LAST: Duration = Duration::from_secs(5);
 
 /// State, process group and start time of a process, from `/proc/PID/stat`.
-fn stat(pid: u32) -> Option<(char, i32, u64)> {
+pub(super) fn stat(pid: u32) -> Option<(char, i32, u64)> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let stat = String::from_utf8_lossy(&stat);
     // The second field, the command's name, may hold anything: what follows starts after the last parenthesis.
@@ -36,6 +36,12 @@ pub(super) fn boot() -> String {
 pub fn identity(pid: u32) -> Option<Process> {
     let (state, _, started) = stat(pid)?;
     (!matches!(state, 'Z' | 'X')).then(|| Process { pid, started, boot: boot() })
+}
+
+/// The process that has this id, ended or not.
+pub(super) fn known(pid: u32) -> Option<Process> {
+    let (_, _, started) = stat(pid)?;
+    Some(Process { pid, started, boot: boot() })
 }
 
 /// Whether it is this very process that runs.

@@ -14,10 +14,10 @@ use super::error::DeployError;
 use super::halt::{Halt, blocking};
 use super::launch::secrets_of;
 use super::place::Place;
-use super::process;
 use super::reinstate::{Reinstate, ReinstateInput};
 use super::stop::{GRACE, StopInput, StopService, Which};
 use super::traffic::{self, Switched};
+use super::{process, supervise};
 use crate::deployment::{Current, Environment, Process, Seconds, Service, Version, What};
 
 /// What becomes current.
@@ -168,14 +168,15 @@ fn current_or_candidate(
         let (environment, release) = (place.environment.clone(), (*release).to_owned());
         return Err(DeployError::NoCandidate { environment, release, found });
     };
-    runs(place, service, secrets)?;
+    let service = runs(place, service, secrets)?;
     let before = current.map(|before| Current { on_watch: *on_watch, ..before });
-    switch(place, service, before, What::Promoted, order)
+    switch(place, &service, before, What::Promoted, order)
 }
 
-fn runs(place: &Place, service: &Service, secrets: &[String]) -> Result<(), DeployError> {
-    if process::is_alive(&service.process) {
-        return Ok(());
+/// The service as it runs: its supervisor may have started it again.
+fn runs(place: &Place, service: &Service, secrets: &[String]) -> Result<Service, DeployError> {
+    if let Some(process) = supervise::running(place, service) {
+        return Ok(Service { process, ..service.clone() });
     }
     let Service { environment, release, .. } = service.clone();
     let tail = process::tail(&place.log(&release), secrets);
@@ -231,7 +232,8 @@ pub(super) fn settle(place: &Place, current: &Current, before: Previous, halt: &
     tried(forget_candidate(place, &service.release), "it is still recorded as candidate");
     let other = previous.as_ref().filter(|previous| previous.release != service.release);
     if let (Some(previous), Previous::Ends(grace), true) = (other, before, switched) {
-        let ended = process::end(Some(&previous.process), &previous.tag, grace.duration());
+        let Service { release, process, tag, .. } = previous;
+        let ended = supervise::end(place, release, Some(process), tag, grace.duration());
         tried(ended.map(drop), &format!("{} could not be ended", previous.version));
     }
     let Service { environment, version, release, process, port, .. } = service.clone();

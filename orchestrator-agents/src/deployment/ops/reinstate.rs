@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::check::{self, CheckHealthInput};
 use super::claim;
 use super::error::DeployError;
-use super::halt::{Halt, blocking};
+use super::halt::blocking;
 use super::launch::{Launch, Surroundings};
 use super::place::Place;
 use super::promote::{Previous, PromoteOutput, back, settle, switch};
 use super::stop::{self, GRACE};
-use super::{port, process};
+use super::{port, supervise};
+use crate::deployment::supervise::Supervisor;
 use crate::deployment::{Current, Environment, Release, Seconds, Service, What};
 
 /// What becomes current again.
@@ -42,8 +43,11 @@ fn grace() -> Seconds {
 
 /// Makes an earlier release current again: as it runs, or started from its folder and found healthy. The release that is
 /// current is ended after that, and stays where it does not come to pass.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Reinstate;
+#[derive(Debug, Clone, Default)]
+pub struct Reinstate {
+    /// Who keeps it running; see [`StartService`](super::StartService).
+    pub supervisor: Option<Supervisor>,
+}
 
 #[async_trait]
 impl Operation for Reinstate {
@@ -64,7 +68,7 @@ impl Operation for Reinstate {
             return Err(DeployError::NoRelease { environment, release }.into());
         };
         let surroundings = Surroundings::new(&release.env, site)?;
-        let order = order.clone();
+        let (order, supervisor) = (order.clone(), self.supervisor.clone());
         site.progress.step(format!("bringing back {} in {environment}", release.version), None);
         blocking(site, move |halt| {
             let _locked = place.lock(halt)?;
@@ -72,11 +76,12 @@ impl Operation for Reinstate {
                 claim::confirm(&place, &order)?;
             }
             let current = place.current()?;
+            let (supervisor, surroundings) = (supervisor.as_ref(), &surroundings);
+            let launch = Launch { place: &place, release: &release, surroundings, halt, supervisor };
             let current = match current {
-                Some(current) if is(&current, &release) => current,
+                Some(current) if is(&place, &current, &release) => current,
                 current => {
-                    let service =
-                        running_or_started(&place, &release, current.as_ref(), &surroundings, halt)?;
+                    let service = running_or_started(&launch, current.as_ref())?;
                     let current = current.map(|current| Current { on_watch: false, ..current });
                     switch(&place, &service, current, What::Reinstated, &order.to_string())?
                 }
@@ -96,41 +101,32 @@ impl Operation for Reinstate {
     }
 }
 
-fn is(current: &Current, release: &Release) -> bool {
-    current.service.release == release.name && process::is_alive(&current.service.process)
+fn is(place: &Place, current: &Current, release: &Release) -> bool {
+    current.service.release == release.name && supervise::running(place, &current.service).is_some()
 }
 
-fn running_or_started(
-    place: &Place,
-    release: &Release,
-    current: Option<&Current>,
-    surroundings: &Surroundings,
-    halt: &Halt,
-) -> Result<Service, DeployError> {
+fn running_or_started(launch: &Launch<'_>, current: Option<&Current>) -> Result<Service, DeployError> {
+    let Launch { place, release, halt, .. } = *launch;
     let previous = current.and_then(|current| current.previous.as_ref());
     let known = previous.filter(|service| service.release == release.name);
-    let service = match known.filter(|service| process::is_alive(&service.process)) {
-        Some(service) => service.clone(),
-        None => started(place, release, known, surroundings, halt)?,
+    let running = known.and_then(|known| Some((known, supervise::running(place, known)?)));
+    let service = match running {
+        Some((known, process)) => Service { process, ..known.clone() },
+        None => started(launch, known)?,
     };
     let (url, health, version) = (service.url.clone(), release.health.clone(), release.version.clone());
     let input = CheckHealthInput { url, health, version: Some(version), service: None };
     if let Err(error) = check::check(&input, None, halt) {
-        process::end(Some(&service.process), &service.tag, GRACE.duration())?;
+        let Service { release, process, tag, .. } = &service;
+        supervise::end(place, release, Some(process), tag, GRACE.duration())?;
         return Err(error);
     }
     Ok(service)
 }
 
 /// Starts the release from its folder, on the port that it had where that is free.
-fn started(
-    place: &Place,
-    release: &Release,
-    known: Option<&Service>,
-    surroundings: &Surroundings,
-    halt: &Halt,
-) -> Result<Service, DeployError> {
-    stop::end_releases(place, |name| name == release.name, GRACE.duration())?;
+fn started(launch: &Launch<'_>, known: Option<&Service>) -> Result<Service, DeployError> {
+    stop::end_releases(launch.place, |name| name == launch.release.name, GRACE.duration())?;
     let port = known.map(|service| service.port).filter(|port| port::is_free(*port)).unwrap_or(0);
-    Launch { place, release, surroundings, halt }.run(port, |_| Ok(()))
+    launch.run(port, |_| Ok(()))
 }

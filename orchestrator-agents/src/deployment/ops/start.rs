@@ -22,7 +22,8 @@ use super::halt::{Halt, blocking};
 use super::launch::{Launch, Surroundings};
 use super::place::Place;
 use super::stop::{self, StopInput, StopService, Which};
-use super::{port, process};
+use super::{port, supervise};
+use crate::deployment::supervise::Supervisor;
 use crate::deployment::{Environment, Health, Process, Release, Seconds, Service, Version, What};
 
 /// What to start.
@@ -84,8 +85,11 @@ impl StartOutput {
 }
 
 /// Copies an artifact into a release folder and starts it detached. See the [module](crate::deployment).
-#[derive(Debug, Clone, Copy, Default)]
-pub struct StartService;
+#[derive(Debug, Clone, Default)]
+pub struct StartService {
+    /// Who keeps it running; none: it is started detached, and nobody starts it again when it crashes.
+    pub supervisor: Option<Supervisor>,
+}
 
 #[async_trait]
 impl Operation for StartService {
@@ -103,9 +107,13 @@ impl Operation for StartService {
         let surroundings = Surroundings::new(&input.env, site)?;
         let place = Place::new(site.state, &input.environment);
         let artifact = find(&input.artifact, site.root, site.state)?;
-        let order = order.clone();
+        let (order, supervisor) = (order.clone(), self.supervisor.clone());
         site.progress.step(format!("starting {} in {}", input.version, input.environment), None);
-        blocking(site, move |halt| start(&place, &input, &artifact, &order, &surroundings, halt)).await
+        blocking(site, move |halt| {
+            let begun = Begun { place: &place, input: &input, order: &order, surroundings: &surroundings };
+            begun.start(&artifact, supervisor.as_ref(), halt)
+        })
+        .await
     }
 
     async fn undo(&self, input: &StartInput, _site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
@@ -120,7 +128,9 @@ impl Operation for StartService {
         };
         let known = candidate.into_iter().chain(current.map(|current| current.service));
         let order = order.to_string();
-        match known.into_iter().find(|service| service.order == order && process::is_alive(&service.process))
+        let mut ours = known.into_iter().filter(|service| service.order == order);
+        match ours
+            .find_map(|service| Some(Service { process: supervise::running(&place, &service)?, ..service }))
         {
             Some(service) => Already::Done(StartOutput::of(&service, None)),
             // What was started without being recorded is ended when the order is repeated.
@@ -145,35 +155,73 @@ fn find(artifact: &str, root: &Path, state: &Path) -> Result<PathBuf, DeployErro
     if path.is_file() { Ok(path) } else { Err(DeployError::NoFile(artifact.to_owned())) }
 }
 
-fn start(
-    place: &Place,
-    input: &StartInput,
-    artifact: &Path,
-    order: &OrderKey,
-    surroundings: &Surroundings,
-    halt: &Halt,
-) -> Result<StartOutput, DeployError> {
-    let _locked = place.lock(halt)?;
-    if input.claimed {
-        claim::confirm(place, order)?;
-    }
-    end_leftovers(place)?;
-    if input.port != 0 && !port::is_free(input.port) {
-        return Err(DeployError::Taken(input.port));
-    }
-    let release = lay_out(place, input, artifact, order, surroundings)?;
-    let begun = Instant::now();
-    let launch = Launch { place, release: &release, surroundings, halt };
-    match launch.run(input.port, |service| place.set_candidate(Some(service))) {
-        Ok(service) => {
-            place.tell(What::Started, &release.version, &release.name, Some(&release.order))?;
-            Ok(StartOutput::of(&service, Some(begun.elapsed().as_secs_f64() * 1e3)))
+/// A start that was begun.
+struct Begun<'a> {
+    place: &'a Place,
+    input: &'a StartInput,
+    order: &'a OrderKey,
+    surroundings: &'a Surroundings,
+}
+
+impl Begun<'_> {
+    fn start(
+        &self,
+        artifact: &Path,
+        supervisor: Option<&Supervisor>,
+        halt: &Halt,
+    ) -> Result<StartOutput, DeployError> {
+        let Self { place, input, surroundings, .. } = *self;
+        let _locked = place.lock(halt)?;
+        if input.claimed {
+            claim::confirm(place, self.order)?;
         }
-        Err(error) => {
-            place.set_candidate(None)?;
-            place.tell(What::FailedToStart, &release.version, &release.name, Some(&release.order))?;
-            Err(error)
+        end_leftovers(place)?;
+        if input.port != 0 && !port::is_free(input.port) {
+            return Err(DeployError::Taken(input.port));
         }
+        let release = self.lay_out(artifact)?;
+        let begun = Instant::now();
+        let launch = Launch { place, release: &release, surroundings, halt, supervisor };
+        match launch.run(input.port, |service| place.set_candidate(Some(service))) {
+            Ok(service) => {
+                place.tell(What::Started, &release.version, &release.name, Some(&release.order))?;
+                Ok(StartOutput::of(&service, Some(begun.elapsed().as_secs_f64() * 1e3)))
+            }
+            Err(error) => {
+                place.set_candidate(None)?;
+                place.tell(What::FailedToStart, &release.version, &release.name, Some(&release.order))?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the release folder: the binary first, what says that it is complete last.
+    fn lay_out(&self, artifact: &Path) -> Result<Release, DeployError> {
+        let Self { place, input, order, surroundings } = *self;
+        let name = Release::name_for(&input.version, order);
+        let folder = place.release_folder(&name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).tried("cleared", &folder)?;
+        }
+        fs::create_dir_all(&folder).tried("created", &folder)?;
+        let binary =
+            artifact.file_name().map_or_else(|| "service".into(), |name| name.to_string_lossy().into_owned());
+        let copy = folder.join(&binary);
+        copy_executable(artifact, &copy, surroundings)?;
+        let release = Release {
+            environment: input.environment.clone(),
+            version: input.version.clone(),
+            name,
+            binary,
+            digest: digest(&copy)?,
+            argv: input.argv.clone(),
+            env: input.env.clone(),
+            health: input.health.clone(),
+            start_timeout: input.start_timeout,
+            order: order.to_string(),
+        };
+        place.keep_release(&release)?;
+        Ok(release)
     }
 }
 
@@ -183,41 +231,6 @@ fn end_leftovers(place: &Place) -> Result<(), DeployError> {
     let leftovers = |release: &str| current.as_deref() != Some(release);
     stop::end_releases(place, leftovers, Duration::from_secs(5)).map(drop)
 }
-
-/// Makes the release folder: the binary first, what says that it is complete last.
-fn lay_out(
-    place: &Place,
-    input: &StartInput,
-    artifact: &Path,
-    order: &OrderKey,
-    surroundings: &Surroundings,
-) -> Result<Release, DeployError> {
-    let name = Release::name_for(&input.version, order);
-    let folder = place.release_folder(&name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).tried("cleared", &folder)?;
-    }
-    fs::create_dir_all(&folder).tried("created", &folder)?;
-    let binary =
-        artifact.file_name().map_or_else(|| "service".into(), |name| name.to_string_lossy().into_owned());
-    let copy = folder.join(&binary);
-    copy_executable(artifact, &copy, surroundings)?;
-    let release = Release {
-        environment: input.environment.clone(),
-        version: input.version.clone(),
-        name,
-        binary,
-        digest: digest(&copy)?,
-        argv: input.argv.clone(),
-        env: input.env.clone(),
-        health: input.health.clone(),
-        start_timeout: input.start_timeout,
-        order: order.to_string(),
-    };
-    place.keep_release(&release)?;
-    Ok(release)
-}
-
 /// Copies by `cp`: had this process the copy open for writing while another thread starts a command, that command
 /// would inherit it for a moment, and a file that is open for writing cannot be executed (`ETXTBSY`).
 fn copy_executable(from: &Path, to: &Path, surroundings: &Surroundings) -> Result<(), DeployError> {

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::error::DeployError;
 use super::halt::Halt;
 use super::place::Place;
-use super::process;
 use super::stop::{self, StopInput, Stopped, Which};
+use super::supervise;
 use super::traffic::{self, Traffic};
 use crate::deployment::analysis::{Decision, Line};
 use crate::deployment::{Claim, Environment, Happening, ProxyConfig, Service, Version};
@@ -48,8 +48,10 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    fn of(service: Service, role: Role) -> Self {
-        let alive = process::is_alive(&service.process);
+    fn of(place: &Place, service: Service, role: Role) -> Self {
+        let running = supervise::running(place, &service);
+        let alive = running.is_some();
+        let service = Service { process: running.unwrap_or(service.process), ..service };
         let Service { environment, version, release, process, port, url, since, .. } = service;
         Self { environment, role, version, release, pid: process.pid, port, url, since, alive }
     }
@@ -59,8 +61,8 @@ impl Deployment {
 pub fn deployments(state: &Path) -> Result<Vec<Deployment>, DeployError> {
     let mut all = Vec::new();
     for place in Place::all(state)? {
-        all.extend(place.current()?.map(|current| Deployment::of(current.service, Role::Current)));
-        all.extend(place.candidate()?.map(|candidate| Deployment::of(candidate, Role::Candidate)));
+        all.extend(place.current()?.map(|current| Deployment::of(&place, current.service, Role::Current)));
+        all.extend(place.candidate()?.map(|candidate| Deployment::of(&place, candidate, Role::Candidate)));
     }
     Ok(all)
 }
@@ -131,8 +133,8 @@ fn stands(place: &Place) -> Result<Standing, DeployError> {
     let watched = on_watch.or_else(|| candidate.as_ref().map(|candidate| candidate.release.clone()));
     let watch = watched.filter(|_| claim.is_some()).and_then(|release| watching(place, release));
     let mut services: Vec<Deployment> =
-        current.into_iter().map(|current| Deployment::of(current.service, Role::Current)).collect();
-    services.extend(candidate.map(|candidate| Deployment::of(candidate, Role::Candidate)));
+        current.into_iter().map(|current| Deployment::of(place, current.service, Role::Current)).collect();
+    services.extend(candidate.map(|candidate| Deployment::of(place, candidate, Role::Candidate)));
     let (environment, proxied) = (place.environment.clone(), fronted.is_some());
     Ok(Standing { environment, claim, services, url, proxied, traffic: traffic::traffic(place), watch })
 }

@@ -6,7 +6,7 @@ use super::check::{self, CheckHealthInput};
 use super::error::DeployError;
 use super::halt::Halt;
 use super::place::Place;
-use super::process;
+use super::supervise;
 use super::promote::switch;
 use super::stop;
 use super::traffic;
@@ -24,7 +24,7 @@ pub(super) fn steady(place: &Place, halt: &Halt) -> Result<Vec<String>, DeployEr
     let (current, candidate) = (place.current()?, place.candidate()?);
     let watched = current.as_ref().filter(|current| current.on_watch);
     let before = watched.and_then(|current| current.previous.clone());
-    let before = before.filter(|service| process::is_alive(&service.process));
+    let before = before.and_then(|service| supervise::as_it_runs(place, service));
     let serves = current.as_ref().map(|current| current.service.clone());
     let alone = before.is_none() && candidate.is_none();
     if alone && traffic::is_on(place, serves.as_ref())? {
@@ -33,7 +33,7 @@ pub(super) fn steady(place: &Place, halt: &Halt) -> Result<Vec<String>, DeployEr
     let wanted: Vec<Service> = before.into_iter().chain(serves.clone()).chain(candidate).collect();
     let mut notes = Vec::new();
     let mut found = None;
-    for service in wanted.into_iter().filter(|service| process::is_alive(&service.process)) {
+    for service in wanted.into_iter().filter_map(|service| supervise::as_it_runs(place, service)) {
         match is_healthy(place, &service, halt) {
             Ok(()) => {
                 found = Some(service);

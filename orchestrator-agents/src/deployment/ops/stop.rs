@@ -16,9 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::error::DeployError;
 use super::halt::{Halt, blocking};
 use super::place::Place;
-use super::process;
 use super::reinstate::{Reinstate, ReinstateInput};
-use super::traffic;
+use super::{process, supervise, traffic};
 use crate::deployment::{Current, Environment, Process, Seconds, Version, What};
 
 /// How long a service gets to end before it is killed.
@@ -128,7 +127,7 @@ impl Operation for StopService {
                 Which::Release { release } => service.release == *release,
                 Which::Process { process } => service.process == *process,
             };
-            if is_meant && process::is_alive(&service.process) {
+            if is_meant && supervise::running(&place, &service).is_some() {
                 let (environment, release) = (place.environment.clone(), service.release);
                 back.push(Reinstate::action(&ReinstateInput {
                     environment,
@@ -180,6 +179,9 @@ pub(super) fn stop(state: &Path, input: &StopInput, halt: &Halt) -> Result<StopO
             }
         };
         stopped.extend(end_releases(&place, wanted, input.grace.duration())?);
+        if input.which == Which::All {
+            supervise::quit(&place, input.grace.duration())?;
+        }
     }
     Ok(StopOutput { stopped })
 }
@@ -203,10 +205,13 @@ pub(super) fn end_releases(
         all.insert(service.release, (service.version, service.tag, Some(service.process)));
     }
     let live = process::tagged(all.values().map(|(_, tag, _)| tag.as_str()));
+    // None where it cannot be read: the supervisor is asked then.
+    let kept = place.roster().map(Option::unwrap_or_default).ok();
     let mut stopped = Vec::new();
     for (release, (version, tag, process)) in &all {
         let runs = live.contains_key(tag) || process.as_ref().is_some_and(process::is_alive);
-        if runs && process::end(process.as_ref(), tag, grace)? {
+        let is_kept = kept.as_ref().is_none_or(|kept| kept.services.contains_key(release));
+        if (runs || is_kept) && supervise::end(place, release, process.as_ref(), tag, grace)? {
             place.tell(What::Stopped, version, release, None)?;
             let (version, release) = (version.clone(), release.clone());
             stopped.push(Stopped { environment: place.environment.clone(), version, release });

@@ -1,6 +1,7 @@
 //! Traffic of an environment that has a proxy: `serve-traffic` sees that it answers, `switch-traffic` says who gets how much, and
 //! `read-traffic` asks what came of it.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,9 @@ use super::claim::confirm;
 use super::error::DeployError;
 use super::halt::{Halt, blocking, looking};
 use super::place::Place;
-use super::process;
+use super::launch::Surroundings;
+use super::supervise;
+use crate::deployment::supervise::Supervisor;
 use crate::deployment::traffic::{Shares, shares};
 use crate::deployment::{Environment, ProxyConfig, Service};
 
@@ -54,8 +57,11 @@ pub struct ServeOutput {
 }
 
 /// Sees that the proxy of an environment answers, and that the current version has its traffic where nobody else has.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ServeTraffic;
+#[derive(Debug, Clone, Default)]
+pub struct ServeTraffic {
+    /// The program that keeps a proxy running; without one it must be there already.
+    pub supervisor: Option<Supervisor>,
+}
 
 #[async_trait]
 impl Operation for ServeTraffic {
@@ -71,18 +77,23 @@ impl Operation for ServeTraffic {
         site: &Site<'_>,
     ) -> Result<ServeOutput, BoxError> {
         let place = Place::new(site.state, &input.environment);
-        let order = order.clone();
+        let (order, supervisor) = (order.clone(), self.supervisor.clone());
+        let surroundings = Surroundings::new(&BTreeMap::new(), site)?;
         site.progress.step(format!("asking the proxy of {}", input.environment), None);
         blocking(site, move |halt| {
             let _locked = place.lock(halt)?;
             confirm(&place, &order)?;
             let ServeInput { environment: _, proxy } = input;
-            let status = Proxy { place: &place, config: &proxy, halt }.listening()?;
+            let front = Proxy { place: &place, config: &proxy, halt };
+            if let Some(supervisor) = supervisor.as_ref().filter(|_| !front.answers()) {
+                front.kept_by(supervisor, &surroundings)?;
+            }
+            let status = front.listening()?;
             place.set_fronted(&proxy)?;
             let current = place.current()?.map(|current| current.service);
             let mut now = shares(&status.table, &place.environment);
             if let Some(service) =
-                current.filter(|service| now.is_empty() && process::is_alive(&service.process))
+                current.filter(|_| now.is_empty()).and_then(|service| supervise::as_it_runs(&place, service))
             {
                 only(&place, &service, halt)?;
                 now = [(service.release, 1)].into();

@@ -148,7 +148,7 @@ fn a_kept_release_comes_back_by_its_version() {
     let told: Vec<(&str, bool, bool)> =
         all.iter().map(|kept| (kept.version.as_str(), kept.current, kept.previous)).collect();
     assert_eq!(told, [("0.3.0", true, false), ("0.2.0", false, true), ("0.1.0", false, false)]);
-    let agent = dyn_agent(SwitchDeployment).unwrap();
+    let agent = dyn_agent(SwitchDeployment::default()).unwrap();
     let config = json!({ "environment": "production", "version": "0.1.0", "release": all[2].release });
     let task: Task<Json> = task(config.into());
     let look = Workspace::new(desk.folder.path(), "2026-11-20T23:44:33Z".parse().unwrap());

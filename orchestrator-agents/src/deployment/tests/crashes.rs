@@ -14,7 +14,7 @@ fn the_one_that_is_killed() {
     BASE.set(std::env::var("BASE").unwrap().parse().unwrap());
     let desk = Desk::new();
     let root = PathBuf::from(state);
-    let operation = dyn_operation(StartService).unwrap();
+    let operation = dyn_operation(StartService::default()).unwrap();
     let state = root.join(".orchestrate");
     let mut env = desk.site(&state).env.to_vec();
     env.push((orchestrator_core::local::ORDER_VARIABLE.into(), "an order".into()));
@@ -42,11 +42,12 @@ fn a_service_outlives_the_process_that_started_it() {
     let started: Value = serde_json::from_str(line.strip_prefix("STARTED ").unwrap()).unwrap();
     assert!(answers(started["url"].as_str().unwrap()));
     // Killed between start and promote: the order is known to be done, another one is not.
-    let Already::Done(found) = desk.already(StartService, start("0.1.0", ""), &key(1, 0, 0)) else {
+    let Already::Done(found) = desk.already(StartService::default(), start("0.1.0", ""), &key(1, 0, 0))
+    else {
         panic!("it was started")
     };
     assert_eq!(json!(found.process), started["process"]);
-    assert_eq!(desk.already(StartService, start("0.1.0", ""), &key(2, 0, 0)), Already::NotDone);
+    assert_eq!(desk.already(StartService::default(), start("0.1.0", ""), &key(2, 0, 0)), Already::NotDone);
     let promote = json!({ "environment": "production", "release": found.release });
     desk.call(Promote, promote, &key(1, 2, 0)).unwrap();
     assert_eq!(desk.current().unwrap().0, "0.1.0");
@@ -59,10 +60,10 @@ fn a_service_outlives_the_process_that_started_it() {
 #[test]
 fn what_a_killed_start_left_unrecorded_is_ended_when_it_is_repeated() {
     let desk = Desk::new();
-    let first = desk.call(StartService, start("0.1.0", ""), &key(1, 0, 0)).unwrap();
+    let first = desk.call(StartService::default(), start("0.1.0", ""), &key(1, 0, 0)).unwrap();
     std::fs::remove_file(desk.state().join("deploy/production/candidate.json")).unwrap();
-    assert_eq!(desk.already(StartService, start("0.1.0", ""), &key(1, 0, 0)), Already::NotDone);
-    let second = desk.call(StartService, start("0.1.0", ""), &key(1, 0, 0)).unwrap();
+    assert_eq!(desk.already(StartService::default(), start("0.1.0", ""), &key(1, 0, 0)), Already::NotDone);
+    let second = desk.call(StartService::default(), start("0.1.0", ""), &key(1, 0, 0)).unwrap();
     assert_eq!(first["release"], second["release"]);
     assert!(
         !alive(first["process"]["pid"].as_u64().unwrap())
@@ -78,7 +79,7 @@ fn a_kill_between_switch_and_end_of_the_old_one_is_made_good() {
     let old = desk.deployments().remove(0);
     let record = desk.state().join("deploy/production/current.json");
     let before: Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
-    let started = desk.call(StartService, start("0.2.0", ""), &key(2, 0, 0)).unwrap();
+    let started = desk.call(StartService::default(), start("0.2.0", ""), &key(2, 0, 0)).unwrap();
     let candidate = desk.state().join("deploy/production/candidate.json");
     let mut switched: Value = serde_json::from_slice(&std::fs::read(candidate).unwrap()).unwrap();
     switched["previous"] = before;

@@ -138,7 +138,7 @@ fn a_deployment_shows_what_it_starts() {
     let desk = Desk::new();
     let look = Workspace::new(desk.folder.path(), "2026-11-20T23:44:33Z".parse().unwrap());
     let config = json!({ "environment": "staging", "version": "1.0.0", "artifact": "app", "env": { "K": { "secret": "API" } } });
-    let agent = dyn_agent(Deploy).unwrap();
+    let agent = dyn_agent(Deploy::default()).unwrap();
     let actions = desk.runtime.block_on(agent.plan(&task(config.into()), &look)).unwrap();
     insta::assert_snapshot!(actions[0], @r#"call claim-environment {"environment":"staging","version":"1.0.0"} [publishes]"#);
     insta::assert_snapshot!(actions[1], @r#"call start-service {"environment":"staging","version":"1.0.0","artifact":"app","env":{"K":{"secret":"API"}},"port":0,"health":{"path":"/health","expect_status":200,"timeout":30.0,"request_timeout":5.0},"start_timeout":30.0,"claimed":true} [publishes]"#);
@@ -165,7 +165,7 @@ fn stopping_says_what_ran() {
 
 #[test]
 fn an_operation_that_was_assumed_done_is_not_guessed_about() {
-    let agent = dyn_agent(Deploy).unwrap();
+    let agent = dyn_agent(Deploy::default()).unwrap();
     let receipts = [Receipt::new(Status::AssumedDone)];
     let verdict =
         agent.conclude(&task(config("0.1.0", "").into()), &receipts, &Artifacts::new(&Kept::default()));

@@ -51,7 +51,7 @@ fn a_candidate_that_died_is_not_promoted() {
     let desk = Desk::new();
     desk.deploy(1, config("0.1.0", "")).unwrap();
     let before = desk.current();
-    let started = desk.call(StartService, start("0.2.0", ""), &key(2, 0, 0)).unwrap();
+    let started = desk.call(StartService::default(), start("0.2.0", ""), &key(2, 0, 0)).unwrap();
     let pid = started["process"]["pid"].as_u64().unwrap();
     let process = rustix::process::Pid::from_raw(pid as i32).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
@@ -70,9 +70,9 @@ fn a_candidate_that_died_is_not_promoted() {
 #[test]
 fn an_id_that_was_used_again_is_left_alone() {
     let desk = Desk::new();
-    desk.call(StartService, start("0.1.0", ""), &key(1, 0, 0)).unwrap();
+    desk.call(StartService::default(), start("0.1.0", ""), &key(1, 0, 0)).unwrap();
     ops::stop_all(&desk.state()).unwrap();
-    let started = desk.call(StartService, start("0.1.0", ""), &key(2, 0, 0)).unwrap();
+    let started = desk.call(StartService::default(), start("0.1.0", ""), &key(2, 0, 0)).unwrap();
     // The record names a process that has nothing to do with it: another one that got the same id later.
     // Start times have the grain of a clock tick, which is shorter than it takes to use all ids once.
     std::thread::sleep(Duration::from_millis(30));
@@ -99,7 +99,7 @@ fn without_a_setsid_tool_a_service_has_its_own_group() {
     let desk = Desk::new();
     let mut input = start("0.1.0", "");
     input["env"]["PATH"] = json!("/nowhere");
-    let started = desk.call(StartService, input, &key(1, 0, 0)).unwrap();
+    let started = desk.call(StartService::default(), input, &key(1, 0, 0)).unwrap();
     let group = |pid: &str| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         stat.rsplit(')').next().unwrap().split_whitespace().nth(2).unwrap().to_owned()
@@ -136,7 +136,7 @@ fn bad_artifacts_are_told() {
     ] {
         let mut input = start("0.1.0", "");
         input["artifact"] = json!(artifact);
-        let error = desk.call(StartService, input, &key(1, 0, 0)).unwrap_err();
+        let error = desk.call(StartService::default(), input, &key(1, 0, 0)).unwrap_err();
         assert!(error.contains(said), "{artifact}: {error}");
     }
     assert!(desk.deployments().is_empty());
@@ -149,7 +149,7 @@ fn a_taken_port_is_told_before_anything_starts() {
     let port = holder.local_addr().unwrap().port();
     let mut input = start("0.1.0", "");
     input["port"] = json!(port);
-    let error = desk.call(StartService, input, &key(1, 0, 0)).unwrap_err();
+    let error = desk.call(StartService::default(), input, &key(1, 0, 0)).unwrap_err();
     assert_eq!(error, format!("port {port} is taken; leave the port out and each version gets its own"));
 }
 
@@ -158,7 +158,7 @@ fn a_malformed_record_is_an_error_that_names_it() {
     let desk = Desk::new();
     std::fs::create_dir_all(desk.state().join("deploy/production")).unwrap();
     std::fs::write(desk.state().join("deploy/production/current.json"), "{\"version\": 1").unwrap();
-    let error = desk.call(StartService, start("0.1.0", ""), &key(1, 0, 0)).unwrap_err();
+    let error = desk.call(StartService::default(), start("0.1.0", ""), &key(1, 0, 0)).unwrap_err();
     assert!(error.contains("production/current.json` is no record of a deployment"), "{error}");
     std::fs::remove_file(desk.state().join("deploy/production/current.json")).unwrap();
 }
@@ -173,7 +173,7 @@ fn a_stop_ends_a_start_and_what_it_started() {
         eventually("a candidate", || state.join("deploy/production/candidate.json").exists());
         stop.raise(StopLevel::Graceful);
     });
-    let error = desk.call(StartService, silent, &key(1, 0, 0)).unwrap_err();
+    let error = desk.call(StartService::default(), silent, &key(1, 0, 0)).unwrap_err();
     stopper.join().unwrap();
     assert_eq!(error, "stopped on request");
     assert!(desk.deployments().is_empty());

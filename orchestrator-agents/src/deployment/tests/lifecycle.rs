@@ -82,7 +82,7 @@ fn all_failed_smoke_tests_are_told() {
 fn promoting_twice_is_promoting_once() {
     let desk = Desk::new();
     desk.deploy(1, config("0.1.0", "")).unwrap();
-    let started = desk.call(StartService, start("0.2.0", ""), &key(2, 0, 0)).unwrap();
+    let started = desk.call(StartService::default(), start("0.2.0", ""), &key(2, 0, 0)).unwrap();
     let promote = json!({ "environment": "production", "release": started["release"] });
     let once = desk.call(Promote, promote.clone(), &key(2, 2, 0)).unwrap();
     let twice = desk.call(Promote, promote, &key(2, 2, 0)).unwrap();
@@ -96,14 +96,14 @@ fn undoing_a_promotion_brings_the_earlier_version_back() {
     let desk = Desk::new();
     desk.deploy(1, config("0.1.0", "")).unwrap();
     let old = desk.current().unwrap();
-    let started = desk.call(StartService, start("0.2.0", ""), &key(2, 0, 0)).unwrap();
+    let started = desk.call(StartService::default(), start("0.2.0", ""), &key(2, 0, 0)).unwrap();
     let promote = json!({ "environment": "production", "release": started["release"] });
     let undo = desk.undo(Promote, promote.clone());
     desk.call(Promote, promote, &key(2, 2, 0)).unwrap();
     assert_eq!(desk.current().unwrap().0, "0.2.0");
     let redo = {
         let [Action::Call(call)] = undo.as_slice() else { panic!("{undo:?}") };
-        desk.undo(ops::Reinstate, call.input.value())
+        desk.undo(ops::Reinstate::default(), call.input.value())
     };
     assert!(desk.receipts(&undo, 3, 0).iter().all(Receipt::ok));
     assert_eq!(desk.current().unwrap(), old, "on the port that it had");
@@ -117,8 +117,8 @@ fn undoing_a_promotion_brings_the_earlier_version_back() {
 #[test]
 fn undoing_the_first_deployment_leaves_nothing() {
     let desk = Desk::new();
-    let undo_start = desk.undo(StartService, start("0.1.0", ""));
-    let started = desk.call(StartService, start("0.1.0", ""), &key(1, 0, 0)).unwrap();
+    let undo_start = desk.undo(StartService::default(), start("0.1.0", ""));
+    let started = desk.call(StartService::default(), start("0.1.0", ""), &key(1, 0, 0)).unwrap();
     let promote = json!({ "environment": "production", "release": started["release"] });
     let mut undo = desk.undo(Promote, promote.clone());
     desk.call(Promote, promote, &key(1, 2, 0)).unwrap();
@@ -140,11 +140,11 @@ fn an_earlier_version_that_is_unhealthy_now_does_not_come_back() {
     std::fs::write(&path, text).unwrap();
     let before = desk.current();
     let input = json!({ "environment": "production", "release": first });
-    let error = desk.call(ops::Reinstate, input, &key(3, 0, 0)).unwrap_err();
+    let error = desk.call(ops::Reinstate::default(), input, &key(3, 0, 0)).unwrap_err();
     assert!(error.contains("fatal: no database"), "{error}");
     assert_eq!(desk.current(), before);
     let input = json!({ "environment": "production", "release": "../../production/releases/x" });
-    let error = desk.call(ops::Reinstate, input, &key(4, 0, 0)).unwrap_err();
+    let error = desk.call(ops::Reinstate::default(), input, &key(4, 0, 0)).unwrap_err();
     assert!(error.contains("has no release"), "{error}");
 }
 
@@ -157,7 +157,7 @@ fn stopping_all_leaves_nothing_and_ends_whole_trees() {
     family["environment"] = json!("staging");
     desk.deploy(1, family).unwrap();
     desk.deploy(2, config("0.1.0", "")).unwrap();
-    desk.call(StartService, start("0.2.0", ""), &key(3, 0, 0)).unwrap();
+    desk.call(StartService::default(), start("0.2.0", ""), &key(3, 0, 0)).unwrap();
     let before = desk.deployments();
     assert_eq!(before.len(), 3);
     // One that no record knows any more.
@@ -203,7 +203,7 @@ fn the_runs_of_what_is_deployed_are_in_use() {
 fn what_a_rollback_ended_comes_back() {
     let desk = Desk::new();
     let undo = {
-        let started = desk.call(StartService, start("0.1.0", ""), &key(1, 0, 0)).unwrap();
+        let started = desk.call(StartService::default(), start("0.1.0", ""), &key(1, 0, 0)).unwrap();
         let promote = json!({ "environment": "production", "release": started["release"] });
         let undo = desk.undo(Promote, promote.clone());
         desk.call(Promote, promote, &key(1, 1, 0)).unwrap();
@@ -221,7 +221,7 @@ fn what_a_rollback_ended_comes_back() {
     assert!(desk.undo(ops::StopService, stop).is_empty(), "nothing runs any more");
     let (name, reinstate) = input(&back[0]);
     assert_eq!((back.len(), name.as_str()), (1, "reinstate"));
-    desk.call(ops::Reinstate, reinstate, &key(3, 0, 0)).unwrap();
+    desk.call(ops::Reinstate::default(), reinstate, &key(3, 0, 0)).unwrap();
     let (version, url) = desk.current().unwrap();
     assert_eq!((version.as_str(), get(&format!("{url}/hello")).as_str()), ("0.1.0", "hello from 0.1.0"));
     let candidate = json!({ "environment": "production", "which": { "candidate": { "version": "0.1.0" } } });

@@ -14,6 +14,7 @@ mod logs;
 mod migrations;
 mod proofs;
 mod observe;
+mod supervised;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -37,7 +38,7 @@ use orchestrator_core::workspace::Workspace;
 use serde_json::{Value, json};
 
 use super::ops::{self, Deployment};
-use super::{Deploy, Environment};
+use super::{Deploy, Environment, Supervisor};
 
 /// The fixture, compiled once for its content.
 fn service_binary() -> &'static Path {
@@ -70,6 +71,7 @@ struct Desk {
     env: Vec<(std::ffi::OsString, std::ffi::OsString)>,
     /// What each wait of a deployment brings: asked with its number, from 0.
     waits: std::cell::RefCell<Box<dyn FnMut(usize, &Await) -> Option<Value>>>,
+    supervisor: Option<Supervisor>,
 }
 
 impl Desk {
@@ -94,6 +96,7 @@ impl Desk {
                 ("ORCHESTRATE_ORDER".into(), "x".into()),
             ],
             waits: std::cell::RefCell::new(Box::new(|_, _| None)),
+            supervisor: None,
         }
     }
 
@@ -129,9 +132,13 @@ impl Desk {
         self.runtime.block_on(operation.already(&input, order, &self.site(&state)))
     }
 
+    fn agent(&self) -> Deploy {
+        Deploy { supervisor: self.supervisor.clone() }
+    }
+
     /// Performs actions as the runner does, stopping at the first that fails.
     fn receipts(&self, actions: &[Action], run: u32, round: u32) -> Vec<Receipt> {
-        let operations = Deploy.operations().unwrap();
+        let operations = self.agent().operations().unwrap();
         let mut receipts = Vec::new();
         for (index, action) in actions.iter().enumerate() {
             let (operation, input) = match action {
@@ -168,7 +175,7 @@ impl Desk {
 
     /// Deploys with the agent, all rounds of it.
     fn deploy(&self, run: u32, config: Value) -> Result<Conclusion<Json>, Conclusion<()>> {
-        let agent = dyn_agent(Deploy).unwrap();
+        let agent = dyn_agent(self.agent()).unwrap();
         let mut task: Task<Json> = task(config.into());
         let look = Workspace::new(self.folder.path(), "2026-11-20T23:44:33Z".parse().unwrap());
         let mut actions;

@@ -238,7 +238,7 @@ fn a_person_is_asked_before_there_is_traffic() {
 #[test]
 fn a_deployment_of_an_earlier_version_goes_on() {
     let desk = Desk::new();
-    let agent = dyn_agent(Deploy).unwrap();
+    let agent = dyn_agent(Deploy::default()).unwrap();
     let mut task: Task<Json> = task(config("0.1.0", "").into());
     let start: super::ops::StartInput = serde_json::from_value(start("0.1.0", "")).unwrap();
     let mut actions = vec![super::ops::StartService::action(&start).unwrap()];

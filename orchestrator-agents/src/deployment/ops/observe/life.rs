@@ -4,7 +4,9 @@ use std::fs;
 
 use crate::deployment::analysis::{Clock, Life};
 use crate::deployment::ops::check::Watched;
+use crate::deployment::ops::place::Place;
 use crate::deployment::ops::process;
+use crate::deployment::supervise::State;
 
 /// Hundredths of a second since the machine booted, those asleep too.
 pub(super) fn clock() -> Clock {
@@ -13,12 +15,19 @@ pub(super) fn clock() -> Clock {
     Clock { boot: process::boot(), ms: (seconds * 1e3).round() as u64 }
 }
 
-/// How a process is that nobody starts again when it ends; none where it is not one of this machine.
-pub(super) fn life(watched: &Watched) -> Option<Life> {
+/// How the process of a release is, by what its supervisor wrote down where it has one; none where it is not one of this machine.
+pub(super) fn life(place: &Place, watched: &Watched) -> Option<Life> {
     let process = watched.process.as_ref()?;
-    let alive = process::is_alive(process);
-    let rss_kib = alive.then(|| resident(process.pid)).flatten();
-    Some(Life { alive, rss_kib, ..Life::default() })
+    let roster = place.roster().ok().flatten();
+    let Some(kept) = roster.and_then(|mut roster| roster.services.remove(&watched.release)) else {
+        let alive = process::is_alive(process);
+        let rss_kib = alive.then(|| resident(process.pid)).flatten();
+        return Some(Life { alive, rss_kib, ..Life::default() });
+    };
+    let (supervised, crash_loop) = (!kept.state.is_down(), kept.state == State::CrashLoop);
+    let now = kept.process.filter(process::is_alive);
+    let rss_kib = now.as_ref().and_then(|process| resident(process.pid));
+    Some(Life { alive: now.is_some(), supervised, restarts: kept.restarts.into(), crash_loop, rss_kib })
 }
 
 fn resident(pid: u32) -> Option<u64> {
@@ -39,13 +48,15 @@ mod tests {
             before.ms > 0 && after.ms >= before.ms && !before.boot.is_empty() && before.boot == after.boot
         );
         let environment = Environment::new("staging").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(folder.path(), &environment);
         let process = process::identity(std::process::id());
         let mut watched = Watched { environment, release: "1".into(), process };
-        let seen = life(&watched).unwrap();
+        let seen = life(&place, &watched).unwrap();
         assert!(seen.alive && seen.rss_kib.unwrap() > 100, "{seen:?}");
         watched.process.as_mut().unwrap().started += 1;
-        assert_eq!(life(&watched), Some(Life::default()));
+        assert_eq!(life(&place, &watched), Some(Life::default()));
         watched.process = None;
-        assert_eq!(life(&watched), None);
+        assert_eq!(life(&place, &watched), None);
     }
 }

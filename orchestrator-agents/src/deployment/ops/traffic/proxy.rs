@@ -7,14 +7,20 @@ use orchestrator_traffic::control::ask;
 use orchestrator_traffic::protocol::{Request, Response, Status};
 
 use super::{Drained, MARGIN, PATIENCE, SwitchInput, Switched, Traffic, address};
-use crate::deployment::ops::error::DeployError;
+use crate::deployment::ops::error::{DeployError, Tried};
 use crate::deployment::ops::halt::Halt;
+use crate::deployment::ops::launch::Surroundings;
 use crate::deployment::ops::place::Place;
+use crate::deployment::ops::supervise::Hands;
+use crate::deployment::supervise::{Order, ProxyOrder, Supervisor};
 use crate::deployment::traffic::{Shares, shares, with_route};
 use crate::deployment::{ProxyConfig, Service};
 
 /// How long a proxy that does not answer is asked again: whoever keeps it running starts it anew meanwhile.
 const GONE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+
+/// How long it may take until a proxy that was just started serves.
+const STARTING: Duration = Duration::from_secs(30);
 
 /// A proxy that is asked.
 pub(super) struct Proxy<'a> {
@@ -24,6 +30,26 @@ pub(super) struct Proxy<'a> {
 }
 
 impl Proxy<'_> {
+    /// Whether one answers at all.
+    pub(super) fn answers(&self) -> bool {
+        ask(&self.place.proxy().join("control.sock"), &Request::Status, PATIENCE).is_ok()
+    }
+
+    /// Has the supervisor of the environment keep one running from now on.
+    pub(super) fn kept_by(
+        &self,
+        supervisor: &Supervisor,
+        surroundings: &Surroundings,
+    ) -> Result<(), DeployError> {
+        let Self { place, config, halt } = *self;
+        let folder = std::path::absolute(place.proxy()).tried("found", &place.proxy())?;
+        let tls = config.tls.iter().flat_map(|tls| ["--tls".into(), tls.certificate.clone(), tls.key.clone()]);
+        let more: Vec<String> = tls.collect();
+        let proxy = ProxyOrder::of(supervisor, &folder, vec![config.listen], None, &more);
+        let hands = Hands { place, supervisor, surroundings, halt };
+        hands.order(&Order::Proxy { proxy }, STARTING).map(drop)
+    }
+
     /// Asks, again and again for a while where nobody answers.
     fn ask(&self, request: &Request) -> Result<Response, DeployError> {
         let socket = self.place.proxy().join("control.sock");
