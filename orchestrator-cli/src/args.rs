@@ -4,6 +4,7 @@ mod approve;
 mod backup;
 mod cache;
 mod doctor;
+mod load;
 mod mend;
 mod prune;
 mod rollback;
@@ -18,6 +19,7 @@ pub(crate) use approve::ApproveArgs;
 pub(crate) use backup::{BackupCommand, CreateArgs, PruneBackupsArgs, RestoreArgs, VerifyArgs};
 pub(crate) use cache::{CacheCommand, SweepArgs, WhyArgs};
 pub(crate) use doctor::DoctorArgs;
+pub(crate) use load::LoadArgs;
 pub(crate) use mend::Mend;
 pub(crate) use prune::PruneArgs;
 pub(crate) use rollback::RollbackArgs;
@@ -125,6 +127,9 @@ pub(crate) enum Command {
     /// Show, explain or remove recorded results
     #[command(subcommand, after_help = cache::EXAMPLES)]
     Cache(CacheCommand),
+    /// Load a server on this machine: how many requests fail, how long they take, which version answers
+    #[command(after_help = load::EXAMPLES)]
+    Load(Box<LoadArgs>),
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  orchestrate completions bash > ~/.local/share/bash-completion/completions/orchestrate"
@@ -238,6 +243,7 @@ impl Args {
             Some(Command::Rollback(args)) => args.output.format == Format::Json,
             Some(Command::Demo(args)) => args.output.format == Format::Json,
             Some(Command::Prune(args)) => args.show.format == Format::Json,
+            Some(Command::Load(args)) => args.is_json(),
             Some(Command::Doctor(args)) => args.output.format == Format::Json,
             Some(Command::Plan(args)) => args.format == PlanFormat::Json,
             Some(Command::Status(args) | Command::Cancel(args) | Command::Report(args)) => {
