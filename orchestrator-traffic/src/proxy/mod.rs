@@ -1,5 +1,64 @@
 //! The reverse proxy: routes requests to versions, swaps them without closing a connection, and counts what came of each.
+//!
+//! | file | is |
+//! |---|---|
+//! | [`live`] | the table that is served, swapped in one step; who is being drained |
+//! | [`table`] | a checked table: which version gets a request |
+//! | [`version`] | one version as requests meet it: who is under way, who is cut |
+//! | [`tally`] | what came of requests, in counters that any thread adds to |
+//! | [`serve`] | takes connections; [`workers`]: one thread a core that does |
+//! | `forward` | one request: to whom, and its answer |
+//! | [`state`] | the table of an earlier process |
+//! | [`tls`] [`metrics`] [`access_log`] | what stands around it |
+//! | [`limits`] | what a client or a version may take |
+//! | [`record`] | what is told of each request |
+//! | [`stop`] | the two stages of an end |
+//!
+//! Rules: a request goes to the table that is there when its head is complete, and stays with that version. What may have been acted on is never
+//! sent twice. Each thread has its own connections to versions, so no request waits for another thread.
+
+mod connection;
+mod forward;
 pub mod access_log;
+pub mod limits;
+pub mod live;
 pub mod metrics;
+mod quiet;
+pub mod record;
+pub mod serve;
 pub mod state;
+pub mod stop;
+pub mod table;
+pub mod tally;
 pub mod tls;
+pub mod version;
+pub mod workers;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+pub use limits::Limits;
+pub use live::Live;
+pub use record::{Record, Recorder};
+pub use stop::{Stage, Stop};
+pub use workers::{Listener, Workers};
+
+/// A proxy: what it serves, within which limits, and whom it tells.
+#[derive(Debug)]
+pub struct Proxy {
+    /// What is served.
+    pub live: Live,
+    /// What clients and versions may take.
+    pub limits: Limits,
+    /// Who is told of each request; nobody by default.
+    pub recorder: Option<Arc<dyn Recorder>>,
+    /// Open connections of clients.
+    pub connections: AtomicU64,
+}
+
+impl Proxy {
+    /// A proxy that serves nothing yet: whatever is asked is answered with 503 until a table is applied.
+    pub fn new(limits: Limits, recorder: Option<Arc<dyn Recorder>>) -> Self {
+        Self { live: Live::new(), limits, recorder, connections: AtomicU64::new(0) }
+    }
+}
