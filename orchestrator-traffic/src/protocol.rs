@@ -213,4 +213,7 @@ pub struct VersionCounts {
     pub gateway: u64,
     /// Times until the head of the answer, in buckets: the upper bound in microseconds, and how many. Only those with any, in order.
     pub latency: Vec<(u64, u64)>,
+    /// All these times together, in microseconds.
+    #[serde(default)]
+    pub latency_us: u64,
 }

@@ -7,6 +7,7 @@ mod entry;
 mod file;
 mod writer;
 
+use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -17,8 +18,8 @@ pub use entry::{Entry, Format};
 
 use file::Rotated;
 
-/// The most entries that wait to be written.
-const QUEUE: usize = 16_384;
+/// The most bytes that wait to be written.
+const QUEUE: usize = 4 << 20;
 
 /// Where it is written and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +44,14 @@ impl AccessLogConfig {
 /// The door to the log; what is behind ends with the last of them.
 #[derive(Debug)]
 pub struct AccessLog {
+    format: Format,
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
+}
+
+thread_local! {
+    /// Lines are made on the thread that serves, so that nothing of a request has to be kept for them.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What the door and the writer share.
@@ -63,7 +70,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    entries: Vec<Entry>,
+    lines: Vec<u8>,
+    count: u64,
     ended: bool,
 }
 
@@ -77,19 +85,28 @@ impl AccessLog {
             let shared = shared.clone();
             move || writer::write(&shared, file, format, &remark)
         })?;
-        Ok(Self { shared, writer: Some(writer) })
+        Ok(Self { format, shared, writer: Some(writer) })
     }
 
-    /// Takes an entry, or leaves it out where too many wait.
-    pub fn log(&self, entry: Entry) {
+    /// Takes an entry, or leaves it out where too much waits.
+    pub fn log(&self, entry: &Entry) {
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            entry.write(self.format, line);
+            self.add(line);
+        });
+    }
+
+    fn add(&self, line: &[u8]) {
         let first = {
             let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            if queue.entries.len() >= QUEUE {
+            if queue.lines.len() + line.len() > QUEUE {
                 self.shared.lost.fetch_add(1, Relaxed);
                 return;
             }
-            queue.entries.push(entry);
-            queue.entries.len() == 1
+            queue.lines.extend_from_slice(line);
+            queue.count += 1;
+            queue.count == 1
         };
         if first {
             self.shared.filled.notify_one();

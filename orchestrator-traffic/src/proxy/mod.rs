@@ -17,20 +17,27 @@
 //! Rules: a request goes to the table that is there when its head is complete, and stays with that version. What may have been acted on is never
 //! sent twice. Each thread has its own connections to versions, so no request waits for another thread.
 
-mod connection;
-mod forward;
 pub mod access_log;
+mod connection;
+mod control;
+mod desk;
+pub mod folder;
+mod forward;
+mod life;
 pub mod limits;
 pub mod live;
 pub mod metrics;
 mod quiet;
 pub mod record;
+mod recorder;
+pub mod run;
 pub mod serve;
 pub mod state;
 pub mod stop;
 pub mod table;
 pub mod tally;
 pub mod tls;
+pub mod upgrade;
 pub mod version;
 pub mod workers;
 

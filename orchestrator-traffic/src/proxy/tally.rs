@@ -37,6 +37,7 @@ pub struct Tally {
     /// By the first digit of the status; 0: ended without one.
     classes: [AtomicU64; 6],
     latency: Box<[AtomicU64]>,
+    latency_us: AtomicU64,
 }
 
 impl Default for Tally {
@@ -47,6 +48,7 @@ impl Default for Tally {
             gateway: AtomicU64::new(0),
             classes: Default::default(),
             latency: std::iter::repeat_with(|| AtomicU64::new(0)).take(BUCKETS).collect(),
+            latency_us: AtomicU64::new(0),
         }
     }
 }
@@ -61,6 +63,7 @@ impl Tally {
         }
         let us = u64::try_from(took.as_micros()).unwrap_or(LONGEST);
         self.latency[bucket(us)].fetch_add(1, Relaxed);
+        self.latency_us.fetch_add(us, Relaxed);
     }
 
     /// The version gave no answer: the proxy had to, with that status.
@@ -104,6 +107,7 @@ impl Tally {
                 .map(|(at, count)| (upper(at), count.load(Relaxed)))
                 .filter(|(_, count)| *count > 0)
                 .collect(),
+            latency_us: self.latency_us.load(Relaxed),
         }
     }
 }

@@ -125,6 +125,11 @@ impl Channel {
         self.line(said)
     }
 
+    /// Says that no sockets come, and why.
+    pub fn refuse(&mut self, why: &str) -> io::Result<()> {
+        self.line(&crate::protocol::Response::Refused { why: why.into() })
+    }
+
     /// Waits for what is said, without end where no patience is given. None once the other end is closed by everyone who had it;
     /// what it does not know is passed over. Over the time is `TimedOut`.
     pub fn hear(&mut self, patience: Option<Duration>) -> io::Result<Option<Said>> {

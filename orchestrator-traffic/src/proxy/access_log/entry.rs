@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -22,75 +21,54 @@ pub enum Format {
     Combined,
 }
 
-/// One request. Texts that clients chose go through [`Entry::text`]; of the path only what stands before `?` belongs here, since
-/// queries hold secrets.
-#[derive(Debug, Clone)]
-pub struct Entry {
+/// One request. Of the path only what stands before `?` belongs here, since queries hold secrets. Texts of clients are cut to 1 KiB
+/// and made harmless when they are written.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
     /// When it came.
     pub at: SystemTime,
     /// From where.
-    pub client: IpAddr,
+    pub client: &'a str,
     /// Its method.
-    pub method: String,
-    /// Its host.
-    pub host: String,
+    pub method: &'a str,
+    /// Its host; empty where it named none.
+    pub host: &'a str,
     /// Its path, without the query.
-    pub path: String,
-    /// As which HTTP it came: `HTTP/1.1`.
-    pub protocol: &'static str,
+    pub path: &'a str,
     /// The status of the answer; none where there was no answer.
     pub status: Option<u16>,
-    /// Bytes of the body that was received.
-    pub received: u64,
     /// Bytes of the body that was sent.
     pub sent: u64,
     /// Microseconds until the head of the answer.
     pub head_us: u64,
     /// Microseconds until all was sent.
     pub total_us: u64,
-    /// The route; empty where none fits.
-    pub route: String,
-    /// The version that answered; empty where none did.
-    pub version: String,
-    /// Who the client says it is.
-    pub agent: String,
-    /// Where it says that it comes from.
-    pub referer: String,
+    /// The route; none where none fits.
+    pub route: Option<&'a str>,
+    /// The version that answered, or should have; none where there is none.
+    pub version: Option<&'a str>,
     /// What kept it from being answered in full.
-    pub error: Option<&'static str>,
+    pub broken: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Line<'a> {
     at: Timestamp,
-    client: IpAddr,
-    method: &'a str,
-    host: &'a str,
-    path: &'a str,
-    protocol: &'a str,
+    client: &'a str,
+    method: Cow<'a, str>,
+    host: Cow<'a, str>,
+    path: Cow<'a, str>,
     status: Option<u16>,
-    received: u64,
     sent: u64,
     head_us: u64,
     total_us: u64,
-    route: &'a str,
-    version: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    agent: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    referer: &'a str,
+    route: Option<&'a str>,
+    version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
+    broken: Option<&'a str>,
 }
 
-impl Entry {
-    /// What a client sent, as text of at most 1 KiB: no bytes that are none, nothing that a terminal obeys.
-    pub fn text(bytes: &[u8]) -> String {
-        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]);
-        let seen = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
-        if text.contains(char::is_control) { text.chars().map(seen).collect() } else { text.into_owned() }
-    }
-
+impl Entry<'_> {
     /// Adds it as a line.
     pub(super) fn write(&self, format: Format, into: &mut Vec<u8>) {
         match format {
@@ -101,37 +79,24 @@ impl Entry {
     }
 
     fn json(&self, into: &mut Vec<u8>) {
-        let line = Line {
-            at: timestamp(self.at),
-            client: self.client,
-            method: &self.method,
-            host: &self.host,
-            path: &self.path,
-            protocol: self.protocol,
-            status: self.status,
-            received: self.received,
-            sent: self.sent,
-            head_us: self.head_us,
-            total_us: self.total_us,
-            route: &self.route,
-            version: &self.version,
-            agent: &self.agent,
-            referer: &self.referer,
-            error: self.error,
-        };
+        let Self { at, client, method, host, path, status, sent, head_us, total_us, route, version, broken } =
+            *self;
+        let [method, host, path] = [method, host, path].map(harmless);
+        let at = timestamp(at);
+        let line =
+            Line { at, client, method, host, path, status, sent, head_us, total_us, route, version, broken };
         serde_json::to_writer(into, &line).expect("texts and numbers are JSON, and a vector takes them");
     }
 
     fn combined(&self, into: &mut Vec<u8>) {
-        let Self { client, protocol, sent, .. } = self;
+        let Self { client, sent, .. } = self;
         let at = timestamp(self.at).to_zoned(TimeZone::UTC).strftime("%d/%b/%Y:%H:%M:%S %z").to_string();
         let status = self.status.map_or(Cow::Borrowed("-"), |status| status.to_string().into());
-        let [method, path] = [&self.method, &self.path].map(|text| escaped(text));
-        let [referer, agent, route, version] =
-            [&self.referer, &self.agent, &self.route, &self.version].map(|text| quoted(text));
+        let [method, path] = [self.method, self.path].map(escaped);
+        let [route, version] = [self.route, self.version].map(|text| escaped(text.unwrap_or("-")));
         let ms = self.total_us as f64 / 1000.0;
         let line = format!(
-            "{client} - - [{at}] \"{method} {path} {protocol}\" {status} {sent} {referer} {agent} {route} {version} {ms:.3}"
+            "{client} - - [{at}] \"{method} {path}\" {status} {sent} \"-\" \"-\" \"{route}\" \"{version}\" {ms:.3}"
         );
         into.extend_from_slice(line.as_bytes());
     }
@@ -141,12 +106,25 @@ fn timestamp(at: SystemTime) -> Timestamp {
     Timestamp::try_from(at).unwrap_or_default()
 }
 
-fn quoted(text: &str) -> String {
-    if text.is_empty() { "\"-\"".into() } else { format!("\"{}\"", escaped(text)) }
+/// At most 1 KiB of a text.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST)]
 }
 
-/// Without anything that ends a field, a line, or speaks to a terminal.
+/// A text without what a terminal obeys; JSON escapes only some of it.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let text = cut(text);
+    let seen = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
+    if text.contains(char::is_control) {
+        text.chars().map(seen).collect::<String>().into()
+    } else {
+        text.into()
+    }
+}
+
+/// A text without anything that ends a field, a line, or speaks to a terminal.
 fn escaped(text: &str) -> String {
+    let text = cut(text);
     let mut safe = String::with_capacity(text.len());
     for char in text.chars() {
         match char {

@@ -37,16 +37,15 @@ impl Rotated {
         Ok(())
     }
 
-    /// Adds whole lines.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.file.is_none() {
-            self.reopen()?;
-        }
-        let written = self.write(lines);
+    /// Adds whole lines. Where that fails: how many of them have not been written whole, and why.
+    pub(super) fn append(&mut self, lines: &[u8]) -> Result<(), (u64, io::Error)> {
+        let mut left = lines;
+        let written =
+            if self.file.is_none() { self.reopen() } else { Ok(()) }.and_then(|()| self.write(&mut left));
         if written.is_err() {
             self.file = None;
         }
-        written
+        written.map_err(|error| (left.iter().filter(|byte| **byte == b'\n').count() as u64, error))
     }
 
     /// Puts the file aside when it has become too long.
@@ -54,20 +53,19 @@ impl Rotated {
         if self.size >= self.limit { self.put_aside() } else { Ok(()) }
     }
 
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn write(&mut self, left: &mut &[u8]) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
         if self.torn {
             file.write_all(b"\n")?;
             self.torn = false;
         }
-        let mut left = lines;
         while !left.is_empty() {
             match file.write(left) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.size += count as u64;
                     self.torn = left[count - 1] != b'\n';
-                    left = &left[count..];
+                    *left = &left[count..];
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

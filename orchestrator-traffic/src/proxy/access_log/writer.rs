@@ -1,6 +1,6 @@
 //! The thread that writes.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::mem;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,25 +8,24 @@ use std::thread;
 use std::time::Duration;
 
 use super::file::Rotated;
-use super::{Entry, Format, Shared};
+use super::{Format, Queue, Shared};
 
-/// Entries are written this often at most: one wake-up for many of them.
+/// Lines are written this often at most: one wake-up for many of them.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Lines go to the file in pieces of about that many bytes.
-const PIECE: usize = 64 << 10;
 
 /// Writes until the log ends.
 pub(super) fn write(shared: &Shared, file: Rotated, format: Format, remark: &dyn Fn(&str)) {
-    let mut writer = Writer { shared, file, format, remark, told: 0, telling: 0, failing: false };
+    let mut writer = Writer { shared, file, format, remark, told: 0, failing: false };
+    let mut lines = Vec::new();
     loop {
-        let ended = wait(shared);
+        let (count, ended) = wait(shared, &mut lines);
         if shared.reopen.swap(false, Relaxed)
             && let Err(error) = writer.file.reopen()
         {
             writer.failed(&error);
         }
-        let entries = mem::take(&mut shared.queue.lock().unwrap_or_else(PoisonError::into_inner).entries);
-        writer.lines(&entries);
+        writer.lines(&lines, count);
+        lines.clear();
         if ended {
             return;
         }
@@ -34,17 +33,17 @@ pub(super) fn write(shared: &Shared, file: Rotated, format: Format, remark: &dyn
     }
 }
 
-/// Waits until there is something to do; whether it is the last.
-fn wait(shared: &Shared) -> bool {
-    let idle =
-        |queue: &mut super::Queue| queue.entries.is_empty() && !queue.ended && !shared.reopen.load(Relaxed);
+/// Waits until there is something to do and takes what there is; how many lines, and whether they are the last.
+fn wait(shared: &Shared, lines: &mut Vec<u8>) -> (u64, bool) {
+    let idle = |queue: &mut Queue| queue.count == 0 && !queue.ended && !shared.reopen.load(Relaxed);
     let queue = shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
     // A call to open anew may come between the look and the wait: it is seen within a second.
-    let (queue, _) = shared
+    let (mut queue, _) = shared
         .filled
         .wait_timeout_while(queue, Duration::from_secs(1), idle)
         .unwrap_or_else(PoisonError::into_inner);
-    queue.ended
+    mem::swap(&mut queue.lines, lines);
+    (mem::take(&mut queue.count), queue.ended)
 }
 
 struct Writer<'a> {
@@ -52,60 +51,45 @@ struct Writer<'a> {
     file: Rotated,
     format: Format,
     remark: &'a dyn Fn(&str),
-    /// How many of the lost ones were told in the log, and with what is written next.
+    /// How many of the lost ones were told in the log.
     told: u64,
-    telling: u64,
     failing: bool,
 }
 
 impl Writer<'_> {
-    fn lines(&mut self, entries: &[Entry]) {
-        let mut piece = Vec::new();
-        self.confess(&mut piece);
-        let mut count = 0;
-        for entry in entries {
-            entry.write(self.format, &mut piece);
-            count += 1;
-            if piece.len() >= PIECE {
-                self.piece(&mut piece, mem::take(&mut count));
-            }
+    fn lines(&mut self, lines: &[u8], count: u64) {
+        if lines.is_empty() {
+            return;
         }
-        self.piece(&mut piece, count);
-    }
-
-    /// Says in the log how much is missing.
-    fn confess(&mut self, piece: &mut Vec<u8>) {
         let lost = self.shared.lost.load(Relaxed);
-        let new = lost - self.told;
-        if new == 0 {
-            return;
-        }
-        let line = match self.format {
-            Format::Json => format!("{{\"lost\":{new}}}\n"),
-            Format::Combined => format!("# {new} requests are missing here\n"),
-        };
-        piece.write_all(line.as_bytes()).expect("a vector takes everything");
-        self.telling = lost;
-    }
-
-    fn piece(&mut self, piece: &mut Vec<u8>, count: u64) {
-        if piece.is_empty() {
-            return;
-        }
-        match self.file.append(piece) {
-            Ok(()) => self.appended(count),
-            Err(error) => {
-                self.shared.lost.fetch_add(count, Relaxed);
-                self.telling = self.told;
-                self.failed(&error);
+        let confession = self.confession(lost - self.told);
+        let written = if confession.is_empty() { Ok(()) } else { self.file.append(confession.as_bytes()) };
+        let written = match written {
+            Ok(()) => {
+                self.told = lost;
+                self.file.append(lines)
             }
+            Err((_, error)) => Err((count, error)),
+        };
+        let missing = written.as_ref().map_or_else(|(missing, _)| *missing, |()| 0);
+        self.shared.written.fetch_add(count - missing, Relaxed);
+        self.shared.lost.fetch_add(missing, Relaxed);
+        match written {
+            Ok(()) => self.wrote(),
+            Err((_, error)) => self.failed(&error),
         }
-        piece.clear();
     }
 
-    fn appended(&mut self, count: u64) {
-        self.shared.written.fetch_add(count, Relaxed);
-        self.told = self.telling;
+    /// Says in the log how much is missing before the next line.
+    fn confession(&self, missing: u64) -> String {
+        match (missing, self.format) {
+            (0, _) => String::new(),
+            (_, Format::Json) => format!("{{\"lost\":{missing}}}\n"),
+            (_, Format::Combined) => format!("# {missing} requests are missing here\n"),
+        }
+    }
+
+    fn wrote(&mut self) {
         if mem::take(&mut self.failing) {
             (self.remark)("the access log is written again");
         }
