@@ -30,7 +30,7 @@ only the log.";
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct ProxyArgs {
     #[command(flatten)]
-    pub(crate) serve: Option<ServeArgs>,
+    pub(crate) serve: ServeArgs,
     #[command(subcommand)]
     pub(crate) command: Option<ProxyCommand>,
 }
@@ -51,8 +51,8 @@ pub(crate) enum AccessLog {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
     /// Its folder: what it serves, its control socket, its access log
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) folder: PathBuf,
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, required = true)]
+    pub(crate) folder: Option<PathBuf>,
     /// Listen there, for instance 127.0.0.1:8080; may be given several times
     #[arg(long, value_name = "ADDR", num_args = 1.., required_unless_present = "inherit")]
     pub(crate) listen: Vec<SocketAddr>,
@@ -154,7 +154,7 @@ impl ProxyArgs {
             ProxyCommand::Upgrade(args) => args.proxy.show,
             ProxyCommand::Stop(args) => args.proxy.show,
         });
-        of.or(self.serve.as_ref().map(|serve| serve.show)).map(|show| show.format).unwrap_or_default()
+        of.unwrap_or(self.serve.show).format
     }
 }
 

@@ -29,12 +29,9 @@ use crate::out::{note, say};
 const PATIENCE: Duration = Duration::from_secs(40);
 
 pub(super) fn proxy(dir: &Path, args: ProxyArgs) -> Result<Exit, CliError> {
-    match (args.command, args.serve) {
-        (Some(command), _) => speak(dir, command),
-        (None, Some(args)) => serve(dir, args),
-        (None, None) => {
-            Err(CliError::usage("`orchestrate proxy` wants `--folder` and `--listen`; see its `--help`"))
-        }
+    match args.command {
+        Some(command) => speak(dir, command),
+        None => serve(dir, args.serve),
     }
 }
 
@@ -58,6 +55,8 @@ fn serve(dir: &Path, args: ServeArgs) -> Result<Exit, CliError> {
 fn options(dir: &Path, args: ServeArgs) -> Result<Options, CliError> {
     let ServeArgs { folder, listen, tls, metrics, access_log, drain, linger, threads, inherit, show: _ } =
         args;
+    let folder =
+        folder.ok_or_else(|| CliError::usage("`orchestrate proxy` wants `--folder`; see its `--help`"))?;
     let folder = dir.join(folder);
     let mut pair = tls.into_iter().map(|path| dir.join(path));
     let tls = pair.next().zip(pair.next()).map(|(certificate, key)| tls::Pair { certificate, key });
