@@ -7,26 +7,39 @@
 //! | [`version`] | one version as requests meet it: who is under way, who is cut |
 //! | [`tally`] | what came of requests, in counters that any thread adds to |
 //! | [`serve`] | takes connections; [`workers`]: one thread a core that does |
-//! | `forward` | one request: to whom, and its answer |
-//! | [`state`] | the table of an earlier process |
-//! | [`tls`] [`metrics`] [`access_log`] | what stands around it |
+//! | `forward` | one request: to whom, on which connection, again or not, and its answer (`headers`, `body`, `tunnel`; `course`: what is counted of it) |
+//! | `pool` | connections to versions, kept for the next request (`upstream`: one of them) |
+//! | `wire` | a client's connection: what is on it is checked before HTTP is made of it (`framing`, `head`), and nothing on it takes for ever |
+//! | `quiet` `clock` | waiting that costs nothing while nothing happens |
 //! | [`limits`] | what a client or a version may take |
 //! | [`record`] | what is told of each request |
 //! | [`stop`] | the two stages of an end |
+//! | [`run`] | a process: everything together, from its start to its end |
+//! | [`folder`] [`state`] | the lock, the control socket; the table, kept for the next process |
+//! | `control` `desk` | clients of the control socket; what they are answered |
+//! | `life` [`upgrade`] | who may change something when; the successor of a process |
+//! | [`tls`] [`metrics`] [`access_log`] | certificates, figures for Prometheus, one line a request (`recorder`) |
 //!
 //! Rules: a request goes to the table that is there when its head is complete, and stays with that version. What may have been acted on is never
 //! sent twice. Each thread has its own connections to versions, so no request waits for another thread.
 
 pub mod access_log;
+mod body;
+mod clock;
 mod connection;
 mod control;
+mod course;
 mod desk;
 pub mod folder;
 mod forward;
+mod framing;
+mod head;
+mod headers;
 mod life;
 pub mod limits;
 pub mod live;
 pub mod metrics;
+mod pool;
 mod quiet;
 pub mod record;
 mod recorder;
@@ -37,8 +50,11 @@ pub mod stop;
 pub mod table;
 pub mod tally;
 pub mod tls;
+mod tunnel;
 pub mod upgrade;
+mod upstream;
 pub mod version;
+mod wire;
 pub mod workers;
 
 use std::sync::Arc;
@@ -69,3 +85,6 @@ impl Proxy {
         Self { live: Live::new(), limits, recorder, connections: AtomicU64::new(0) }
     }
 }
+
+#[cfg(test)]
+mod tests;

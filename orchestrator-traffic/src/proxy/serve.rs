@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Client, attend};
-use super::{Proxy, Stage, Stop};
+use super::{Proxy, Stage, Stop, pool};
 
 /// What a client gets that is one too many.
 const FULL: &[u8] =
@@ -30,6 +30,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
+    let tended = tokio::spawn(pool::tend(proxy.limits.clone()));
     // Each connection holds a sender; when all are gone, the receiver is told.
     let (hold, mut gone) = mpsc::channel::<()>(1);
     loop {
@@ -45,6 +46,7 @@ pub async fn serve(
     }
     drop((listener, hold));
     gone.recv().await;
+    tended.abort();
     Ok(())
 }
 

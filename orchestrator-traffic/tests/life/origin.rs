@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -13,8 +13,6 @@ use crate::process::any;
 /// 20 ms until the client goes, and whoever asks for `Upgrade: echo` gets back what it sends.
 pub(crate) struct Origin {
     pub(crate) address: SocketAddr,
-    pub(crate) name: &'static str,
-    pub(crate) requests: Arc<AtomicU64>,
     ended: Arc<AtomicBool>,
 }
 
@@ -22,21 +20,21 @@ impl Origin {
     pub(crate) fn new(name: &'static str) -> Self {
         let listener = TcpListener::bind(any()).unwrap();
         let address = listener.local_addr().unwrap();
-        let (requests, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let (counted, stop) = (requests.clone(), ended.clone());
+        let ended = Arc::new(AtomicBool::new(false));
+        let stop = ended.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if stop.load(SeqCst) {
                     return;
                 }
-                let (stream, counted) = (stream.unwrap(), counted.clone());
+                let stream = stream.unwrap();
                 thread::spawn(move || {
                     // Clients of a test come and go.
-                    let _ = attend(stream, name, &counted);
+                    let _ = attend(stream, name);
                 });
             }
         });
-        Self { address, name, requests, ended }
+        Self { address, ended }
     }
 }
 
@@ -47,7 +45,7 @@ impl Drop for Origin {
     }
 }
 
-fn attend(stream: TcpStream, name: &str, requests: &AtomicU64) -> std::io::Result<()> {
+fn attend(stream: TcpStream, name: &str) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut stream = stream;
@@ -60,7 +58,6 @@ fn attend(stream: TcpStream, name: &str, requests: &AtomicU64) -> std::io::Resul
             }
             head.push_str(&line);
         }
-        requests.fetch_add(1, SeqCst);
         let lower = head.to_lowercase();
         let field = |name: &str| {
             let found = lower.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
