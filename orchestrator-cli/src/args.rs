@@ -6,6 +6,7 @@ mod cache;
 mod doctor;
 mod load;
 mod mend;
+mod proxy;
 mod prune;
 mod rollback;
 mod run;
@@ -21,6 +22,9 @@ pub(crate) use cache::{CacheCommand, SweepArgs, WhyArgs};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use load::LoadArgs;
 pub(crate) use mend::Mend;
+pub(crate) use proxy::{
+    AccessLog, ApplyArgs, OfProxy, ProxyArgs, ProxyCommand, ServeArgs, StopArgs, UpgradeArgs,
+};
 pub(crate) use prune::PruneArgs;
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use run::RunArgs;
@@ -119,6 +123,9 @@ pub(crate) enum Command {
     /// Lay out a real small project and take it through the whole delivery
     #[command(after_help = DEMO)]
     Demo(DemoArgs),
+    /// Serve traffic in front of versions: swap them without closing a connection
+    #[command(after_help = proxy::EXAMPLES)]
+    Proxy(Box<ProxyArgs>),
     /// Remove runs that are over the limits `settings.keep`; also done after each run
     #[command(after_help = prune::EXAMPLES)]
     Prune(PruneArgs),
@@ -251,6 +258,7 @@ impl Args {
             }
             Some(Command::Approve(args)) => args.show.format == Format::Json,
             Some(Command::Backup(command)) => command.format() == Format::Json,
+            Some(Command::Proxy(args)) => args.format() == Format::Json,
             Some(Command::Cache(command)) => command.show().format == Format::Json,
             Some(Command::Validate(args) | Command::Runs(args) | Command::Agents(args)) => {
                 args.format == Format::Json

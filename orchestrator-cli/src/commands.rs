@@ -18,6 +18,7 @@ mod init;
 mod load;
 mod logs;
 mod plan;
+mod proxy;
 mod prune;
 mod report;
 mod resume;
@@ -66,6 +67,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Signal(args) => block_on(signal::signal(front()?, args)),
         Command::Cancel(args) => block_on(cancel::cancel(front()?, args)),
         Command::Cache(command) => block_on(cache::cache(front()?, command)),
+        Command::Proxy(args) => proxy::proxy(&global.dir, *args),
         Command::Prune(args) => block_on(prune::prune(front()?, args)),
         Command::Report(args) => block_on(report::report(front()?, args)),
         Command::Agents(args) => Ok(agents::agents(&registry, args)),

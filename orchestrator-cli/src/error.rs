@@ -12,6 +12,9 @@ use orchestrator_core::settings::SettingsError;
 use orchestrator_core::store::StoreError;
 use serde_json::{Value, json};
 
+use orchestrator_traffic::proxy::folder::FolderError;
+use orchestrator_traffic::proxy::run::RunError as ProxyError;
+
 use crate::exit::Exit;
 use crate::out::note;
 use crate::shared::SharedError;
@@ -43,6 +46,9 @@ pub(crate) enum CliError {
     /// The place that a team shares cannot be used.
     #[error(transparent)]
     Shared(#[from] SharedError),
+    /// A proxy did not serve.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// Anything else of the machine.
     #[error("{what}")]
     Io {
@@ -75,6 +81,7 @@ impl CliError {
             Self::Core(Core::Run(RunError::Store { source, .. }) | Core::Store(source))
             | Self::Store(source) => of_store(source),
             Self::Shared(error) => of_shared(error),
+            Self::Proxy(error) => of_proxy(error),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::Usage,
             Self::Core(_) | Self::Report(_) | Self::Io { .. } => Exit::Broken,
         }
@@ -185,6 +192,14 @@ fn of_shared(error: &SharedError) -> Exit {
         SharedError::Feature { .. } => Exit::Usage,
         SharedError::Address { .. } | SharedError::ReadOnly { .. } => Exit::Usage,
         SharedError::Held { .. } => Exit::Locked,
+        _ => Exit::Broken,
+    }
+}
+
+fn of_proxy(error: &ProxyError) -> Exit {
+    match error {
+        ProxyError::Folder(FolderError::Taken { .. }) => Exit::Locked,
+        ProxyError::Tls(_) | ProxyError::Nowhere | ProxyError::Inherit(_) => Exit::Usage,
         _ => Exit::Broken,
     }
 }

@@ -20,11 +20,7 @@ pub fn short(folder: &File, name: &str) -> PathBuf {
 
 /// Asks the proxy whose control socket that is; the error says where nobody answers.
 pub fn ask(socket: &Path, request: &Request, patience: Duration) -> io::Result<Response> {
-    let (folder, name) = socket.parent().zip(socket.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
-    let folder = File::open(folder)?;
-    let mut stream = UnixStream::connect(short(&folder, &name.to_string_lossy()))?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(patience))?;
+    let mut stream = connect(socket, patience)?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line)?;
@@ -34,4 +30,15 @@ pub fn ask(socket: &Path, request: &Request, patience: Duration) -> io::Result<R
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the proxy did not finish its answer"));
     }
     Ok(serde_json::from_str(&answer)?)
+}
+
+/// A connection to a socket, however long its path is.
+pub(crate) fn connect(socket: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let (folder, name) = socket.parent().zip(socket.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = File::open(folder)?;
+    let stream = UnixStream::connect(short(&folder, &name.to_string_lossy()))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    Ok(stream)
 }

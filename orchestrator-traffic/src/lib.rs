@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`protocol`] | what is said to a proxy over its control socket, and what it answers: plain values | |
 //! | [`control`] | asks a proxy: one JSON line there, one back | |
+//! | [`sockets`] | listening sockets that outlive the process that serves them | |
 //! | `proxy` | the proxy itself | `serve` |
 //! | `load` | the open-loop load client | `serve` |
 //!
@@ -16,3 +17,4 @@ pub mod load;
 pub mod protocol;
 #[cfg(feature = "serve")]
 pub mod proxy;
+pub mod sockets;

@@ -28,6 +28,8 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         program: Option<String>,
     },
+    /// Asked by the next keeper: lends its sockets, and the connection is the channel to it from then on (`sockets::adopt`).
+    Lend,
     /// Takes no more connections, drains, and ends.
     Stop {
         /// Milliseconds until what is left is cut.
@@ -211,4 +213,7 @@ pub struct VersionCounts {
     pub gateway: u64,
     /// Times until the head of the answer, in buckets: the upper bound in microseconds, and how many. Only those with any, in order.
     pub latency: Vec<(u64, u64)>,
+    /// All these times together, in microseconds.
+    #[serde(default)]
+    pub latency_us: u64,
 }

@@ -76,6 +76,39 @@ fn assumptions_come_in_pairs() {
 }
 
 #[test]
+fn a_proxy_serves_or_is_spoken_to() {
+    let proxy = |line: &str| match parse(line).unwrap().command {
+        Some(Command::Proxy(args)) => *args,
+        _ => panic!("{line}"),
+    };
+    let args = proxy(
+        "orchestrate proxy --folder f --listen 127.0.0.1:1 127.0.0.1:2 --listen [::1]:3 --tls c k --metrics 127.0.0.1:4",
+    );
+    assert!(args.command.is_none());
+    assert_eq!((args.serve.listen.len(), args.serve.tls.len()), (3, 2));
+    assert_eq!(proxy("orchestrate proxy --folder f --inherit").serve.folder, Some("f".into()));
+    let args = proxy("orchestrate proxy status --folder f --format json");
+    assert!(args.format() == Format::Json && matches!(args.command, Some(ProxyCommand::Status(_))));
+    let args =
+        proxy("orchestrate proxy apply --folder f --to v1=127.0.0.1:1@95 --to v2=127.0.0.1:2@5 --expect 3");
+    let Some(ProxyCommand::Apply(apply)) = args.command else { panic!("`apply` is a command") };
+    assert_eq!((apply.to.len(), apply.expect), (2, Some(3)));
+    for line in [
+        "orchestrate proxy",
+        "orchestrate proxy --folder f",
+        "orchestrate proxy --listen 127.0.0.1:1",
+        "orchestrate proxy --folder f --listen 127.0.0.1:1 --tls c",
+        "orchestrate proxy --folder f --listen localhost",
+        "orchestrate proxy --folder f --listen 127.0.0.1:1 status --folder f",
+        "orchestrate proxy status",
+        "orchestrate proxy apply --folder f",
+        "orchestrate proxy apply --folder f x.json --to v1=127.0.0.1:1",
+    ] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
 fn help_teaches() {
     let help = Args::command().render_long_help().to_string();
     for part in ["orchestrate run --dry-run", "Exit codes:", "130  interrupted", "Which tasks:"] {

@@ -1,1 +1,90 @@
 //! The reverse proxy: routes requests to versions, swaps them without closing a connection, and counts what came of each.
+//!
+//! | file | is |
+//! |---|---|
+//! | [`live`] | the table that is served, swapped in one step; who is being drained |
+//! | [`table`] | a checked table: which version gets a request |
+//! | [`version`] | one version as requests meet it: who is under way, who is cut |
+//! | [`tally`] | what came of requests, in counters that any thread adds to |
+//! | [`serve`] | takes connections; [`workers`]: one thread a core that does |
+//! | `forward` | one request: to whom, on which connection, again or not, and its answer (`headers`, `body`, `tunnel`; `course`: what is counted of it) |
+//! | `pool` | connections to versions, kept for the next request (`upstream`: one of them) |
+//! | `wire` | a client's connection: what is on it is checked before HTTP is made of it (`framing`, `head`), and nothing on it takes for ever |
+//! | `quiet` `clock` | waiting that costs nothing while nothing happens |
+//! | [`limits`] | what a client or a version may take |
+//! | [`record`] | what is told of each request |
+//! | [`stop`] | the two stages of an end |
+//! | [`run`] | a process: everything together, from its start to its end |
+//! | [`folder`] [`state`] | the lock, the control socket; the table, kept for the next process |
+//! | `control` `desk` | clients of the control socket; what they are answered |
+//! | `life` [`upgrade`] | who may change something when; the successor of a process |
+//! | [`tls`] [`metrics`] [`access_log`] | certificates, figures for Prometheus, one line a request (`recorder`) |
+//!
+//! Rules: a request goes to the table that is there when its head is complete, and stays with that version. What may have been acted on is never
+//! sent twice. Each thread has its own connections to versions, so no request waits for another thread.
+
+pub mod access_log;
+mod body;
+mod clock;
+mod connection;
+mod control;
+mod course;
+mod desk;
+pub mod folder;
+mod forward;
+mod framing;
+mod head;
+mod headers;
+mod life;
+pub mod limits;
+pub mod live;
+pub mod metrics;
+mod pool;
+mod quiet;
+pub mod record;
+mod recorder;
+pub mod run;
+pub mod serve;
+pub mod state;
+pub mod stop;
+pub mod table;
+pub mod tally;
+pub mod tls;
+mod tunnel;
+pub mod upgrade;
+mod upstream;
+pub mod version;
+mod wire;
+pub mod workers;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+pub use limits::Limits;
+pub use live::Live;
+pub use record::{Record, Recorder};
+pub use stop::{Stage, Stop};
+pub use workers::{Listener, Workers};
+
+/// A proxy: what it serves, within which limits, and whom it tells.
+#[derive(Debug)]
+pub struct Proxy {
+    /// What is served.
+    pub live: Live,
+    /// What clients and versions may take.
+    pub limits: Limits,
+    /// Who is told of each request; nobody by default.
+    pub recorder: Option<Arc<dyn Recorder>>,
+    /// Open connections of clients.
+    pub connections: AtomicU64,
+}
+
+impl Proxy {
+    /// A proxy that serves nothing yet: whatever is asked is answered with 503 until a table is applied.
+    pub fn new(limits: Limits, recorder: Option<Arc<dyn Recorder>>) -> Self {
+        Self { live: Live::new(), limits, recorder, connections: AtomicU64::new(0) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

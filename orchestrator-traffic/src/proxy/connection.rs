@@ -1,0 +1,142 @@
+//! One connection of a client: HTTP/1 or HTTP/2, whichever it begins with.
+
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
+use std::time::Duration;
+
+use http::HeaderValue;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::quiet::Quiet;
+use super::wire::{Protocol, Wire};
+use super::{Proxy, Stage, Stop, forward};
+
+/// How often it is asked whether a client of HTTP/2 is still there, and how long that may take.
+const PING: Duration = Duration::from_secs(20);
+/// The most bytes of an answer that wait for a client of HTTP/2 to take them; each request has as many.
+const SEND_BUFFER: usize = 64 << 10;
+
+/// What its requests have in common, and what is known of them.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) stop: Stop,
+    /// The address without the port.
+    pub(super) address: HeaderValue,
+    /// Whether it came by TLS.
+    pub(super) secure: bool,
+    /// Requests under way.
+    pub(super) busy: AtomicU64,
+    /// It is a tunnel by now.
+    pub(super) tunnel: AtomicBool,
+    /// The status that says why a body could not go on; 0 for none.
+    pub(super) broken: AtomicU16,
+    /// Requests that came.
+    served: AtomicU64,
+    /// Of the request that stands in for one that is refused: how many came before it, and the status.
+    refused: AtomicU64,
+}
+
+impl Client {
+    pub(super) fn new(proxy: Arc<Proxy>, stop: Stop, peer: IpAddr, secure: bool) -> Self {
+        let address = HeaderValue::from_str(&peer.to_canonical().to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Self {
+            proxy,
+            stop,
+            address,
+            secure,
+            busy: AtomicU64::new(0),
+            tunnel: AtomicBool::new(false),
+            broken: AtomicU16::new(0),
+            served: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// The request after that many is to be refused.
+    pub(super) fn refuse(&self, before: u64, status: u16) {
+        self.refused.store(before << 16 | u64::from(status), SeqCst);
+    }
+
+    /// Counts a request; the status that refuses it where it is but a stand-in.
+    pub(super) fn count(&self) -> Option<u16> {
+        let before = self.served.fetch_add(1, SeqCst);
+        let refused = self.refused.load(SeqCst);
+        (refused != 0 && refused >> 16 == before).then_some((refused & 0xFFFF) as u16)
+    }
+
+    /// How many requests came.
+    pub(super) fn served(&self) -> u64 {
+        self.served.load(SeqCst)
+    }
+}
+
+/// Answers its requests until it ends.
+pub(super) async fn attend<S>(stream: S, client: Arc<Client>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut wire = Wire::new(stream, Arc::clone(&client));
+    match poll_fn(|context| wire.poll_protocol(context)).await {
+        Some(Protocol::Http1) => one(wire, client).await,
+        Some(Protocol::Http2) => Box::pin(two(wire, client)).await,
+        None => {}
+    }
+}
+
+/// That it is told to close after its answer is up to [`forward`]; idle ones are up to [`Wire`].
+async fn one<S>(wire: Wire<S>, client: Arc<Client>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = &client.proxy.limits;
+    let service = service_fn(|request| forward::answer(Arc::clone(&client), request));
+    let mut builder = http1::Builder::new();
+    // What comes in was counted by `Wire` before, so these only must not be less.
+    builder.header_read_timeout(None::<Duration>).max_headers(limits.headers.max(1)).max_buf_size(64 << 10);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(wire), service).with_upgrades());
+    // Woken when the proxy is about to end, so that `Wire` sees that it may be idle for a shorter time.
+    let mut ending = Quiet::new(client.stop.reached(Stage::Draining));
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = &mut ending => {}
+    }
+    let _ = connection.await;
+}
+
+async fn two<S>(wire: Wire<S>, client: Arc<Client>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = &client.proxy.limits;
+    let own = Arc::clone(&client);
+    let service = service_fn(move |request| forward::answer(Arc::clone(&own), request));
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        // Streams that are reset as soon as they are opened (CVE-2023-44487), or that make the proxy reset them (CVE-2025-8671).
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(64)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .max_send_buf_size(SEND_BUFFER);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(wire), service));
+    let mut ending = Quiet::new(client.stop.reached(Stage::Draining));
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = &mut ending => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

@@ -1,0 +1,141 @@
+//! One request from its head to the end of its answer: what is counted and told of it, however it ends.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Instant;
+
+use http::{HeaderMap, Method, Uri, header};
+
+use super::connection::Client;
+use super::record::{End, Record};
+use super::stop::Stage;
+use super::version::Flight;
+
+/// See the module. When it is dropped the request is over.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) client: Arc<Client>,
+    pub(super) flight: Option<Flight>,
+    method: Method,
+    uri: Uri,
+    host: Option<http::HeaderValue>,
+    started: Instant,
+    head_us: u64,
+    status: u16,
+    pub(super) bytes: u64,
+    end: Option<End>,
+}
+
+impl Course {
+    pub(super) fn new<B>(client: Arc<Client>, request: &http::Request<B>) -> Self {
+        client.busy.fetch_add(1, SeqCst);
+        let recorded = client.proxy.recorder.is_some();
+        Self {
+            client,
+            flight: None,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            host: recorded.then(|| request.headers().get(header::HOST).cloned()).flatten(),
+            started: Instant::now(),
+            head_us: 0,
+            status: 0,
+            bytes: 0,
+            end: None,
+        }
+    }
+
+    /// Its version gives the head of an answer.
+    pub(super) fn answered(&mut self, status: u16) {
+        if let Some(flight) = &self.flight {
+            flight.answered(status);
+        }
+        self.head(status);
+    }
+
+    /// Its version gave no answer, so the proxy does.
+    pub(super) fn failed(&mut self, status: u16) {
+        if let Some(flight) = &self.flight {
+            flight.version.tally.failed(status, flight.started.elapsed());
+        }
+        self.end = Some(End::Broken);
+        self.head(status);
+    }
+
+    /// It is the client's fault that there is no answer but that of the proxy.
+    pub(super) fn refused(&mut self, status: u16) {
+        self.head(status);
+    }
+
+    /// It is cut before it got the head of an answer; it gets that status.
+    pub(super) fn cut(&mut self, status: u16) {
+        self.ends(End::Cut);
+        self.head(status);
+    }
+
+    fn head(&mut self, status: u16) {
+        self.status = status;
+        self.head_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    }
+
+    /// It is over in that way, if it was not before.
+    pub(super) fn ends(&mut self, end: End) {
+        if self.end.is_some() {
+            return;
+        }
+        self.end = Some(end);
+        let Some(flight) = &self.flight else { return };
+        match end {
+            End::Cut => {
+                flight.was_cut(self.method.as_str(), self.uri.path());
+                if self.status == 0 { flight.version.tally.cut() } else { self.broke_off(flight) }
+            }
+            End::Broken => self.broke_off(flight),
+            End::Whole | End::Left => {}
+        }
+    }
+
+    fn broke_off(&self, flight: &Flight) {
+        if self.status < 500 {
+            flight.version.tally.broke_off();
+        }
+    }
+
+    fn record(&self) {
+        let Some(recorder) = &self.client.proxy.recorder else { return };
+        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let host = self.host.as_ref().map(text);
+        recorder.record(&Record {
+            method: self.method.as_str(),
+            path: self.uri.path(),
+            host: host.as_deref().or(self.uri.host()).unwrap_or_default(),
+            client: self.client.address.to_str().unwrap_or_default(),
+            status: self.status,
+            route: self.flight.as_ref().map(|flight| &*flight.version.route),
+            version: self.flight.as_ref().map(|flight| &*flight.version.name),
+            bytes: self.bytes,
+            head_us: self.head_us,
+            total_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            end: self.end.unwrap_or(End::Left),
+        });
+    }
+}
+
+impl Drop for Course {
+    fn drop(&mut self) {
+        // Whoever is not told how it ended was dropped with its connection.
+        let end = if self.client.stop.stage() == Stage::Cut { End::Cut } else { End::Left };
+        self.ends(end);
+        self.record();
+        self.client.busy.fetch_sub(1, SeqCst);
+    }
+}
+
+/// The host that a request names, without its port.
+pub(super) fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
+    if let Some(host) = uri.host() {
+        return host;
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let end = if host.starts_with('[') { host.find(']').map(|at| at + 1) } else { host.find(':') };
+    &host[..end.unwrap_or(host.len())]
+}

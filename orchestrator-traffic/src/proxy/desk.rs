@@ -1,0 +1,214 @@
+//! What is asked of a proxy, and what it answers. Everything here may wait: it is called on threads that do.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::net::{RecvFlags, recv};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::Proxy;
+use super::folder::{CONTROL, Folder};
+use super::life::{Life, Standing};
+use super::state::{Kept, State};
+use super::upgrade::Successor;
+use crate::control::ask;
+use crate::protocol::{Request, Response, Status, Table};
+use crate::sockets::{Channel, Said, Sockets};
+
+/// How long a successor may take for a question that was passed on to it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the process is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// End, and cut what is left after that time.
+    End(Duration),
+    /// That process serves now: let go.
+    Replaced(u32),
+}
+
+/// An answer, and what becomes of the connection.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// Another question may follow.
+    Answer(Response),
+    /// The connection ends.
+    Last(Response),
+    /// The connection becomes the channel of a keeper.
+    Lend,
+}
+
+/// Answers.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) folder: Folder,
+    pub(super) state: State,
+    pub(super) life: Life,
+    /// What a successor is given, without the keeper.
+    pub(super) sockets: Mutex<Sockets>,
+    pub(super) keeper: Mutex<Option<Channel>>,
+    pub(super) successor: Option<Successor>,
+    pub(super) orders: mpsc::UnboundedSender<Order>,
+    /// The places of clients that are asking.
+    pub(super) clients: Arc<Semaphore>,
+    /// Whether new clients are taken.
+    pub(super) open: watch::Sender<bool>,
+}
+
+impl Desk {
+    /// Answers a line.
+    pub(super) fn answer(&self, line: &[u8]) -> Reply {
+        let request: Request = match serde_json::from_slice(line) {
+            Ok(request) => request,
+            Err(error) => {
+                let why = format!("this is no question that a proxy knows: {error}");
+                return Reply::Last(Response::Refused { why });
+            }
+        };
+        if let Standing::Replaced(_) = self.life.standing() {
+            return Reply::Last(self.pass_on(&request));
+        }
+        match request {
+            Request::Status => Reply::Answer(Response::Status(self.status())),
+            Request::Counts => Reply::Answer(Response::Counts(self.proxy.live.counts())),
+            Request::Apply { expect, ref table, drain_ms } => {
+                let drain = Duration::from_millis(drain_ms);
+                Reply::Answer(
+                    self.apply(expect, table, drain)
+                        .unwrap_or_else(|standing| self.not_now(standing, &request)),
+                )
+            }
+            Request::Upgrade { ref program } => {
+                let program = program.as_ref().map(PathBuf::from);
+                Reply::Last(self.upgrade(program).unwrap_or_else(|standing| self.not_now(standing, &request)))
+            }
+            Request::Stop { drain_ms } => {
+                let stopped = self.stop(Duration::from_millis(drain_ms));
+                Reply::Last(stopped.unwrap_or_else(|standing| self.not_now(standing, &request)))
+            }
+            Request::Lend => Reply::Lend,
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let (generation, table, versions) = self.proxy.live.status();
+        let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        Status {
+            pid: process::id(),
+            program: env!("CARGO_PKG_VERSION").into(),
+            listens: sockets.serve.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
+            generation,
+            table,
+            connections: self.proxy.connections.load(Relaxed),
+            versions,
+        }
+    }
+
+    fn apply(&self, expect: Option<u64>, table: &Table, drain: Duration) -> Result<Response, Standing> {
+        let _serving = self.life.serving()?;
+        Ok(self.proxy.live.apply(expect, table.clone(), drain, |generation, table| {
+            let kept = Kept { generation, table: table.clone() };
+            self.state.keep(&kept).map_err(|error| error.to_string())
+        }))
+    }
+
+    fn upgrade(&self, program: Option<PathBuf>) -> Result<Response, Standing> {
+        let Some(mut successor) = self.successor.clone() else {
+            return Ok(refused(
+                "this proxy does not know how it was started, so it cannot start a successor",
+            ));
+        };
+        successor.program = program.unwrap_or(successor.program);
+        self.life.hand_over()?;
+        // Whoever comes now is served by the successor, or by this process if that fails.
+        self.open.send_replace(false);
+        let started =
+            self.everything().map_err(|error| error.to_string()).and_then(|all| successor.start(&all));
+        match started {
+            Ok(pid) => {
+                self.life.handed_over(Some(pid));
+                // From now on the successor speaks to the keeper, and holds the lock.
+                self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+                *self.sockets.lock().unwrap_or_else(PoisonError::into_inner) = Sockets::default();
+                // The process may be ending already.
+                let _ = self.orders.send(Order::Replaced(pid));
+                Ok(Response::Done { pid: Some(pid) })
+            }
+            Err(why) => {
+                self.life.handed_over(None);
+                self.open.send_replace(true);
+                Ok(refused(&why))
+            }
+        }
+    }
+
+    fn everything(&self) -> io::Result<Sockets> {
+        let mut all = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).try_clone()?;
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        all.keeper = keeper.as_ref().map(|channel| channel.stream().try_clone()).transpose()?;
+        Ok(all)
+    }
+
+    pub(super) fn stop(&self, drain: Duration) -> Result<Response, Standing> {
+        match self.life.end() {
+            // Asked again: the time that is left may be shorter now.
+            Ok(()) | Err(Standing::Ending) => {}
+            Err(standing) => return Err(standing),
+        }
+        let _ = self.orders.send(Order::End(drain));
+        Ok(Response::Done { pid: None })
+    }
+
+    /// Lends the sockets to the next keeper. One that is alive is not replaced.
+    pub(super) fn lend(&self, stream: UnixStream) -> io::Result<()> {
+        let mut channel = Channel::of(stream);
+        let serving = match self.life.serving() {
+            Ok(serving) => serving,
+            Err(standing) => {
+                return channel.refuse(&format!("the proxy is not there to be kept: {standing:?}"));
+            }
+        };
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if keeper.as_ref().is_some_and(|keeper| is_alive(keeper.stream())) {
+            return channel.refuse("the proxy has a keeper that is alive");
+        }
+        let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        let Sockets { serve, metrics, .. } = sockets.try_clone()?;
+        channel.hand(&Sockets { serve, metrics, ..Sockets::default() })?;
+        channel.say(&Said::Ready { pid: process::id() })?;
+        *keeper = Some(channel);
+        drop(serving);
+        Ok(())
+    }
+
+    /// An answer to what changes something, where this process does not serve.
+    fn not_now(&self, standing: Standing, request: &Request) -> Response {
+        match standing {
+            Standing::Replaced(_) => self.pass_on(request),
+            _ => refused("the proxy is ending; start it again first"),
+        }
+    }
+
+    /// The successor answers at the same place.
+    fn pass_on(&self, request: &Request) -> Response {
+        ask(&self.folder.path().join(CONTROL), request, PATIENCE)
+            .unwrap_or_else(|error| refused(&format!("the successor of this proxy does not answer: {error}")))
+    }
+}
+
+fn refused(why: &str) -> Response {
+    Response::Refused { why: why.into() }
+}
+
+/// Whether somebody has the other end. Keepers say nothing, so there is nothing to read while they live.
+fn is_alive(stream: &UnixStream) -> bool {
+    let mut byte = [0; 1];
+    let looked = recv(stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    !matches!(looked, Ok((_, 0)) | Err(rustix::io::Errno::CONNRESET))
+}

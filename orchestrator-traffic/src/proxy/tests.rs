@@ -1,0 +1,4 @@
+//! Real clients and versions on loopback, spoken to in bytes.
+
+mod rig;
+mod routes;

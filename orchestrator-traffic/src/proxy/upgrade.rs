@@ -1,0 +1,76 @@
+//! The successor of a proxy: started, given everything, and heard.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::thread;
+use std::time::Duration;
+
+use crate::sockets::{Channel, Said, Sockets};
+
+/// How long a successor may take until it serves.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How a successor is started. It finds a channel as its standard input.
+#[derive(Debug, Clone)]
+pub struct Successor {
+    /// Its program.
+    pub program: PathBuf,
+    /// What it is told.
+    pub arguments: Vec<OsString>,
+}
+
+impl Successor {
+    /// Starts it, hands everything over and waits until it serves. Its process; or why it does not serve, and then nothing of it is
+    /// left.
+    pub fn start(&self, sockets: &Sockets) -> Result<u32, String> {
+        let (channel, far) =
+            Channel::pair().map_err(|error| format!("no channel to a successor: {error}"))?;
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).stdin(far);
+        let child = command
+            .spawn()
+            .map_err(|error| format!("`{}` cannot be started: {error}", self.program.display()))?;
+        // The command still holds the other end of the channel.
+        drop(command);
+        let mut starting = Starting(Some(child));
+        starting.hand(channel, sockets)
+    }
+}
+
+/// A successor that is ended unless it serves.
+struct Starting(Option<Child>);
+
+impl Starting {
+    fn hand(&mut self, mut channel: Channel, sockets: &Sockets) -> Result<u32, String> {
+        let Some(mut child) = self.0.take() else { return Err("there is no successor".into()) };
+        let pid = child.id();
+        let heard = channel.hand(sockets).and_then(|()| channel.hear(Some(PATIENCE)));
+        let why = match heard {
+            Ok(Some(Said::Ready { .. })) => {
+                // It is not this process's any more, but this one has to take note of its end.
+                let watched = thread::Builder::new().name("successor".into()).spawn(move || child.wait());
+                return watched.map(|_| pid).map_err(|error| error.to_string());
+            }
+            Ok(Some(Said::Failed { why })) => why,
+            Ok(None) => "it ended before it served".to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                format!("it did not serve within {} s", PATIENCE.as_secs())
+            }
+            Err(error) => error.to_string(),
+        };
+        self.0 = Some(child);
+        Err(format!("the successor failed, this process goes on: {why}"))
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            // Where it has ended already, there is nothing to kill.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

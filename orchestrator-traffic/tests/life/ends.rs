@@ -1,0 +1,111 @@
+//! How a proxy ends.
+
+use std::fs;
+use std::time::Duration;
+
+use orchestrator_traffic::protocol::{Request, Response};
+use rustix::process::Signal;
+
+use crate::client::{Connection, get};
+use crate::origin::Origin;
+use crate::process::{Rig, free};
+use crate::until;
+
+#[test]
+fn a_signal_drains_and_ends_it() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let (rig, address) = (Rig::new(), free());
+        let origin = Origin::new("one");
+        let mut process = rig.start(address);
+        rig.wait_until_ready();
+        rig.apply("v1", origin.address);
+        let mut slow = Connection::open(address).unwrap();
+        slow.send(b"GET /slow/700 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        until("it is under way", || rig.status().versions[0].in_flight == 1);
+        process.signal(signal);
+        until("no more are taken", || std::net::TcpStream::connect(address).is_err());
+        assert_eq!(slow.answer().unwrap().body, "one");
+        assert!(process.wait().success());
+        assert!(!rig.said().contains("cut"), "{}", rig.said());
+        assert!(!rig.control().exists());
+    }
+}
+
+#[test]
+fn a_second_signal_or_the_end_of_its_time_cuts_and_says_whom() {
+    for hurry in ["signal", "time"] {
+        let mut rig = Rig::new();
+        rig.drain = if hurry == "time" { Duration::from_millis(200) } else { Duration::from_secs(600) };
+        let address = free();
+        let origin = Origin::new("one");
+        let mut process = rig.start(address);
+        rig.wait_until_ready();
+        rig.apply("v1", origin.address);
+        let mut slow = Connection::open(address).unwrap();
+        slow.send(b"GET /slow/100000?secret=x HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        until("it is under way", || rig.status().versions[0].in_flight == 1);
+        process.signal(Signal::TERM);
+        if hurry == "signal" {
+            until("no more are taken", || std::net::TcpStream::connect(address).is_err());
+            process.signal(Signal::INT);
+        }
+        assert!(process.wait().success());
+        assert!(slow.answer().is_err());
+        let said = rig.said();
+        assert!(said.contains("1 requests were cut at the end: GET /slow/100000 after"), "{said}");
+    }
+}
+
+#[test]
+fn what_ends_is_not_changed_any_more_and_may_be_hurried() {
+    let (rig, address) = (Rig::new(), free());
+    let origin = Origin::new("one");
+    let mut process = rig.start(address);
+    rig.wait_until_ready();
+    rig.apply("v1", origin.address);
+    let mut slow = Connection::open(address).unwrap();
+    slow.send(b"GET /slow/100000 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    until("it is under way", || rig.status().versions[0].in_flight == 1);
+    assert_eq!(rig.ask(&Request::Stop { drain_ms: 600_000 }), Response::Done { pid: None });
+    for request in [
+        Request::Upgrade { program: None },
+        Request::Apply { expect: None, table: crate::process::table("v2", origin.address), drain_ms: 0 },
+    ] {
+        let Response::Refused { why } = rig.ask(&request) else { panic!("it was done") };
+        assert!(why.contains("ending"), "{why}");
+    }
+    assert_eq!(rig.status().versions[0].in_flight, 1);
+    assert_eq!(rig.ask(&Request::Stop { drain_ms: 0 }), Response::Done { pid: None });
+    assert!(process.wait().success());
+}
+
+#[test]
+fn requests_are_in_the_access_log_and_it_is_opened_anew() {
+    let (rig, address) = (Rig::new(), free());
+    let origin = Origin::new("one");
+    let mut process = rig.start(address);
+    rig.wait_until_ready();
+    rig.apply("v1", origin.address);
+    let log = rig.folder().join("access.log");
+    let lines = |path: &std::path::Path| fs::read_to_string(path).unwrap_or_default();
+    get(address, "/first?token=secret").unwrap();
+    until("it is written", || lines(&log).contains("/first"));
+    assert!(!lines(&log).contains("secret"));
+    for (signal, path) in [(Signal::HUP, "/second"), (Signal::USR1, "/third")] {
+        let moved = rig.folder().join("moved");
+        fs::rename(&log, &moved).unwrap();
+        process.signal(signal);
+        until("it is opened anew", || log.exists());
+        get(address, path).unwrap();
+        until("it is written there", || lines(&log).contains(path));
+        assert!(!lines(&moved).contains(path));
+    }
+    process.signal(Signal::TERM);
+    process.wait();
+    let line: serde_json::Value = serde_json::from_str(lines(&log).lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&line["status"], &line["version"], &line["sent"]),
+        (&200.into(), &"v1".into(), &3.into()),
+        "{line}"
+    );
+}
