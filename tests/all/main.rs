@@ -18,3 +18,4 @@ mod roadmap;
 mod rollback;
 mod shared;
 mod support;
+mod traffic;

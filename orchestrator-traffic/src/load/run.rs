@@ -77,7 +77,7 @@ impl Driver {
     fn new(plan: &Plan, sender: Sender) -> Result<Self, LoadError> {
         let most = plan.connections as usize * if plan.http2 { STREAMS } else { 1 };
         let start = Instant::now() + AHEAD;
-        let started = jiff::Timestamp::now().to_string();
+        let started = (jiff::Timestamp::now() + AHEAD).to_string();
         Ok(Self {
             plan: plan.clone(),
             sender: Arc::new(sender),
