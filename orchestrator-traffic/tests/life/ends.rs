@@ -51,7 +51,10 @@ fn a_second_signal_or_the_end_of_its_time_cuts_and_says_whom() {
         }
         assert!(process.wait().success());
         let answer = slow.answer();
-        assert!(answer.as_ref().is_ok_and(|answer| answer.status == 503) || answer.is_err(), "{answer:?}");
+        assert!(
+            answer.as_ref().is_ok_and(|answer| answer.status == 503) || answer.is_err(),
+            "{hurry}: {answer:?}"
+        );
         let said = rig.said();
         assert!(said.contains("1 requests were cut at the end: GET /slow/100000 after"), "{said}");
     }
