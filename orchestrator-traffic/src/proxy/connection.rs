@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::quiet::Quiet;
+use super::serve::Held;
 use super::wire::{Protocol, Wire};
 use super::{Proxy, Stage, Stop, forward};
 
@@ -28,6 +29,8 @@ const SEND_BUFFER: usize = 64 << 10;
 pub(super) struct Client {
     pub(super) proxy: Arc<Proxy>,
     pub(super) stop: Stop,
+    /// The proxy does not end before this is dropped.
+    _held: Held,
     /// The address without the port.
     pub(super) address: HeaderValue,
     /// Whether it came by TLS.
@@ -45,11 +48,12 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(proxy: Arc<Proxy>, stop: Stop, peer: IpAddr, secure: bool) -> Self {
+    pub(super) fn new(held: Held, stop: Stop, peer: IpAddr, secure: bool) -> Self {
         let address = HeaderValue::from_str(&peer.to_canonical().to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         Self {
-            proxy,
+            proxy: Arc::clone(&held.proxy),
+            _held: held,
             stop,
             address,
             secure,

@@ -71,47 +71,44 @@ fn take(
         }
         return;
     }
-    let counted = Counted(Arc::clone(proxy));
-    let (stop, hold) = (stop.clone(), hold.clone());
+    let held = Held { proxy: Arc::clone(proxy), _hold: hold.clone() };
+    let stop = stop.clone();
     tokio::spawn(async move {
         let _ = stream.set_nodelay(true);
-        let work = shake_hands(stream, peer.ip(), tls, &counted.0, stop.clone());
+        let work = shake_hands(stream, peer.ip(), tls, held, stop.clone());
         tokio::select! {
             biased;
             () = work => {}
             () = super::quiet::Quiet::new(stop.reached(Stage::Cut)) => {}
         }
-        drop((counted, hold));
     });
 }
 
-/// Takes a connection off the count when it ends.
-struct Counted(Arc<Proxy>);
+/// Takes a connection off the count when it, and the tunnel that it has become, has ended.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) proxy: Arc<Proxy>,
+    _hold: mpsc::Sender<()>,
+}
 
-impl Drop for Counted {
+impl Drop for Held {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, SeqCst);
+        self.proxy.connections.fetch_sub(1, SeqCst);
     }
 }
 
-async fn shake_hands(
-    stream: TcpStream,
-    peer: IpAddr,
-    tls: Option<TlsAcceptor>,
-    proxy: &Arc<Proxy>,
-    stop: Stop,
-) {
+async fn shake_hands(stream: TcpStream, peer: IpAddr, tls: Option<TlsAcceptor>, held: Held, stop: Stop) {
     let Some(tls) = tls else {
-        return speak(stream, peer, false, proxy, stop).await;
+        return speak(stream, peer, false, held, stop).await;
     };
-    if let Ok(Ok(stream)) = tokio::time::timeout(proxy.limits.head, tls.accept(stream)).await {
-        Box::pin(speak(stream, peer, true, proxy, stop)).await;
+    if let Ok(Ok(stream)) = tokio::time::timeout(held.proxy.limits.head, tls.accept(stream)).await {
+        Box::pin(speak(stream, peer, true, held, stop)).await;
     }
 }
 
-async fn speak<S>(stream: S, peer: IpAddr, secure: bool, proxy: &Arc<Proxy>, stop: Stop)
+async fn speak<S>(stream: S, peer: IpAddr, secure: bool, held: Held, stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    attend(stream, Arc::new(Client::new(Arc::clone(proxy), stop, peer, secure))).await;
+    attend(stream, Arc::new(Client::new(held, stop, peer, secure))).await;
 }

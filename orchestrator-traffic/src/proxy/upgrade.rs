@@ -12,6 +12,8 @@ use crate::sockets::{Channel, Said, Sockets};
 /// How long a successor may take until it serves.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+const ENDED: &str = "it ended before it served";
+
 /// How a successor is started. It finds a channel as its standard input.
 #[derive(Debug, Clone)]
 pub struct Successor {
@@ -54,7 +56,8 @@ impl Starting {
                 return watched.map(|_| pid).map_err(|error| error.to_string());
             }
             Ok(Some(Said::Failed { why })) => why,
-            Ok(None) => "it ended before it served".to_owned(),
+            Ok(None) => ENDED.to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ENDED.to_owned(),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 format!("it did not serve within {} s", PATIENCE.as_secs())
             }

@@ -100,6 +100,8 @@ impl Wire {
             let mut into = [IoSliceMut::new(&mut chunk)];
             match recvmsg(&self.stream, &mut into, &mut beside, RecvFlags::CMSG_CLOEXEC) {
                 Err(rustix::io::Errno::INTR) => {}
+                // It ended without having read what it was sent.
+                Err(rustix::io::Errno::CONNRESET) => return Ok(0),
                 Err(rustix::io::Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
                 Err(error) => return Err(error.into()),
                 Ok(received) => {

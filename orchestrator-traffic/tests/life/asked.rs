@@ -152,7 +152,7 @@ fn hostile_questions_are_refused_and_keep_nobody_waiting() {
         b"\n",
         b"{}\n",
         b"{\"do\":\"exit\"}\n",
-        b"{\"do\":\"status\",\"also\":1}\n",
+        b"{\"do\":\"stop\",\"drain_ms\":0,\"also\":1}\n",
         b"{\"do\":\"apply\"}\n",
         b"\xff\xfe\x00\n",
         b"{\"do\":\"status\"",

@@ -63,7 +63,7 @@ fn attend(stream: TcpStream, name: &str) -> std::io::Result<()> {
             let found = lower.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             found.map(|value| value.trim().to_owned())
         };
-        let path = head.split(' ').nth(1).unwrap_or("/");
+        let path = head.split([' ', '?']).nth(1).unwrap_or("/");
         let mut got = 0;
         if field("transfer-encoding").is_some_and(|coding| coding == "chunked") {
             loop {

@@ -1,7 +1,7 @@
 //! What a proxy does while it serves, and how it ends.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -52,7 +52,11 @@ pub(super) async fn serve(started: Started, drain: Duration) -> Result<Ended, Ru
         }
     };
     let (ended, drain) = match order {
-        Order::End(drain) => (Ended::Stopped, drain),
+        Order::End(drain) => {
+            // Where nobody else has them, nobody connects any more.
+            desk.sockets.lock().unwrap_or_else(PoisonError::into_inner).serve.clear();
+            (Ended::Stopped, drain)
+        }
         Order::Replaced(pid) => {
             for task in &beside {
                 task.abort();
