@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
@@ -115,6 +115,8 @@ pub(super) struct Relay {
     cut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// HTTP/2 has no clock of its own on its connections to versions.
     silence: Option<(Waiting, Duration)>,
+    /// Parts that came.
+    frames: u32,
     over: bool,
 }
 
@@ -127,15 +129,17 @@ impl std::fmt::Debug for Relay {
 impl Relay {
     pub(super) fn new(incoming: Incoming, course: Course, one: Option<One>) -> Self {
         let silence = one.is_none().then(|| (Waiting::default(), course.client.proxy.limits.silence));
-        Self { incoming, course, one, cut: None, silence, over: false }
+        Self { incoming, course, one, cut: None, silence, frames: 0, over: false }
     }
 
     /// All of it came: the connection is free for the next request.
     fn whole(&mut self) {
         self.over = true;
         self.course.ends(End::Whole);
+        // A long body may have taken longer than a connection is kept.
+        let used = if self.frames > 1 { Instant::now() } else { self.course.latest() };
         if let (Some(one), Some(flight)) = (self.one.take(), &self.course.flight) {
-            pool::keep(&flight.version, one, &self.course.client.proxy.limits);
+            pool::keep(&flight.version, one, used, &self.course.client.proxy.limits);
         }
     }
 
@@ -173,6 +177,7 @@ impl Relay {
         }
         match ready!(polled) {
             Some(Ok(frame)) => {
+                self.frames = self.frames.saturating_add(1);
                 self.course.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
                 if self.course.flight.as_ref().is_some_and(|flight| flight.version.is_cut()) {
                     return self.broken(End::Cut, "the version was drained".into());

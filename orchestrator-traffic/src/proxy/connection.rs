@@ -105,7 +105,10 @@ where
     let service = service_fn(|request| forward::answer(Arc::clone(&client), request));
     let mut builder = http1::Builder::new();
     // What comes in was counted by `Wire` before, so these only must not be less.
-    builder.header_read_timeout(None::<Duration>).max_headers(limits.headers.max(1)).max_buf_size(64 << 10);
+    builder.header_read_timeout(None::<Duration>).max_buf_size(64 << 10);
+    if limits.headers > 100 {
+        builder.max_headers(limits.headers);
+    }
     let mut connection = pin!(builder.serve_connection(TokioIo::new(wire), service).with_upgrades());
     // Woken when the proxy is about to end, so that `Wire` sees that it may be idle for a shorter time.
     let mut ending = Quiet::new(client.stop.reached(Stage::Draining));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, Uri, header};
 
@@ -19,8 +19,9 @@ pub(super) struct Course {
     method: Method,
     uri: Uri,
     host: Option<http::HeaderValue>,
-    started: Instant,
-    head_us: u64,
+    pub(super) started: Instant,
+    /// When the head of the answer was there.
+    head: Option<Instant>,
     status: u16,
     pub(super) bytes: u64,
     end: Option<End>,
@@ -37,7 +38,7 @@ impl Course {
             uri: request.uri().clone(),
             host: recorded.then(|| request.headers().get(header::HOST).cloned()).flatten(),
             started: Instant::now(),
-            head_us: 0,
+            head: None,
             status: 0,
             bytes: 0,
             end: None,
@@ -46,10 +47,10 @@ impl Course {
 
     /// Its version gives the head of an answer.
     pub(super) fn answered(&mut self, status: u16) {
+        let now = self.head(status);
         if let Some(flight) = &self.flight {
-            flight.answered(status);
+            flight.answered(status, now.saturating_duration_since(flight.started));
         }
-        self.head(status);
     }
 
     /// Its version gave no answer, so the proxy does.
@@ -72,9 +73,14 @@ impl Course {
         self.head(status);
     }
 
-    fn head(&mut self, status: u16) {
+    fn head(&mut self, status: u16) -> Instant {
         self.status = status;
-        self.head_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        *self.head.insert(Instant::now())
+    }
+
+    /// When the head of the answer was there, or the request.
+    pub(super) fn latest(&self) -> Instant {
+        self.head.unwrap_or(self.started)
     }
 
     /// It is over in that way, if it was not before.
@@ -113,8 +119,8 @@ impl Course {
             route: self.flight.as_ref().map(|flight| &*flight.version.route),
             version: self.flight.as_ref().map(|flight| &*flight.version.name),
             bytes: self.bytes,
-            head_us: self.head_us,
-            total_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            head_us: micros(self.head.map_or_else(Duration::default, |head| head - self.started)),
+            total_us: micros(self.started.elapsed()),
             end: self.end.unwrap_or(End::Left),
         });
     }
@@ -128,6 +134,10 @@ impl Drop for Course {
         self.record();
         self.client.busy.fetch_sub(1, SeqCst);
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The host that a request names, without its port.

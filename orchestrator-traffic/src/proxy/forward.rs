@@ -42,10 +42,11 @@ pub(super) async fn answer(
         return Ok(own(status, course, true));
     }
     let live = &client.proxy.live;
-    match live.take(host(request.uri(), request.headers()), request.uri().path(), request.headers(), None) {
+    let (headers, uri) = (request.headers(), request.uri());
+    match live.take(course.started, host(uri, headers), uri.path(), headers, None) {
         Found::Flight(flight, by_share) => {
             course.flight = Some(flight);
-            Ok(Errand::new(course, request, by_share).run().await)
+            Ok(Errand::run(Box::new(Errand::new(course, request, by_share))).await)
         }
         Found::NoRoute => {
             course.refused(404);
@@ -142,7 +143,7 @@ impl Errand {
         Self { course, request, by_share, upgrade, http2, repeatable }
     }
 
-    async fn run(mut self) -> Response<Outgoing> {
+    async fn run(mut self: Box<Self>) -> Response<Outgoing> {
         let mut closed = 0;
         let mut patience = Patience::default();
         while let Some(request) = self.request.take() {
@@ -155,7 +156,9 @@ impl Errand {
                 Tried::Again(_) => return self.fail(502),
                 Tried::Unreachable(request, status) => {
                     self.request = Some(request);
-                    if status == 502 && patience.waits(self.course.client.proxy.limits.refused).await {
+                    if status == 502
+                        && Box::pin(patience.waits(self.course.client.proxy.limits.refused)).await
+                    {
                         self.look_again(None);
                     } else if !self.turn_to_another(status) {
                         return self.fail(status);
@@ -185,7 +188,9 @@ impl Errand {
         let (Some(request), Some(old)) = (&self.request, &self.course.flight) else { return };
         let (headers, uri) = (request.headers(), request.uri());
         let live = &self.course.client.proxy.live;
-        if let Found::Flight(mut flight, by_share) = live.take(host(uri, headers), uri.path(), headers, not) {
+        if let Found::Flight(mut flight, by_share) =
+            live.take(Instant::now(), host(uri, headers), uri.path(), headers, not)
+        {
             if flight.version.id == old.version.id {
                 flight.started = old.started;
             }
@@ -225,7 +230,7 @@ impl Errand {
             biased;
             tried = async {
                 if version.h2c {
-                    self.by_http2(request, fresh).await
+                    Box::pin(self.by_http2(request, fresh)).await
                 } else {
                     self.by_http1(request, fresh).await
                 }
@@ -237,11 +242,15 @@ impl Errand {
     async fn by_http1(&self, request: Request<Upload>, fresh: bool) -> Result<Tried, hyper::Error> {
         let Some(flight) = &self.course.flight else { return Ok(Tried::Failed(502)) };
         let limits = &self.course.client.proxy.limits;
-        let kept = if fresh { None } else { pool::take(&flight.version, self.repeatable, limits) };
+        let kept = if fresh {
+            None
+        } else {
+            pool::take(&flight.version, self.course.started, self.repeatable, limits)
+        };
         let reused = kept.is_some();
         let mut one = match kept {
             Some(one) => one,
-            None => match pool::dial(&flight.version, limits).await {
+            None => match Box::pin(pool::dial(&flight.version, limits)).await {
                 Ok(one) => one,
                 Err(error) => return Ok(Tried::Unreachable(request, unreachable(&error))),
             },

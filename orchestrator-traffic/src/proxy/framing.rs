@@ -13,6 +13,8 @@ pub(super) struct Framing {
     searched: usize,
     /// Bytes of the body so far, where it comes in chunks.
     body: u64,
+    /// Empty lines before the head.
+    blank: usize,
     bounds: Bounds,
 }
 
@@ -58,6 +60,8 @@ impl Part {
     }
 }
 
+/// The most empty lines before a request.
+const BLANK: usize = 4;
 /// The most bytes of the extensions of one chunk.
 const EXTENSION: u16 = 256;
 
@@ -80,7 +84,7 @@ impl Framing {
             target: limits.target_bytes,
             body: limits.body_bytes.unwrap_or(u64::MAX),
         };
-        Self { state: State::Head, upgrade: false, searched: 0, body: 0, bounds }
+        Self { state: State::Head, upgrade: false, searched: 0, body: 0, blank: 0, bounds }
     }
 
     /// Whether the next bytes belong to a body.
@@ -153,9 +157,10 @@ impl Framing {
 
     fn head(&mut self, bytes: &[u8]) -> Result<Part, After> {
         // Empty lines before a request are passed over (section 2.2), few of them.
-        let blank = bytes.chunks(2).take_while(|pair| *pair == b"\r\n").take(4).count() * 2;
+        let blank = bytes.chunks(2).take_while(|pair| *pair == b"\r\n").count();
         if blank > 0 {
-            return Ok(Part::of(blank));
+            self.blank = self.blank.saturating_add(blank);
+            return if self.blank > BLANK { Err(After::Refused(400)) } else { Ok(Part::of(blank * 2)) };
         }
         let Some(end) = end_of_section(bytes, self.searched) else {
             if bytes.len() > self.bounds.section {
@@ -171,7 +176,7 @@ impl Framing {
         let follows =
             head::check(&bytes[..end], self.bounds.lines, self.bounds.target).map_err(After::Refused)?;
         self.upgrade = follows.upgrade;
-        self.body = 0;
+        (self.body, self.blank) = (0, 0);
         self.state = match follows.body {
             Body::Bytes(length) if length > self.bounds.body => return Err(After::Refused(413)),
             Body::Bytes(0) => self.after_body(),

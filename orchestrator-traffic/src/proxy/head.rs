@@ -178,7 +178,7 @@ impl<'a> Seen<'a> {
         // Names are told by their length first: almost none is of interest.
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => {
-                once(self.host.replace(value).is_none() && is_host(value))?
+                once(self.host.replace(value).is_none() && is_host(value))?;
             }
             7 if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade = true,
             14 if name.eq_ignore_ascii_case(b"content-length") => {

@@ -192,11 +192,18 @@ impl Live {
         self.drains.notify_one();
     }
 
-    /// Finds who gets a request, and counts it as under way there. `not` could not be reached.
-    pub fn take(&self, host: &str, path: &str, headers: &HeaderMap, not: Option<u64>) -> Found {
+    /// Finds who gets a request, and counts it as under way there since it started. `not` could not be reached.
+    pub fn take(
+        &self,
+        started: Instant,
+        host: &str,
+        path: &str,
+        headers: &HeaderMap,
+        not: Option<u64>,
+    ) -> Found {
         let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
         match served.pick(host, path, headers, not) {
-            Pick::Version(version, by_share) => Found::Flight(version.take(), by_share),
+            Pick::Version(version, by_share) => Found::Flight(version.take(started), by_share),
             Pick::NoRoute => Found::NoRoute,
             Pick::Empty => Found::Empty,
         }

@@ -20,6 +20,8 @@ use super::version::Version;
 const SURE: Duration = Duration::from_secs(2);
 /// How often it is looked which connections are to be closed.
 const TENDED: Duration = Duration::from_secs(1);
+/// The most bytes of the head of an answer.
+const HEAD: usize = 64 << 10;
 /// How often it is asked whether a version that speaks HTTP/2 is still there, and how long that may take.
 const PING: Duration = Duration::from_secs(10);
 
@@ -46,10 +48,9 @@ pub(super) struct One {
 }
 
 /// One that lies idle, if there is. `repeatable`: whether the request may be sent again should it have been closed meanwhile.
-pub(super) fn take(version: &Version, repeatable: bool, limits: &Limits) -> Option<One> {
+pub(super) fn take(version: &Version, now: Instant, repeatable: bool, limits: &Limits) -> Option<One> {
     SHELVES.with_borrow_mut(|shelves| {
         let idle = &mut shelves.get_mut(&version.id)?.idle;
-        let now = Instant::now();
         let mut at = idle.len();
         while at > 0 {
             at -= 1;
@@ -72,7 +73,8 @@ pub(super) fn take(version: &Version, repeatable: bool, limits: &Limits) -> Opti
 }
 
 /// Keeps it for the next request, if the version is still served.
-pub(super) fn keep(version: &Arc<Version>, one: One, limits: &Limits) {
+/// `used` last then.
+pub(super) fn keep(version: &Arc<Version>, one: One, used: Instant, limits: &Limits) {
     let gone = one.sender.is_closed() || one.keep.is_some_and(|keep| keep.is_zero());
     if gone || version.has_left() {
         return;
@@ -81,7 +83,7 @@ pub(super) fn keep(version: &Arc<Version>, one: One, limits: &Limits) {
     SHELVES.with_borrow_mut(|shelves| {
         let shelf = shelf(shelves, version);
         if shelf.idle.len() < limits.kept {
-            shelf.idle.push((one, Instant::now()));
+            shelf.idle.push((one, used));
         }
     });
 }
@@ -118,7 +120,7 @@ pub(super) async fn dial(version: &Version, limits: &Limits) -> io::Result<One> 
     let awaiting = Awaiting::default();
     let stream = connect(version, awaiting.clone(), limits).await?;
     let mut builder = http1::Builder::new();
-    builder.max_buf_size(64 << 10);
+    builder.max_buf_size(HEAD).max_header_size(HEAD);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
     tokio::spawn(async move {
         let _ = connection.with_upgrades().await;

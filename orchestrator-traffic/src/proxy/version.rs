@@ -160,9 +160,9 @@ impl Version {
     }
 
     /// A request begins. Only under the lock of the table that it was found in, so that a drain knows of it.
-    pub(super) fn take(self: &Arc<Self>) -> Flight {
+    pub(super) fn take(self: &Arc<Self>, started: Instant) -> Flight {
         self.in_flight.fetch_add(1, SeqCst);
-        Flight { version: Arc::clone(self), started: Instant::now() }
+        Flight { version: Arc::clone(self), started }
     }
 
     /// How it stands.
@@ -198,9 +198,9 @@ pub struct Flight {
 
 impl Flight {
     /// The head of its answer came.
-    pub(super) fn answered(&self, status: u16) {
+    pub(super) fn answered(&self, status: u16, took: Duration) {
         let version = &self.version;
-        version.tally.answered(status, self.started.elapsed());
+        version.tally.answered(status, took);
         if version.first.load(Relaxed) == NEVER {
             let brought = version.brought.load(SeqCst);
             let began = micros(self.started.saturating_duration_since(version.born));

@@ -25,7 +25,7 @@ fn applied(generation: u64, changed: bool) -> Response {
 }
 
 fn take(live: &Live) -> Flight {
-    match live.take("", "/", &HeaderMap::new(), None) {
+    match live.take(Instant::now(), "", "/", &HeaderMap::new(), None) {
         Found::Flight(flight, _) => flight,
         other => panic!("{other:?}"),
     }
@@ -38,7 +38,7 @@ fn status(live: &Live, version: &str) -> VersionStatus {
 #[test]
 fn a_table_replaces_the_generation_that_it_expects() {
     let live = Live::new();
-    assert!(matches!(live.take("", "/", &HeaderMap::new(), None), Found::Empty));
+    assert!(matches!(live.take(Instant::now(), "", "/", &HeaderMap::new(), None), Found::Empty));
     assert_eq!(apply(&live, Some(0), table(&[("1", 1, 1)]), 0), applied(1, true));
     let refused = apply(&live, Some(0), table(&[("2", 2, 1)]), 0);
     assert!(
@@ -103,8 +103,8 @@ fn a_version_that_comes_back_keeps_its_requests_unless_it_was_cut() {
     let fresh = take(&live);
     assert!(!fresh.version.is_cut());
     // The counts are those of the version, whichever process of it answered.
-    flight.answered(200);
-    fresh.answered(200);
+    flight.answered(200, Duration::from_millis(1));
+    fresh.answered(200, Duration::from_millis(1));
     assert_eq!(live.counts().versions[0].requests, 2);
 }
 
@@ -113,15 +113,15 @@ fn the_first_answer_is_timed_from_the_change_that_brought_traffic() {
     let live = Live::new();
     apply(&live, None, table(&[("1", 1, 1), ("2", 2, 0)]), 0);
     let early = take(&live);
-    early.answered(200);
+    early.answered(200, Duration::from_millis(1));
     assert!(status(&live, "1").first_answer_us.is_some());
     assert_eq!(status(&live, "2").first_answer_us, None);
     apply(&live, None, table(&[("1", 1, 0), ("2", 2, 1)]), 0);
-    take(&live).answered(200);
+    take(&live).answered(200, Duration::from_millis(1));
     assert!(status(&live, "2").first_answer_us.is_some());
     // Back again: a request from before says nothing of how fast that was.
     apply(&live, None, table(&[("1", 1, 1), ("2", 2, 0)]), 0);
-    early.answered(200);
+    early.answered(200, Duration::from_millis(1));
     assert_eq!(status(&live, "1").first_answer_us, None);
 }
 
@@ -130,7 +130,7 @@ fn counts_outlive_tables_within_bounds() {
     let live = Live::new();
     for n in 0..400u16 {
         apply(&live, None, table(&[(&n.to_string(), n + 1, 1)]), 0);
-        take(&live).answered(200);
+        take(&live).answered(200, Duration::from_millis(1));
     }
     let counts = live.counts();
     assert_eq!(counts.versions.len(), REMEMBERED);

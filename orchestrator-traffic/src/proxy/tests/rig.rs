@@ -14,9 +14,12 @@ use crate::proxy::{Limits, Listener, Proxy, Record, Recorder, Stop, Workers};
 /// Nothing takes that long unless it hangs.
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
-/// What was told of requests: method and path, status, version, end.
+/// Method and path, status, version, end and bytes of a request.
+type One = (String, u16, String, End, u64);
+
+/// What was told of requests.
 #[derive(Debug, Default)]
-pub(super) struct Told(Mutex<Vec<(String, u16, String, End, u64)>>);
+pub(super) struct Told(Mutex<Vec<One>>);
 
 impl Recorder for Told {
     fn record(&self, record: &Record<'_>) {
@@ -87,7 +90,7 @@ impl Rig {
     }
 
     /// What was told, once it is that many.
-    pub(super) fn told(&self, count: usize) -> Vec<(String, u16, String, End, u64)> {
+    pub(super) fn told(&self, count: usize) -> Vec<One> {
         until(|| self.told.0.lock().unwrap().len() >= count);
         self.told.0.lock().unwrap().clone()
     }
@@ -241,7 +244,7 @@ impl Client {
 
     /// Reads more; false at the end.
     fn more(&mut self) -> io::Result<bool> {
-        let mut space = [0; 65536];
+        let mut space = [0; 16384];
         let count = self.stream.read(&mut space)?;
         self.held.extend_from_slice(&space[..count]);
         Ok(count > 0)
@@ -321,7 +324,9 @@ impl Client {
 
     /// Whether nothing more comes, and the other side has closed it or cut it.
     pub(super) fn is_closed(&mut self) -> bool {
-        self.held.is_empty() && !matches!(self.more(), Ok(true))
+        let waits =
+            |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+        self.held.is_empty() && self.more().map_or_else(|error| !waits(&error), |more| !more)
     }
 }
 
