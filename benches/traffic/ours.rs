@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use orchestrator_traffic::control::ask;
 use orchestrator_traffic::protocol::{Backend as Served, Request, Response, Route, Status, Table};
@@ -45,6 +45,14 @@ pub(crate) fn start(version: &Backend) -> Result<Box<dyn Front>, String> {
     listens(address)?;
     let pid = first.pid();
     let mut ours = Ours { address, folder, _first: first, pid };
+    // It listens before it can be asked.
+    let until = Instant::now() + PATIENCE;
+    while let Err(why) = ours.status() {
+        if Instant::now() > until {
+            return Err(why);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     ours.switch(version)?;
     Ok(Box::new(ours))
 }

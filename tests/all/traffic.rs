@@ -107,7 +107,7 @@ impl Proxy<'_> {
         // It is ended by `stop`, or with its folder.
         std::thread::spawn(move || child.wait());
         let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        let address = said["listens"][0].as_str().unwrap().parse().unwrap();
+        let address = said["result"]["listens"][0].as_str().unwrap().parse().unwrap();
         Proxy { folder, address }
     }
 

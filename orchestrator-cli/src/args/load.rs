@@ -11,9 +11,9 @@ use super::{Format, ShowArgs};
 
 pub(super) const EXAMPLES: &str = "\
 Each request is sent when it is due, whatever came of those before, and its latency counts from then: a server that stalls for 2 s \
-shows as 2 s in the percentiles. Ctrl-C ends it with the figures so far. What the client itself could not do, for want of files, \
-ports or time, is told apart and is no failure of the server; then the exit code is 7. It is 1 where a request failed or could not \
-be sent.
+shows as 2 s in the percentiles. Ctrl-C ends it with the figures so far. What could not be sent for want of files or \
+ports of this machine is told apart and is no failure of the server; then the exit code is 7. It is 1 where a request failed, or could \
+not be sent as the server kept all connections busy. A client that was itself late says so.
 
 A mix is `mixed`, kinds with shares, or a JSON file: [{\"kind\": \"uploads\", \"weight\": 5, \"path\": \"/in\", \"bytes\": 4096}, ..]
   keep-alive        GET on a connection that was used before

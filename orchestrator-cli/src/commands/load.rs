@@ -63,13 +63,14 @@ fn refused(error: LoadError) -> CliError {
     }
 }
 
-/// A failure of the server before a weakness of the client: what failed, failed.
+/// A failure of the server before a limit of the client: what failed, failed. A client that was late says so, and no more: on a busy machine
+/// that is common, and counts are none the worse for it.
 fn exit(summary: &Summary, stopped: Option<Exit>) -> Exit {
     let Summary { failed, client, .. } = summary;
     match stopped {
         Some(exit) => exit,
         None if *failed > 0 || client.unsent > 0 => Exit::Failed,
-        None if !client.kept_up => Exit::Broken,
+        None if !client.limits.is_empty() => Exit::Broken,
         None => Exit::Passed,
     }
 }

@@ -88,7 +88,7 @@ async fn stopping_ends_it_with_the_figures_so_far() {
         tokio::time::timeout(Duration::from_secs(30), run(mixed, stop)).await.expect("it ends").unwrap();
     assert!(ended.stopped && ended.sent > 0);
     assert_eq!((ended.answered, ended.failed, ended.client.abandoned), (0, 0, ended.sent));
-    assert!(ended.client.kept_up, "{:?}", ended.client);
+    assert_eq!(ended.client.unsent, 0, "{:?}", ended.client);
 
     // Also while it waits for a free connection.
     let one = Plan {
