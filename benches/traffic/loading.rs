@@ -1,5 +1,6 @@
 //! Loads in this process, and figures of several rounds.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
@@ -69,10 +70,10 @@ pub(crate) fn told(summary: &Summary) -> String {
         latency.max_us as f64 / 1e3
     );
     for (kind, count) in failures {
-        text.push_str(&format!(", {kind:?} {count}"));
+        let _ = write!(text, ", {kind:?} {count}");
     }
     for remark in &client.remarks {
-        text.push_str(&format!("\n    note: {remark}"));
+        let _ = write!(text, "\n    note: {remark}");
     }
     text
 }
