@@ -70,11 +70,8 @@ async fn what_could_not_be_sent_is_no_answer() {
     let summary = done(Plan { connections: 3, timeout_ms: 300, ..plan(address, 500.0, 500) }).await;
     assert_eq!(summary.answered, 0);
     assert!(summary.client.unsent > 400 && !summary.client.kept_up, "{:?}", summary.client);
-    assert!(
-        summary.client.remarks[0].contains("all 3 connections were busy"),
-        "{:?}",
-        summary.client.remarks
-    );
+    let busy = |remark: &String| remark.contains("all 3 connections were busy");
+    assert!(summary.client.remarks.iter().any(busy), "{:?}", summary.client.remarks);
     assert!(summary.latency.p50_us >= 300_000, "{:?}", summary.latency);
 }
 
