@@ -5,6 +5,7 @@ mod backup;
 mod cache;
 mod deploy;
 mod doctor;
+mod load;
 mod mend;
 mod proxy;
 mod prune;
@@ -25,6 +26,7 @@ pub(crate) use deploy::{
     DeployCommand, DeployHow, DeployRollbackArgs, DeployShow, DeployStopArgs, SwitchArgs,
 };
 pub(crate) use doctor::DoctorArgs;
+pub(crate) use load::LoadArgs;
 pub(crate) use mend::Mend;
 pub(crate) use proxy::{
     AccessLog, ApplyArgs, OfProxy, ProxyArgs, ProxyCommand, ServeArgs, StopArgs, UpgradeArgs,
@@ -147,6 +149,9 @@ pub(crate) enum Command {
     /// Keep the services of an environment running; deployments start it themselves
     #[command(after_help = supervise::EXAMPLES)]
     Supervise(SuperviseArgs),
+    /// Load a server on this machine: how many requests fail, how long they take, which version answers
+    #[command(after_help = load::EXAMPLES)]
+    Load(Box<LoadArgs>),
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  orchestrate completions bash > ~/.local/share/bash-completion/completions/orchestrate"
@@ -261,6 +266,7 @@ impl Args {
             Some(Command::Demo(args)) => args.output.format == Format::Json,
             Some(Command::Supervise(args)) => args.show.format == Format::Json,
             Some(Command::Prune(args)) => args.show.format == Format::Json,
+            Some(Command::Load(args)) => args.is_json(),
             Some(Command::Doctor(args)) => args.output.format == Format::Json,
             Some(Command::Plan(args)) => args.format == PlanFormat::Json,
             Some(Command::Status(args) | Command::Cancel(args) | Command::Report(args)) => {

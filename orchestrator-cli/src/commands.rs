@@ -16,6 +16,7 @@ mod doctor;
 mod drive;
 mod health;
 mod init;
+mod load;
 mod logs;
 mod plan;
 mod proxy;
@@ -76,6 +77,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Agents(args) => Ok(agents::agents(&registry, args)),
         Command::Schema => agents::schema(&registry),
         Command::Demo(args) => block_on(demo::demo(global.clone(), args, registry)),
+        Command::Load(args) => block_on(load::load(*args)),
         Command::Init(args) => init::init(&front()?, args),
         Command::Completions { shell } => Ok(completions::completions(shell)),
     }

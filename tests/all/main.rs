@@ -19,3 +19,4 @@ mod roadmap;
 mod rollback;
 mod shared;
 mod support;
+mod traffic;

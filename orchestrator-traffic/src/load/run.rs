@@ -1,0 +1,200 @@
+//! The loop: takes requests as they become due, gives each a connection and a task, counts what came of it.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, getrlimit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::{JoinError, JoinSet};
+
+use super::pacer;
+use super::plan::{LoadError, Plan};
+use super::pool::{Pool, STREAMS};
+use super::random::Random;
+use super::schedule::Schedule;
+use super::sender::{Seen, Sender};
+use super::summary::Summary;
+use super::tally::{Done, Loop, Tally};
+use super::target::Target;
+
+/// Files that the process has open or may need beside connections.
+const SPARE: u64 = 64;
+/// From the start of the pacer to the first request.
+const AHEAD: Duration = Duration::from_millis(5);
+
+/// Loads a server as planned, until the plan's end or until `stop` is ready: then it ends at once, with the figures so far.
+///
+/// It ends when all requests that were due are over. One that waits for a free connection waits as long as a request may take; then
+/// it counts as not sent.
+pub async fn run(plan: Plan, stop: impl Future<Output = ()>) -> Result<Summary, LoadError> {
+    plan.check()?;
+    check_files(plan.connections)?;
+    let target = Target::find(&plan).await?;
+    let sender = Sender::new(&plan, Pool::new(&plan, target))?;
+    if plan.preconnect {
+        sender.pool().fill().await?;
+    }
+    let mut driver = Driver::new(&plan, sender)?;
+    driver.drive(pin!(stop)).await;
+    Ok(driver.tally.sum(plan, driver.end))
+}
+
+/// A process that may open fewer files than connections are wanted is told so before anything is sent.
+fn check_files(connections: u32) -> Result<(), LoadError> {
+    let need = u64::from(connections) + SPARE;
+    match getrlimit(Resource::Nofile).current {
+        Some(have) if have < need => Err(LoadError::Files { connections, need, have }),
+        _ => Ok(()),
+    }
+}
+
+/// What comes of waiting for a free connection.
+enum Place {
+    Free(OwnedSemaphorePermit),
+    /// None was free for as long as a request may take.
+    Never,
+    Stopped,
+}
+
+/// The only owner of a load's state.
+struct Driver {
+    plan: Plan,
+    sender: Arc<Sender>,
+    tally: Tally,
+    due: mpsc::Receiver<Instant>,
+    places: Arc<Semaphore>,
+    most: usize,
+    random: Random,
+    start: Instant,
+    /// Since when the loop does not wait for a connection.
+    free: Instant,
+    tasks: JoinSet<Done>,
+    end: Loop,
+}
+
+impl Driver {
+    fn new(plan: &Plan, sender: Sender) -> Result<Self, LoadError> {
+        let most = plan.connections as usize * if plan.http2 { STREAMS } else { 1 };
+        let start = Instant::now() + AHEAD;
+        let started = (jiff::Timestamp::now() + AHEAD).to_string();
+        Ok(Self {
+            plan: plan.clone(),
+            sender: Arc::new(sender),
+            tally: Tally::new(plan),
+            due: pacer::start(Schedule::new(plan), start).map_err(LoadError::Start)?,
+            places: Arc::new(Semaphore::new(most)),
+            most,
+            random: Random::new(!plan.seed),
+            start,
+            free: start,
+            tasks: JoinSet::new(),
+            end: Loop { started, ..Loop::default() },
+        })
+    }
+
+    async fn drive(&mut self, mut stop: Pin<&mut impl Future<Output = ()>>) {
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => return self.abandon().await,
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.count(done),
+                due = self.due.recv() => {
+                    let Some(due) = due else { break };
+                    self.end.due += 1;
+                    match self.place(due, stop.as_mut()).await {
+                        Place::Free(place) => self.spawn(due, place),
+                        Place::Never => self.tally.unsent(due.elapsed()),
+                        Place::Stopped => return self.abandon().await,
+                    }
+                }
+            }
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => return self.abandon().await,
+                done = self.tasks.join_next() => match done {
+                    Some(done) => self.count(done),
+                    None => break,
+                }
+            }
+        }
+        self.close();
+    }
+
+    /// Waits for a free connection where none is.
+    async fn place(&mut self, due: Instant, stop: Pin<&mut impl Future<Output = ()>>) -> Place {
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
+            return Place::Free(place);
+        }
+        self.end.waited += 1;
+        let patience = due + Duration::from_millis(self.plan.timeout_ms);
+        let place = tokio::select! {
+            biased;
+            () = stop => Place::Stopped,
+            place = tokio::time::timeout_at(patience.into(), self.places.clone().acquire_owned()) => match place {
+                Ok(place) => Place::Free(place.expect("it is never closed")),
+                Err(_) => Place::Never,
+            },
+        };
+        self.free = Instant::now();
+        place
+    }
+
+    fn spawn(&mut self, due: Instant, place: OwnedSemaphorePermit) {
+        let (sender, start) = (self.sender.clone(), self.start);
+        let shape = self.plan.mix.pick(self.random.number());
+        let busy = self.most - self.places.available_permits();
+        let (number, should) = (self.end.due, due.max(self.free));
+        self.tasks.spawn(async move {
+            let mut seen = Seen::default();
+            let sent = Instant::now();
+            let result = sender.send(shape, number, busy, &mut seen).await;
+            let ended = Instant::now();
+            drop(place);
+            let since = |at: Instant| at.saturating_duration_since(start);
+            Done {
+                shape,
+                due: since(due),
+                lag: sent.saturating_duration_since(should),
+                sent: since(sent),
+                ended: since(ended),
+                head: seen.head.map(since),
+                version: seen.version,
+                reused: seen.reused,
+                moved: seen.moved,
+                bytes: seen.bytes,
+                result,
+            }
+        });
+    }
+
+    fn count(&mut self, done: Result<Done, JoinError>) {
+        match done {
+            Ok(done) => self.tally.count(done),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => self.end.abandoned += 1,
+        }
+    }
+
+    /// Ends at once: what is over counts, what is under way is told apart.
+    async fn abandon(&mut self) {
+        self.end.stopped = true;
+        let now = Instant::now();
+        while self.due.try_recv().is_ok_and(|due| due <= now) {
+            self.end.due += 1;
+        }
+        self.due.close();
+        self.tasks.abort_all();
+        while let Some(done) = self.tasks.join_next().await {
+            self.count(done);
+        }
+        self.close();
+    }
+
+    fn close(&mut self) {
+        self.end.took = self.start.elapsed();
+        self.end.connections = self.sender.pool().opened();
+    }
+}

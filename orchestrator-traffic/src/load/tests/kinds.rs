@@ -1,0 +1,69 @@
+//! Each kind of request against a server that does it right.
+
+use std::collections::BTreeMap;
+
+use super::super::backend::Backend;
+use super::super::{Kind, Mix, Plan, Shape, VersionFrom};
+use super::{done, plan};
+
+/// All kinds, quick ones of those that take their time.
+fn quick() -> Mix {
+    let mut mix = Mix::mixed();
+    for shape in &mut mix.shapes {
+        match shape.kind {
+            Kind::Slow => shape.path = Some("/slow?ms=50".into()),
+            Kind::Websockets => shape.every_ms = Some(5),
+            Kind::Events => shape.path = Some("/events?count=10&every_ms=5".into()),
+            Kind::Uploads => shape.every_ms = Some(2),
+            Kind::KeepAlive | Kind::NewConnections => {}
+        }
+        shape.weight = 10;
+    }
+    mix
+}
+
+#[tokio::test]
+async fn all_kinds_are_answered_over_both_protocols() {
+    for http2 in [false, true] {
+        let backend = Backend::start("7").await.unwrap();
+        let plan = Plan {
+            mix: quick(),
+            http2,
+            version_from: Some(VersionFrom::Header("x-version".parse().unwrap())),
+            ..plan(backend.address(), 400.0, 600)
+        };
+        let summary = done(plan).await;
+        assert_eq!((summary.answered, summary.failed), (600, 0), "{summary:#?}");
+        assert_eq!(backend.requests(), 600, "nothing was sent twice");
+        let counts: BTreeMap<_, _> =
+            summary.shapes.iter().map(|(name, shape)| (name.as_str(), shape.answered)).collect();
+        assert_eq!(counts.len(), 6);
+        assert!(counts.values().all(|count| *count > 50), "{counts:?}");
+        assert_eq!(summary.versions.len(), 1);
+        assert_eq!((summary.versions[0].version.as_str(), summary.versions[0].answered), ("7", 600));
+        assert!(summary.shapes["slow"].service.p50_us >= 50_000);
+        assert!(summary.failure_bound < 0.0051 && summary.failure_bound > 0.0049);
+    }
+}
+
+#[tokio::test]
+async fn the_version_may_stand_in_the_body() {
+    let backend = Backend::start("1.2.3").await.unwrap();
+    let from = "json:/version".parse().unwrap();
+    let summary = done(Plan { version_from: Some(from), ..plan(backend.address(), 200.0, 20) }).await;
+    assert_eq!((summary.versions[0].version.as_str(), summary.versions[0].answered), ("1.2.3", 20));
+}
+
+#[tokio::test]
+async fn connections_are_kept_where_they_may_be() {
+    let backend = Backend::start("1").await.unwrap();
+    let kept = done(Plan { connections: 2, ..plan(backend.address(), 500.0, 100) }).await;
+    assert!(kept.client.connections <= 2, "{}", kept.client.connections);
+    let mix = Mix { shapes: vec![Shape::of(Kind::NewConnections, 1)] };
+    let new = done(Plan { mix: mix.clone(), ..plan(backend.address(), 500.0, 100) }).await;
+    assert_eq!((new.answered, new.client.connections), (100, 100));
+    let new = done(Plan { mix, http2: true, ..plan(backend.address(), 500.0, 100) }).await;
+    assert_eq!((new.answered, new.client.connections), (100, 100));
+    let all = done(Plan { connections: 50, preconnect: true, ..plan(backend.address(), 500.0, 100) }).await;
+    assert_eq!((all.answered, all.client.connections), (100, 50));
+}
