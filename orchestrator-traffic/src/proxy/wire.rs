@@ -50,6 +50,8 @@ pub(super) struct Wire<S> {
     lingered: Option<(usize, Instant)>,
     /// HTTP has nothing to do with it for now.
     parked: bool,
+    /// The proxy is known to be about to end.
+    ending: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             head_since: Some(Instant::now()),
             lingered: None,
             parked: false,
+            ending: false,
         }
     }
 
@@ -304,7 +307,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if busy {
             self.read.since = None;
         }
-        let idle = if self.client.stop.stage() == Stage::Serving { limits.idle } else { limits.idle_at_end };
+        let idle = if self.client.stop.stage() == Stage::Serving {
+            limits.idle
+        } else {
+            // From the moment that this is known, so that whoever is about to send something may be told to close.
+            if !self.ending {
+                self.ending = true;
+                self.read.since = None;
+            }
+            limits.idle_at_end
+        };
         if busy || self.parked || idle <= PARK || self.mode == Mode::Raw {
             return (self.read.too_long(context, idle) && !busy).then_some(Late::Idle);
         }
