@@ -1,12 +1,12 @@
 //! One connection of a client: HTTP/1 or HTTP/2, whichever it begins with.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -45,6 +45,8 @@ pub(super) struct Client {
     /// Who waits for the answer to a request to change the protocol.
     waits: Mutex<Option<Waker>>,
     waiting: AtomicBool,
+    /// Whether it is to do without HTTP for a while.
+    pub(super) park: Park,
     /// Requests that came.
     served: AtomicU64,
     /// Of the request that stands in for one that is refused: how many came before it, and the status.
@@ -66,6 +68,7 @@ impl Client {
             broken: AtomicU16::new(0),
             waits: Mutex::default(),
             waiting: AtomicBool::new(false),
+            park: Park::default(),
             served: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }
@@ -106,6 +109,32 @@ impl Client {
     }
 }
 
+/// An idle connection that does without what HTTP needs: an order to the connection, and that it is being followed.
+#[derive(Debug, Default)]
+pub(super) struct Park(AtomicU8);
+
+impl Park {
+    /// Orders it.
+    pub(super) fn order(&self) {
+        self.0.store(1, SeqCst);
+    }
+
+    /// Whether it is ordered; only once.
+    fn ordered(&self) -> bool {
+        self.0.compare_exchange(1, 2, SeqCst, SeqCst).is_ok()
+    }
+
+    /// Whether the connection must not be closed by HTTP's end.
+    pub(super) fn is_followed(&self) -> bool {
+        self.0.load(SeqCst) == 2
+    }
+
+    /// The order is over: whether it was being followed.
+    fn done(&self) -> bool {
+        self.0.swap(0, SeqCst) == 2
+    }
+}
+
 /// Answers its requests until it ends.
 pub(super) async fn attend<S>(stream: S, client: Arc<Client>)
 where
@@ -113,14 +142,57 @@ where
 {
     let mut wire = Wire::new(stream, Arc::clone(&client));
     match poll_fn(|context| wire.poll_protocol(context)).await {
-        Some(Protocol::Http1) => one(wire, client).await,
-        Some(Protocol::Http2) => Box::pin(two(wire, client)).await,
-        None => {}
+        Some(Protocol::Http1) => {}
+        Some(Protocol::Http2) => return Box::pin(two(wire, client)).await,
+        None => return,
+    }
+    // What HTTP needs lies apart, and is given back when the connection has nothing to say.
+    let mut idle = None;
+    while awake(&mut wire, &client).await {
+        drop(idle.take());
+        match Box::pin(one(wire, Arc::clone(&client))).await {
+            Some(parked) => wire = parked,
+            None => return,
+        }
+        idle = Some(Idle::new(Arc::clone(&client.proxy)));
     }
 }
 
-/// That it is told to close after its answer is up to [`forward`]; idle ones are up to [`Wire`].
-async fn one<S>(wire: Wire<S>, client: Arc<Client>)
+/// Waits until there is something for HTTP to do; false where the connection is over before that.
+async fn awake<S>(wire: &mut Wire<S>, client: &Client) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut ending = Some(Quiet::new(client.stop.reached(Stage::Draining)));
+    poll_fn(|context| {
+        if ending.as_mut().is_some_and(|ending| Pin::new(ending).poll(context).is_ready()) {
+            ending = None;
+        }
+        wire.poll_awake(context)
+    })
+    .await
+}
+
+/// Counts a connection that does without what HTTP needs.
+struct Idle(Arc<Proxy>);
+
+impl Idle {
+    fn new(proxy: Arc<Proxy>) -> Self {
+        proxy.idle.fetch_add(1, SeqCst);
+        Self(proxy)
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        self.0.idle.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Answers its requests until it ends, or until it has been idle for a while: then it is given back.
+///
+/// That a client is told to close after its answer is up to [`forward`]; idle connections are up to [`Wire`].
+async fn one<S>(wire: Wire<S>, client: Arc<Client>) -> Option<Wire<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -132,15 +204,29 @@ where
     if limits.headers > 100 {
         builder.max_headers(limits.headers);
     }
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(wire), service).with_upgrades());
+    let mut connection = builder.serve_connection(TokioIo::new(wire), service).with_upgrades();
     // Woken when the proxy is about to end, so that `Wire` sees that it may be idle for a shorter time.
-    let mut ending = Quiet::new(client.stop.reached(Stage::Draining));
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => return,
-        () = &mut ending => {}
-    }
-    let _ = connection.await;
+    let mut ending = Some(Quiet::new(client.stop.reached(Stage::Draining)));
+    let ended = poll_fn(|context| {
+        loop {
+            if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
+                return Poll::Ready(ended);
+            }
+            if client.park.ordered() {
+                // It is idle, so this ends it at once; `Wire` keeps the connection itself.
+                Pin::new(&mut connection).graceful_shutdown();
+            } else if ending.as_mut().is_some_and(|ending| Pin::new(ending).poll(context).is_ready()) {
+                ending = None;
+            } else {
+                // Should it not have been idle after all, it ends as any other.
+                client.park.done();
+                return Poll::Pending;
+            }
+        }
+    });
+    let ended = ended.await;
+    let parts = connection.into_parts()?;
+    (ended.is_ok() && client.park.done() && parts.read_buf.is_empty()).then(|| parts.io.into_inner())
 }
 
 async fn two<S>(wire: Wire<S>, client: Arc<Client>)

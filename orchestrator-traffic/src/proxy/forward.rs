@@ -159,7 +159,10 @@ impl Errand {
                     if status == 502
                         && Box::pin(patience.waits(self.course.client.proxy.limits.refused)).await
                     {
-                        self.look_again(None);
+                        // As long as it is served, its failures are its own: drawing again would hide them.
+                        if self.course.flight.as_ref().is_some_and(|flight| flight.version.has_left()) {
+                            self.look_again(None);
+                        }
                     } else if !self.turn_to_another(status) {
                         return self.fail(status);
                     }

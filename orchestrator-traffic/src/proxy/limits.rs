@@ -17,7 +17,7 @@ pub struct Limits {
     pub head: Duration,
     /// How long a connection may lie idle: 75 s.
     pub idle: Duration,
-    /// How long one may lie idle when the proxy is about to end: 5 s.
+    /// How long one may lie idle from the moment that the proxy is about to end: 5 s.
     pub idle_at_end: Duration,
     /// How long a client may pause in the middle of a body, or take nothing of an answer: 30 s.
     pub stall: Duration,

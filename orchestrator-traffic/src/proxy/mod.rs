@@ -79,12 +79,14 @@ pub struct Proxy {
     pub recorder: Option<Arc<dyn Recorder>>,
     /// Open connections of clients.
     pub connections: AtomicU64,
+    /// Of them, those that have been idle for so long that they take next to no memory.
+    pub idle: AtomicU64,
 }
 
 impl Proxy {
     /// A proxy that serves nothing yet: whatever is asked is answered with 503 until a table is applied.
     pub fn new(limits: Limits, recorder: Option<Arc<dyn Recorder>>) -> Self {
-        Self { live: Live::new(), limits, recorder, connections: AtomicU64::new(0) }
+        Self { live: Live::new(), limits, recorder, connections: AtomicU64::new(0), idle: AtomicU64::new(0) }
     }
 }
 

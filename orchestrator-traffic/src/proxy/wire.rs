@@ -24,6 +24,8 @@ const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost:\r\n\r\n";
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The most bytes that wait until a request to change the protocol was answered.
 const WAITING: usize = 64 << 10;
+/// How long a connection is idle before it does without what HTTP needs, some 30 KiB.
+const PARK: Duration = Duration::from_secs(1);
 /// The most bytes, and the longest time, that are read and thrown away so that a client reads its answer before it is told that the
 /// connection is gone (RFC 9112, section 9.6).
 const LINGER: (usize, Duration) = (256 << 10, Duration::from_secs(1));
@@ -46,6 +48,10 @@ pub(super) struct Wire<S> {
     /// Since when a head is awaited, once it has begun. At first since the connection did.
     head_since: Option<Instant>,
     lingered: Option<(usize, Instant)>,
+    /// HTTP has nothing to do with it for now.
+    parked: bool,
+    /// The proxy is known to be about to end.
+    ending: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +90,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             write: Waiting::default(),
             head_since: Some(Instant::now()),
             lingered: None,
+            parked: false,
+            ending: false,
         }
     }
 
@@ -108,6 +116,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Waits until there is something for HTTP to do; false where the connection is over before that.
+    pub(super) fn poll_awake(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        self.parked = true;
+        while self.start == self.ready && self.mode == Mode::Checked {
+            match self.poll_more(context) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(false),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => match self.is_late(context) {
+                    Some(Late::Head) => self.refuse(408),
+                    Some(_) => return Poll::Ready(false),
+                    None => return Poll::Pending,
+                },
+            }
+        }
+        self.parked = false;
+        Poll::Ready(true)
     }
 
     /// Reads more, and checks it.
@@ -281,8 +307,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if busy {
             self.read.since = None;
         }
-        let idle = if self.client.stop.stage() == Stage::Serving { limits.idle } else { limits.idle_at_end };
-        (self.read.too_long(context, idle) && !busy).then_some(Late::Idle)
+        let idle = if self.client.stop.stage() == Stage::Serving {
+            limits.idle
+        } else {
+            // From the moment that this is known, so that whoever is about to send something may be told to close.
+            if !self.ending {
+                self.ending = true;
+                self.read.since = None;
+            }
+            limits.idle_at_end
+        };
+        if busy || self.parked || idle <= PARK || self.mode == Mode::Raw {
+            return (self.read.too_long(context, idle) && !busy).then_some(Late::Idle);
+        }
+        if self.read.too_long(context, PARK) && self.write.since.is_none() {
+            self.client.park.order();
+        }
+        None
     }
 
     fn end(&mut self, late: Late) -> io::Result<()> {
@@ -375,6 +416,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.client.park.is_followed() {
+            return Poll::Ready(Ok(()));
+        }
         let result = Pin::new(&mut self.stream).poll_shutdown(context);
         ready!(self.written(context, result))?;
         if self.is_to_linger() {

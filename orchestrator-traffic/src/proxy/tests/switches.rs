@@ -105,8 +105,10 @@ fn swaps_under_load_drop_nothing() {
                 }
             });
         }
-        for at in 0..60 {
-            rig.apply(&[(&at.to_string(), &versions[at % 3], 1)], LONG);
+        let swaps = if std::env::var_os("ORCHESTRATE_LONG").is_some() { 3000 } else { 60 };
+        for at in 0..swaps {
+            // Names come back, at another address.
+            rig.apply(&[(&(at % 100).to_string(), &versions[at % 3], 1)], LONG);
             let before = answered.load(SeqCst);
             until(|| answered.load(SeqCst) > before + 20 || failed.load(SeqCst) > 0);
         }
@@ -261,4 +263,32 @@ fn idle_connections_end_when_the_proxy_does() {
     rig.stop.drain();
     assert!(idle.is_closed());
     until(|| rig.proxy.connections.load(SeqCst) == 0);
+}
+
+#[test]
+fn idle_connections_take_no_memory_and_are_served_again() {
+    let version = Version::named("fine");
+    let rig = Rig::before_with(&version, Limits { idle_at_end: Duration::from_secs(3), ..Limits::default() });
+    let mut clients: Vec<_> = (0..5).map(|_| rig.client()).collect();
+    for _ in 0..2 {
+        for client in &mut clients {
+            assert_eq!(client.get("/").1, "fine");
+        }
+        until(|| rig.proxy.idle.load(SeqCst) == 5);
+    }
+    // Requests in a row, a bad one among them, and one that comes in pieces: as on any connection.
+    clients[0].send(b"GET /a HTTP/1.1\r\nhost: x\r\n\r\nGET /b HTTP/1.1\r\nhost : x\r\n\r\n").unwrap();
+    assert_eq!((clients[0].answer().0, clients[0].answer().0), (200, 400));
+    assert!(clients[0].is_closed());
+    clients[1].send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-le").unwrap();
+    thread::sleep(Duration::from_millis(20));
+    clients[1].send(b"ngth: 2\r\n\r\nhi").unwrap();
+    assert_eq!(clients[1].answer().0, 200);
+    until(|| rig.proxy.idle.load(SeqCst) == 4);
+    rig.stop.drain();
+    clients[2].send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    assert!(clients[2].answer().1.contains("connection: close"));
+    assert!(clients[2].is_closed() && clients[3].is_closed());
+    until(|| rig.proxy.connections.load(SeqCst) == 0);
+    assert_eq!(rig.proxy.idle.load(SeqCst), 0);
 }
