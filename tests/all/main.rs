@@ -12,6 +12,7 @@ mod housekeeping;
 mod journals;
 mod kill;
 mod plugin;
+mod proxy;
 mod readme;
 mod releasing;
 mod roadmap;
