@@ -13,6 +13,7 @@ mod housekeeping;
 mod journals;
 mod kill;
 mod plugin;
+mod proxy;
 mod readme;
 mod releasing;
 mod roadmap;

@@ -48,7 +48,12 @@ impl Starting {
     fn hand(&mut self, mut channel: Channel, sockets: &Sockets) -> Result<(u32, Channel), String> {
         let Some(mut child) = self.0.take() else { return Err("there is no successor".into()) };
         let pid = child.id();
-        let heard = channel.hand(sockets).and_then(|()| channel.hear(Some(PATIENCE)));
+        // One that has ended already may have said why.
+        let handed = channel.hand(sockets);
+        let heard = match channel.hear(Some(PATIENCE)) {
+            Ok(Some(said)) => Ok(Some(said)),
+            other => handed.and(other),
+        };
         let why = match heard {
             Ok(Some(Said::Ready { .. })) => {
                 // It is not this process's any more, but this one has to take note of its end.
