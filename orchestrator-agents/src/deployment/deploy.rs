@@ -162,7 +162,7 @@ impl Agent for Deploy {
         Ok(opening::first(&task.config, look)?.0)
     }
 
-    /// Where a version answers is known only after it was started, so each step is a round; see [`rounds`].
+    /// Where a version answers is known only after it was started, so each step is a round (`deploy/rounds`).
     fn conclude(
         &self,
         task: &Task<DeployConfig>,

@@ -23,7 +23,7 @@ healthy. One that does not come up changes nothing. A deployment that is watched
 
 Examples:
   orchestrate deploy rollback --environment production
-  orchestrate deploy rollback --to 1.4.0 --environment production --wait 10m";
+  orchestrate deploy rollback --to 1.4.0 --environment production --wait=10m";
 
 /// `deploy`.
 #[derive(Debug, Clone, Subcommand)]
@@ -64,7 +64,7 @@ pub(crate) struct DeployHow {
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
     /// Wait where another run holds the checkout, and that long where another deployment has the environment
-    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "10m", value_parser = patience)]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "10m", value_parser = patience)]
     pub(crate) wait: Option<Patience>,
     #[command(flatten)]
     pub(crate) output: Output,

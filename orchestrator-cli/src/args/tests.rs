@@ -76,6 +76,35 @@ fn assumptions_come_in_pairs() {
 }
 
 #[test]
+fn what_is_deployed_is_shown_and_moved() {
+    let deploy = |line: &str| match parse(line).unwrap().command {
+        Some(Command::Deploy(command)) => command,
+        _ => panic!("{line}"),
+    };
+    let DeployCommand::Switch(switch) = deploy("orchestrate deploy switch 1.4.0 -e production --wait -n")
+    else {
+        panic!("`switch` is a command")
+    };
+    assert_eq!((switch.version.as_str(), switch.how.dry_run), ("1.4.0", true));
+    assert_eq!(switch.how.wait.map(orchestrator_agents::deployment::Patience::seconds), Some(600));
+    let DeployCommand::Rollback(rollback) =
+        deploy("orchestrate deploy rollback --to 1 --wait=90s --format json")
+    else {
+        panic!("`rollback` is a command")
+    };
+    assert_eq!(rollback.how.wait.map(orchestrator_agents::deployment::Patience::seconds), Some(90));
+    for line in [
+        "orchestrate deploy",
+        "orchestrate deploy switch",
+        "orchestrate deploy status --environment ../x",
+        "orchestrate deploy rollback --wait=0s",
+        "orchestrate deploy stop --all --environment staging",
+    ] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
 fn a_proxy_serves_or_is_spoken_to() {
     let proxy = |line: &str| match parse(line).unwrap().command {
         Some(Command::Proxy(args)) => *args,

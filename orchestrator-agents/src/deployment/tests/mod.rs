@@ -152,8 +152,10 @@ impl Desk {
                 }
                 Action::Run(run) => {
                     receipts.push(crate::testing::perform(action, self.folder.path(), &mut Kept::default()));
-                    let stops = !receipts.last().unwrap().ok() && !run.keep_going;
-                    if stops { break } else { continue }
+                    if !receipts.last().unwrap().ok() && !run.keep_going {
+                        break;
+                    }
+                    continue;
                 }
                 other => panic!("{other}"),
             };
