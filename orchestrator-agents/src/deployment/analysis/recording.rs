@@ -1,9 +1,11 @@
-//! The recording of a watch as values: what was looked for, what each look saw, what was decided.
+//! The recording of a watch as values: what was looked for, what each look saw, what was decided; and its replay. Pure.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Decision, Sample, WatchConfig};
+use super::{Decision, Sample, WatchConfig, Watcher};
 
 /// A line of a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,7 +21,7 @@ pub enum Line {
         /// Which one, from 0.
         look: u64,
         /// What it saw.
-        sample: Sample,
+        sample: Box<Sample>,
     },
     /// What a look decided.
     Decision {
@@ -28,4 +30,111 @@ pub enum Line {
         /// What was decided.
         decision: Decision,
     },
+}
+
+/// The recording of one watch. A watch that began again, or a look that was taken again, replaces what was recorded of it before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recording {
+    /// What it looked for.
+    pub config: WatchConfig,
+    /// What each look saw, from the first on.
+    pub samples: Vec<Sample>,
+    /// What was decided, by look. The last may be missing, where the watch was cut off.
+    pub decisions: BTreeMap<u64, Decision>,
+    /// Lines that a crash cut off.
+    pub torn: u64,
+}
+
+/// A recording that cannot be replayed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordingError {
+    /// It does not say what was looked for.
+    #[error(
+        "it does not begin with a line `{{\"config\": ..}}`; name a file `watch/RELEASE.jsonl` of an environment"
+    )]
+    NoConfig,
+    /// A look is missing.
+    #[error(
+        "look {missing} is missing before line {line}: it could not be recorded, so what follows cannot be replayed"
+    )]
+    Missing {
+        /// Which one.
+        missing: u64,
+        /// Where it should have been.
+        line: usize,
+    },
+    /// There is no look in it.
+    #[error("it has no look")]
+    Empty,
+}
+
+impl Recording {
+    /// Reads a recording.
+    pub fn read(text: &str) -> Result<Self, RecordingError> {
+        let mut found: Option<Self> = None;
+        let mut torn = 0;
+        for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let Ok(line) = serde_json::from_str::<Line>(line) else {
+                torn += 1;
+                continue;
+            };
+            if let Line::Watch { config } = line {
+                let (samples, decisions) = (Vec::new(), BTreeMap::new());
+                found = Some(Self { config: *config, samples, decisions, torn: 0 });
+            } else {
+                found.as_mut().ok_or(RecordingError::NoConfig)?.take(line, at + 1)?;
+            }
+        }
+        let mut found = found.ok_or(RecordingError::NoConfig)?;
+        if found.samples.is_empty() {
+            return Err(RecordingError::Empty);
+        }
+        found.torn = torn;
+        Ok(found)
+    }
+
+    fn take(&mut self, line: Line, at: usize) -> Result<(), RecordingError> {
+        match line {
+            Line::Watch { .. } => {}
+            Line::Sample { look, sample } => {
+                let known = self.samples.len() as u64;
+                if look > known {
+                    return Err(RecordingError::Missing { missing: known, line: at });
+                }
+                self.samples.truncate(look as usize);
+                self.decisions.split_off(&look);
+                self.samples.push(*sample);
+            }
+            Line::Decision { look, decision } => {
+                if look < self.samples.len() as u64 {
+                    self.decisions.insert(look, decision);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides again, by the config that it was watched with or by another one. With another one it is what that would have decided,
+    /// as long as traffic was what it was.
+    pub fn replay(&self, config: Option<&WatchConfig>) -> Replay {
+        let mut watcher = Watcher::new(config.unwrap_or(&self.config));
+        let decisions: Vec<Decision> = self.samples.iter().map(|sample| watcher.look(sample)).collect();
+        let text = |decision: &Decision| serde_json::to_string(decision).unwrap_or_default();
+        let mut differ = self.decisions.iter().filter(|(look, recorded)| {
+            decisions.get(**look as usize).is_none_or(|decided| text(decided) != text(recorded))
+        });
+        let differs = differ.next().map(|(look, _)| *look);
+        Replay { decisions, compared: self.decisions.len(), differs }
+    }
+}
+
+/// What a recording decides when it is replayed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Replay {
+    /// One for each look.
+    pub decisions: Vec<Decision>,
+    /// How many of them were recorded too.
+    pub compared: usize,
+    /// The first look whose recorded decision is not the same, byte for byte; none where all are.
+    pub differs: Option<u64>,
 }

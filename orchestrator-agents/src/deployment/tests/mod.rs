@@ -5,6 +5,7 @@ mod drafts;
 mod faults;
 mod hostile;
 mod lifecycle;
+mod observe;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
