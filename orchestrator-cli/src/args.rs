@@ -3,9 +3,11 @@
 mod approve;
 mod backup;
 mod cache;
+mod deploy;
 mod doctor;
 mod mend;
 mod prune;
+mod replay;
 mod rollback;
 mod run;
 mod show;
@@ -17,9 +19,11 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 pub(crate) use approve::ApproveArgs;
 pub(crate) use backup::{BackupCommand, CreateArgs, PruneBackupsArgs, RestoreArgs, VerifyArgs};
 pub(crate) use cache::{CacheCommand, SweepArgs, WhyArgs};
+pub(crate) use deploy::DeployCommand;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use mend::Mend;
 pub(crate) use prune::PruneArgs;
+pub(crate) use replay::ReplayArgs;
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use run::RunArgs;
 pub(crate) use show::{Format, OneArgs, Output, PlanFormat, ShowArgs};
@@ -101,6 +105,9 @@ pub(crate) enum Command {
     /// List, make, verify, restore and prune backups of this project
     #[command(subcommand, after_help = backup::EXAMPLES)]
     Backup(BackupCommand),
+    /// Look at what is deployed
+    #[command(subcommand)]
+    Deploy(DeployCommand),
     /// Answer a task that waits for a person: done, skipped or aborted
     #[command(after_help = approve::EXAMPLES)]
     Approve(ApproveArgs),
@@ -245,6 +252,7 @@ impl Args {
             }
             Some(Command::Approve(args)) => args.show.format == Format::Json,
             Some(Command::Backup(command)) => command.format() == Format::Json,
+            Some(Command::Deploy(command)) => command.format() == Format::Json,
             Some(Command::Cache(command)) => command.show().format == Format::Json,
             Some(Command::Validate(args) | Command::Runs(args) | Command::Agents(args)) => {
                 args.format == Format::Json

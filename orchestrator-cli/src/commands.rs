@@ -10,6 +10,7 @@ mod cache;
 mod cancel;
 mod completions;
 mod demo;
+mod deploy;
 mod dialogue;
 mod doctor;
 mod drive;
@@ -61,6 +62,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Resume(args) => block_on(resume::resume(front()?, args)),
         Command::Rollback(args) => block_on(rollback::rollback(front()?, args)),
         Command::Backup(command) => block_on(backup::backup(front()?, &global.dir, command)),
+        Command::Deploy(command) => deploy::deploy(&global.dir, command),
         Command::Approve(args) => block_on(approve::approve(front()?, args)),
         Command::Signal(args) => block_on(signal::signal(front()?, args)),
         Command::Cancel(args) => block_on(cancel::cancel(front()?, args)),
