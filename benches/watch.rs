@@ -143,16 +143,16 @@ fn detected(config: &WatchConfig, watches: u64, wanted: &str) {
             back.map(|outcome| outcome.after).partition(|after| *after < 0.0);
         let mut found = found;
         found.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            found.get(((found.len() as f64 * share) as usize).min(found.len().saturating_sub(1)))
+        let say = |percent: usize| {
+            let at = (found.len() * percent / 100).min(found.len().saturating_sub(1));
+            found.get(at).map_or("-".to_owned(), |seconds| format!("{seconds:.1}"))
         };
-        let say = |share: f64| at(share).map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
         println!(
             "{name:<33} {:>6.2} %  {:>8}  {:>6}  {:>6}   {}",
             found.len() as f64 / watches as f64 * 100.0,
-            say(0.5),
-            say(0.95),
-            say(1.0),
+            say(50),
+            say(95),
+            say(100),
             early.len(),
         );
     }

@@ -44,7 +44,7 @@ pub(crate) struct Outcome {
     pub(crate) plain: bool,
 }
 
-/// Numbers that look random and are the same each time (Steele, Lea and Flood 2014, "SplitMix").
+/// Numbers that look random and are the same each time (Steele, Lea and Flood 2014).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -117,11 +117,13 @@ impl Service {
     fn history(&self, random: &mut Random, seconds: u64) -> Figures {
         let requests = random.poisson(self.rate * seconds as f64);
         let errors = random.hits(requests, self.errors);
+        let bounds: Vec<u64> =
+            std::iter::successors(Some(100_u64), |bound| Some(bound + bound / 20)).take(300).collect();
         let mut buckets = std::collections::BTreeMap::new();
         for _ in 0..requests {
             let us = -random.share().ln() * self.latency * 1e3;
-            let bound = 100.0 * 1.05_f64.powf((us.max(100.0) / 100.0).log(1.05).ceil());
-            *buckets.entry(bound as u64).or_insert(0) += 1;
+            let at = bounds.partition_point(|bound| (*bound as f64) < us).min(bounds.len() - 1);
+            *buckets.entry(bounds[at]).or_insert(0) += 1;
         }
         Figures { requests, errors, gateway: 0, latency: buckets.into_iter().collect() }
     }

@@ -168,6 +168,7 @@ pub(super) struct Baseline {
     pub(super) slow: Option<(u64, u64)>,
 }
 
+#[expect(clippy::cast_sign_loss, reason = "both are positive")]
 fn slow_over(slower: &Slower, p95: u64) -> u64 {
     let factor = if slower.factor.is_finite() { slower.factor.max(1.0) } else { 1.0 };
     ((p95 as f64 * factor) as u64).max(u64::from(slower.least_ms) * 1000)

@@ -21,7 +21,7 @@ pub enum Line {
         /// Which one, from 0.
         look: u64,
         /// What it saw.
-        sample: Sample,
+        sample: Box<Sample>,
     },
     /// What a look decided.
     Decision {
@@ -103,7 +103,7 @@ impl Recording {
                 }
                 self.samples.truncate(look as usize);
                 self.decisions.split_off(&look);
-                self.samples.push(sample);
+                self.samples.push(*sample);
             }
             Line::Decision { look, decision } => {
                 if look < self.samples.len() as u64 {

@@ -10,6 +10,7 @@ use super::signal::{Signal, Step};
 use super::tally::Tally;
 use super::window::{Limit, Window};
 use super::{Decision, OnInconclusive, Sample, Verdict, WatchConfig, words};
+use crate::deployment::Seconds;
 
 /// The least milliseconds of a step: looks that follow each other faster are put together.
 const STEP: u64 = 900;
@@ -249,18 +250,18 @@ impl Watcher {
     /// The outer guards, whose limits are never under what the version before is at most where that one is over them itself.
     fn outer(&mut self, ms: u64, new: Tally, alpha: f64) -> (bool, bool) {
         let guards = &self.config.guards;
-        let limit = |share: f64, during: f64, before: &Before| Limit {
+        let limit = |share: f64, during: Seconds, before: &Before| Limit {
             share: beside(share, before),
-            during: (during * 1e3) as u64,
+            during: millis(during),
             least: guards.min_requests,
             alpha,
         };
         let errors = guards.error_rate.as_ref().is_some_and(|guard| {
-            let limit = limit(guard.over.value(), guard.during.into(), &self.errors.before);
+            let limit = limit(guard.over.value(), guard.during, &self.errors.before);
             self.error_guard.take(ms, new.requests, new.errors, limit)
         });
         let late = guards.p95_ms.as_ref().is_some_and(|guard| {
-            let limit = limit(LATE, guard.during.into(), &self.late_before);
+            let limit = limit(LATE, guard.during, &self.late_before);
             self.late_guard.take(ms, new.requests, new.late, limit)
         });
         (errors, late)
@@ -268,15 +269,15 @@ impl Watcher {
 
     /// Steps of the whole watch, as they are planned.
     fn horizon(&self) -> u64 {
-        let steps = self.config.canary.len() as f64 * f64::from(self.config.step_seconds);
-        (steps + f64::from(self.config.seconds)).ceil() as u64
+        let steps = (self.config.canary.len() as u64).saturating_mul(millis(self.config.step_seconds));
+        steps.saturating_add(millis(self.config.seconds)) / 1000
     }
 
     /// Milliseconds that this stage takes at least.
     pub(super) fn stage_ms(&self) -> u64 {
         let canary = self.stage < self.config.canary.len();
         let seconds = if canary { self.config.step_seconds } else { self.config.seconds };
-        (f64::from(seconds) * 1e3) as u64
+        millis(seconds)
     }
 
     /// Requests that this stage needs: none where traffic cannot be seen.
@@ -300,10 +301,7 @@ impl Watcher {
 
     /// Whether nothing is wrong and it is time to go on.
     fn patience(&self) -> Ruling {
-        let most = self
-            .config
-            .max_hold
-            .map_or(self.stage_ms().saturating_mul(3), |most| (f64::from(most) * 1e3) as u64);
+        let most = self.config.max_hold.map_or(self.stage_ms().saturating_mul(3), millis);
         let holds = if self.staged < self.stage_ms() {
             Some(Reason::Watching)
         } else if !self.healthy {
@@ -334,6 +332,11 @@ impl Watcher {
         ];
         bars.into_iter().any(|(signal, bar)| signal.share() > bar && signal.evidence() >= 1.0)
     }
+}
+
+/// Milliseconds.
+fn millis(seconds: Seconds) -> u64 {
+    seconds.duration().as_millis() as u64
 }
 
 /// The limit of a guard: its own, or what the version before is at most where that one was over it.

@@ -3,7 +3,7 @@
 //! Each step shows a share `x` between 0 and 1, and the hypothesis says that whatever came before, its mean is at most `m`. A gambler
 //! who stakes the fraction `b < 1` of what they have multiplies it by `1 - b + b x / m`: under the hypothesis by 1 in the mean, at
 //! most. So what they have is a nonnegative supermartingale, and by Ville's inequality it ever reaches `1 / a` with a probability of
-//! at most `a`: over all looks, and wherever one stops (Ville 1939; Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon 2021,
+//! at most `a`: over all looks, and wherever one stops (Ville 1939; Robbins 1970; Howard and others 2021,
 //! "Time-uniform, nonparametric, nonasymptotic confidence sequences"; Waudby-Smith and Ramdas 2024, "Estimating means of bounded random
 //! variables by betting"). Nothing is assumed of how the requests *within* a step depend on each other: a step is one observation.
 //!

@@ -8,7 +8,7 @@ use orchestrator_traffic::protocol::{Counts, Request, Response, VersionCounts};
 
 use super::*;
 use crate::deployment::analysis::{
-    Decision, Recording, RecordingError, Sample, Traffic, Verdict, WatchConfig, Watcher,
+    Decision, Guards, Recording, RecordingError, Sample, Traffic, Verdict, WatchConfig, Watcher,
 };
 use crate::deployment::ops::{Observe, ObserveInput, RecordDecision, StartService};
 
@@ -240,11 +240,13 @@ fn the_readme_shows_the_defaults_of_a_watch() {
     let block = block.split("\n```").next().unwrap();
     let shown: Value = serde_saphyr::from_str(block).unwrap();
     let config: WatchConfig = serde_json::from_value(shown["watch"].clone()).unwrap();
-    let mut said = WatchConfig::default();
     // These have none by default.
-    said.canary = vec![5, 25];
-    said.max_hold = Some(1800.0.try_into().unwrap());
-    said.guards.rss_mb = Some(512);
+    let said = WatchConfig {
+        canary: vec![5, 25],
+        max_hold: Some(1800.0.try_into().unwrap()),
+        guards: Guards { rss_mb: Some(512), ..Guards::default() },
+        ..WatchConfig::default()
+    };
     assert_eq!(config, said);
     let schema = serde_json::to_value(schemars::schema_for!(WatchConfig)).unwrap();
     for key in schema["properties"].as_object().unwrap().keys() {

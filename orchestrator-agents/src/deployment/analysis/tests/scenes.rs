@@ -41,6 +41,9 @@ fn a_canary_goes_on_step_by_step() {
     assert_eq!(steps, [(10, step, 25), (20, step, 100), (50, promote, 100)]);
 }
 
+/// Changes the looks that follow.
+type Fault = fn(&mut Sample);
+
 #[test]
 fn hard_guards_count_from_the_first_look_on() {
     let sick = |sample: &mut Sample| sample.health.as_mut().unwrap().wrong = Some("status 503".into());
@@ -51,7 +54,6 @@ fn hard_guards_count_from_the_first_look_on() {
     assert_eq!(decision.why, "3 health checks failed one after the other (/health: status 503)");
 
     // Healthy for long, then gone, crashing, or heavy.
-    type Fault = fn(&mut Sample);
     let faults: [(Fault, &str); 5] = [
         (|sample| sample.process.as_mut().unwrap().alive = false, "its process ended"),
         (|sample| sample.process.as_mut().unwrap().crash_loop = true, "it crashed again and again"),

@@ -1,6 +1,7 @@
 //! How the process of a watched version is, and what time it is by a clock that nobody sets. Reads `/proc`.
 
 use std::fs;
+use std::time::Duration;
 
 use crate::deployment::analysis::{Clock, Life};
 use crate::deployment::ops::check::Watched;
@@ -12,7 +13,8 @@ use crate::deployment::supervise::State;
 pub(super) fn clock() -> Clock {
     let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds: f64 = uptime.split(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
-    Clock { boot: process::boot(), ms: (seconds * 1e3).round() as u64 }
+    let up = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    Clock { boot: process::boot(), ms: up.as_millis() as u64 }
 }
 
 /// How the process of a release is, by what its supervisor wrote down where it has one; none where it is not one of this machine.

@@ -69,7 +69,7 @@ pub(super) fn keep(place: &Place, input: &ObserveInput, sample: &Sample) -> Resu
     let config = input.config.clone().map(|config| Line::Watch { config: Box::new(config) });
     let before = input.look.checked_sub(1).zip(input.decided.clone());
     let decision = before.map(|(look, decision)| Line::Decision { look, decision });
-    let sample = Line::Sample { look: input.look, sample: sample.clone() };
+    let sample = Line::Sample { look: input.look, sample: Box::new(sample.clone()) };
     let lines: Vec<Line> = config.into_iter().chain(decision).chain([sample]).collect();
     add(place, &input.new.release, &lines)
 }
