@@ -50,7 +50,10 @@ pub(crate) fn ask_whole(ask: &Ask<'_>) -> Result<(Answer, HeaderMap), String> {
     }
     let say = |error: &dyn std::fmt::Display| shortened(&error.to_string());
     let start = Instant::now();
-    let mut response = match ask.body {
+    // Without a length such a request would be chunked, which not every server takes for one without a body.
+    let empty: Option<&[u8]> =
+        matches!(ask.method, Method::Post | Method::Put | Method::Patch).then_some(&[]);
+    let mut response = match ask.body.or(empty) {
         Some(body) => agent.run(request.body(body).map_err(|error| say(&error))?),
         None => agent.run(request.body(()).map_err(|error| say(&error))?),
     }

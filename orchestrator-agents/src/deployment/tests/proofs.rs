@@ -35,6 +35,9 @@ impl Server {
                     if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
                         length = value.trim().parse().unwrap();
                     }
+                    if line.to_lowercase().starts_with("transfer-encoding:") {
+                        asked.push_str(" chunked");
+                    }
                     if line.trim().is_empty() {
                         break;
                     }
@@ -176,4 +179,16 @@ fn a_schema_may_lie_in_the_checkout_and_nowhere_else() {
         assert!(said.contains(error), "{file}: {said}");
     }
     assert_eq!(server.asked().len(), 1, "nothing is sent where a test cannot be judged");
+}
+
+#[test]
+fn a_request_without_a_body_has_none() {
+    let server = Server::new(|_, _| "200 {}".to_owned());
+    let methods = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
+    let tests: Vec<Value> = methods
+        .iter()
+        .map(|method| json!({ "name": method, "method": method, "path": "/", "timeout": 5 }))
+        .collect();
+    server.test(&Desk::new(), tests.into()).unwrap();
+    assert_eq!(server.asked(), methods.map(|method| format!("{method} /")));
 }
