@@ -114,7 +114,7 @@ impl Keeper {
         }
         let turn = self.proxy.as_ref().map_or(0, |live| live.turn) + 1;
         let ready_by = old.is_some().then(|| self.now() + DRAINED);
-        self.proxy = Some(LiveProxy { turn, ready_by, ..LiveProxy::new(Some(sockets)) });
+        self.proxy = Some(LiveProxy { ready_by, turn, ..LiveProxy::new(Some(sockets)) });
         match old {
             Some(old) => self.replace(old, turn),
             None => self.start_proxy(),
