@@ -93,7 +93,7 @@ impl SwitchDeploymentConfig {
         ReleaseEnvironment::action(&ReleaseInput { environment: self.environment.clone(), ended, run: None })
     }
 
-    fn passed(&self, now: PromoteOutput) -> Conclusion<SwitchedDeployment> {
+    fn passed(now: PromoteOutput) -> Conclusion<SwitchedDeployment> {
         let PromoteOutput { environment, version, release, url, previous, problems, traffic, .. } = now;
         let summary = format!("{environment}: {version} has all traffic and answers at {url}");
         let took = traffic.and_then(|traffic| traffic.took_ms);
@@ -143,7 +143,7 @@ impl Agent for SwitchDeployment {
             });
         }
         match outcome::<PromoteOutput>(own.get(1)) {
-            Ok(now) => Ok(Verdict::Passed(config.passed(now))),
+            Ok(now) => Ok(Verdict::Passed(SwitchDeploymentConfig::passed(now))),
             Err(why) => {
                 let (version, environment) = (&config.version, &config.environment);
                 let failed =

@@ -276,9 +276,9 @@ impl Operation for ReleaseEnvironment {
             let _locked = place.lock(halt)?;
             let run = input.run.as_ref().unwrap_or(&order.run);
             let claim = place.claim()?;
-            let own = claim.as_ref().is_some_and(|claim| {
-                claim.run == *run && claim.task == order.task || input.run.is_some() && claim.run == *run
-            });
+            let own = claim
+                .as_ref()
+                .is_some_and(|claim| (input.run.is_some() || claim.task == order.task) && claim.run == *run);
             if let Some(ended) = input.ended.filter(|_| own || claim.is_none()) {
                 tell(&place, &order, who, ended)?;
             }

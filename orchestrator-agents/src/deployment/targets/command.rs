@@ -31,7 +31,7 @@ pub struct CommandTarget {
 
 /// The commands for one version.
 pub(in crate::deployment) struct Commands<'c> {
-    commands: &'c CommandTarget,
+    given: &'c CommandTarget,
     env: &'c BTreeMap<String, EnvValue>,
     version: Version,
     release: String,
@@ -59,7 +59,7 @@ impl<'c> Commands<'c> {
             )
             .into());
         }
-        Ok(Self { commands, env: &config.env, version, release, values })
+        Ok(Self { given: commands, env: &config.env, version, release, values })
     }
 
     fn run(&self, line: &CommandLine, effect: Effect) -> Run {
@@ -94,7 +94,7 @@ impl<'c> Commands<'c> {
     }
 
     fn rollback(&self) -> Action {
-        self.run(&self.commands.rollback, Effect::Publishes).into()
+        self.run(&self.given.rollback, Effect::Publishes).into()
     }
 }
 
@@ -123,7 +123,7 @@ impl Target for Commands<'_> {
 
     fn start(&self) -> Result<Vec<Action>, BoxError> {
         let undo = vec![self.rollback()];
-        Ok(vec![Run { undo, ..self.run(&self.commands.deploy, Effect::Publishes) }.into()])
+        Ok(vec![Run { undo, ..self.run(&self.given.deploy, Effect::Publishes) }.into()])
     }
 
     fn started(&self, receipts: &[&Receipt]) -> Result<Started, String> {
@@ -133,7 +133,7 @@ impl Target for Commands<'_> {
             let said = last.map_or_else(String::new, |line| format!(": {}", line.trim()));
             return Err(format!("its command failed, {}{said}", receipt.status));
         }
-        let url = self.commands.url.trim_end_matches('/').to_owned();
+        let url = self.given.url.trim_end_matches('/').to_owned();
         let took_ms = (receipt.took_ms > 0.0).then_some(receipt.took_ms);
         Ok(Started {
             version: self.version.clone(),
@@ -167,7 +167,7 @@ impl Target for Commands<'_> {
     }
 
     fn probe(&self) -> Result<Vec<Action>, BoxError> {
-        Ok(self.commands.status.iter().map(|line| self.run(line, Effect::Reads).into()).collect())
+        Ok(self.given.status.iter().map(|line| self.run(line, Effect::Reads).into()).collect())
     }
 }
 
