@@ -182,7 +182,7 @@ fn a_watch_is_recorded_and_decides_the_same_again() {
             proxy.count(look * 1000, counts, 900);
             observe(&desk, &input);
         }
-        // What the journal has is what was recorded. Real looks lie closer together than a second, so their clock is moved apart.
+        // What the journal has is what was recorded.
         let text = std::fs::read_to_string(recording(&desk)).unwrap();
         let mut read = Recording::read(&text).unwrap();
         let sample = read.samples.pop().unwrap();
@@ -191,7 +191,7 @@ fn a_watch_is_recorded_and_decides_the_same_again() {
         watcher = serde_json::from_str(&carried).unwrap();
         input = input.after(&watcher, decision.clone());
         decisions.push(decision);
-        std::thread::sleep(Duration::from_millis(1000));
+        std::thread::sleep(Duration::from_secs(1));
         if decisions.last().unwrap().verdict == Verdict::RollBack {
             break;
         }
