@@ -1,8 +1,8 @@
 //! What is said to a supervisor over its socket: one JSON line a question, one JSON line an answer. Plain values.
 
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! What a supervisor keeps, as it stands in `supervise.json`.
 
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
