@@ -26,7 +26,9 @@ impl Cli {
         match std::env::current_exe() {
             Ok(program) => {
                 let supervisor = Some(Supervisor::new(program));
-                standard.agent(Deploy { supervisor: supervisor.clone() }).agent(SwitchDeployment { supervisor })
+                standard
+                    .agent(Deploy { supervisor: supervisor.clone() })
+                    .agent(SwitchDeployment { supervisor })
             }
             Err(_) => standard,
         }

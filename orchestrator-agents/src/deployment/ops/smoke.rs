@@ -157,7 +157,12 @@ fn schema(path: &RelPath, root: &Path) -> Result<AnswerSchema, BoxError> {
 }
 
 /// Sends one test, alone.
-pub(super) fn alone(url: &str, test: &SmokeTest, ready: &Ready, halt: &Halt) -> Result<SmokeResult, DeployError> {
+pub(super) fn alone(
+    url: &str,
+    test: &SmokeTest,
+    ready: &Ready,
+    halt: &Halt,
+) -> Result<SmokeResult, DeployError> {
     Sending { url, saved: BTreeMap::new(), halt }.result(test, ready)
 }
 

@@ -6,9 +6,9 @@ use super::check::{self, CheckHealthInput};
 use super::error::DeployError;
 use super::halt::Halt;
 use super::place::Place;
-use super::supervise;
 use super::promote::switch;
 use super::stop;
+use super::supervise;
 use super::traffic;
 use crate::deployment::{Current, Seconds, Service, What};
 

@@ -55,7 +55,7 @@ fn a_wait_ends_with_the_other_deployment_or_with_its_time() {
     let failed = desk.deploy(2, config.clone()).unwrap_err();
     assert!(failed.summary.ends_with("(waited 6 s)"), "{}", failed.summary);
     let state = desk.state();
-    *desk.waits.borrow_mut() = Box::new(move |round, wait| {
+    *desk.waits.lock().unwrap() = Box::new(move |round, wait| {
         assert_eq!((wait.seconds, &wait.signal), (Some(2), &None));
         if round == 2 {
             std::fs::remove_file(state.join("deploy/production/claim.json")).unwrap();
@@ -74,7 +74,7 @@ fn what_a_dead_owner_left_is_put_right_and_its_run_finds_out() {
     desk.call(ClaimEnvironment, claim("0.2.0"), &key(2, 0, 0)).unwrap();
     let mut input = start("0.2.0", "");
     input["claimed"] = json!(true);
-    let left = desk.call(StartService, input.clone(), &key(2, 0, 1)).unwrap();
+    let left = desk.call(StartService::default(), input.clone(), &key(2, 0, 1)).unwrap();
     desk.orphan();
     let claimed = desk.call(ClaimEnvironment, claim("0.3.0"), &key(3, 0, 0)).unwrap();
     assert_eq!(
@@ -86,7 +86,7 @@ fn what_a_dead_owner_left_is_put_right_and_its_run_finds_out() {
     assert_eq!(desk.current(), before);
     let lost = [
         desk.call(ConfirmClaim, json!({ "environment": "production" }), &key(2, 1, 0)).unwrap_err(),
-        desk.call(StartService, input, &key(2, 0, 1)).unwrap_err(),
+        desk.call(StartService::default(), input, &key(2, 0, 1)).unwrap_err(),
         desk.call(
             Promote,
             json!({ "environment": "production", "release": left["release"], "claimed": true }),
@@ -94,7 +94,7 @@ fn what_a_dead_owner_left_is_put_right_and_its_run_finds_out() {
         )
         .unwrap_err(),
         desk.call(
-            Reinstate,
+            Reinstate::default(),
             json!({ "environment": "production", "release": left["release"], "claimed": true }),
             &key(2, 2, 0),
         )
@@ -112,7 +112,7 @@ fn a_watch_that_was_cut_off_is_taken_back() {
     desk.deploy(1, config("0.1.0", "")).unwrap();
     let before = desk.current();
     desk.call(ClaimEnvironment, claim("0.2.0"), &key(2, 0, 0)).unwrap();
-    let started = desk.call(StartService, start("0.2.0", ""), &key(2, 0, 1)).unwrap();
+    let started = desk.call(StartService::default(), start("0.2.0", ""), &key(2, 0, 1)).unwrap();
     let promote = json!({ "environment": "production", "release": started["release"], "keep_previous": true, "claimed": true });
     desk.call(Promote, promote, &key(2, 2, 0)).unwrap();
     assert_eq!(desk.current().unwrap().0, "0.2.0");
@@ -131,7 +131,7 @@ fn where_nothing_is_healthy_nothing_is_ended() {
     desk.call(ClaimEnvironment, claim("0.1.0"), &key(1, 0, 0)).unwrap();
     let mut ill = start("0.1.0", "unhealthy");
     ill["health"]["timeout"] = json!(0.2);
-    let left = desk.call(StartService, ill, &key(1, 0, 1)).unwrap();
+    let left = desk.call(StartService::default(), ill, &key(1, 0, 1)).unwrap();
     desk.orphan();
     let claimed = desk.call(ClaimEnvironment, claim("0.2.0"), &key(2, 0, 0)).unwrap();
     assert!(claimed["notes"].to_string().contains("no version runs"), "{claimed}");

@@ -69,7 +69,7 @@ fn it_is_asked_before_and_watched_after() {
     config["approve"] = json!(true);
     config["watch"] = json!({ "seconds": 600, "warm_up": 0 });
     let (mut looks, file) = (0, live.clone());
-    *desk.waits.borrow_mut() = Box::new(move |_, wait| {
+    *desk.waits.lock().unwrap() = Box::new(move |_, wait| {
         if wait.signal.as_ref().unwrap().as_str() == "manual.task" {
             assert!(!file.exists(), "a person is asked before");
             std::fs::write(&file, "0.9.0\n").unwrap();

@@ -13,10 +13,11 @@ use orchestrator_core::settings::Settings;
 use orchestrator_core::state::RunStatus;
 use orchestrator_core::store::Store;
 use orchestrator_core::store::jsonl::JsonlStore;
+use orchestrator_core::testkit::Dying;
 
 use super::standin::{LISTEN, Standin};
 use super::*;
-use crate::rig::{Dying, Rig};
+use crate::rig::Rig;
 
 /// How a deployment that died goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

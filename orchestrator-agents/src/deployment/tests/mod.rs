@@ -8,13 +8,13 @@ mod faults;
 mod hostile;
 mod killed;
 mod lifecycle;
-mod standin;
-mod watched;
 mod logs;
 mod migrations;
-mod proofs;
 mod observe;
+mod proofs;
+mod standin;
 mod supervised;
+mod watched;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -70,7 +70,7 @@ struct Desk {
     secrets: BTreeMap<String, String>,
     env: Vec<(std::ffi::OsString, std::ffi::OsString)>,
     /// What each wait of a deployment brings: asked with its number, from 0.
-    waits: std::cell::RefCell<Box<dyn FnMut(usize, &Await) -> Option<Value>>>,
+    waits: std::sync::Mutex<Box<dyn FnMut(usize, &Await) -> Option<Value> + Send>>,
     supervisor: Option<Supervisor>,
 }
 
@@ -95,7 +95,7 @@ impl Desk {
                 ("PATH".into(), std::env::var_os("PATH").unwrap()),
                 ("ORCHESTRATE_ORDER".into(), "x".into()),
             ],
-            waits: std::cell::RefCell::new(Box::new(|_, _| None)),
+            waits: std::sync::Mutex::new(Box::new(|_, _| None)),
             supervisor: None,
         }
     }
@@ -144,7 +144,7 @@ impl Desk {
             let (operation, input) = match action {
                 Action::Call(Call { operation, input, .. }) => (operation, input),
                 Action::Await(wait) => {
-                    let brought = (self.waits.borrow_mut())(round as usize, wait);
+                    let brought = (self.waits.lock().unwrap())(round as usize, wait);
                     let status = if brought.is_some() { Status::Done } else { Status::Elapsed };
                     receipts
                         .push(Receipt { output: brought.unwrap_or_default().into(), ..Receipt::new(status) });

@@ -52,6 +52,7 @@ impl Proxy {
             errors,
             gateway: 0,
             latency: vec![(20_000, requests)],
+            ..VersionCounts::default()
         };
         let versions = vec![of("new", new.0, new.1), of("old", old, 0), of("other", 9, 9)];
         let counts = Response::Counts(Counts { boot: "b".into(), at_ms, versions });
@@ -72,7 +73,7 @@ impl Drop for Proxy {
 
 /// A service that was started, as `observe` is told of it.
 fn input(desk: &Desk, mode: &str) -> ObserveInput {
-    let started = desk.call(StartService, start("0.2.0", mode), &key(1, 0, 0)).unwrap();
+    let started = desk.call(StartService::default(), start("0.2.0", mode), &key(1, 0, 0)).unwrap();
     serde_json::from_value(json!({
         "new": { "environment": "production", "release": "new", "process": started["process"] },
         "url": started["url"],

@@ -146,6 +146,7 @@ impl Inner {
             generation: self.generation,
             table: self.table.clone(),
             connections: 0,
+            before: Vec::new(),
             versions: self.versions().into_iter().chain(self.left_out.clone()).collect(),
         }
     }

@@ -8,7 +8,7 @@ mod proxy;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::*;
-use crate::deployment::ops::{Over, Promote, StartService, standing, stop_all, supervise};
+use crate::deployment::ops::{Over, Promote, StartService, stop_all, supervise, supervised};
 use crate::deployment::supervise::{Kept, Roster, Standing, State};
 
 /// Run by the tests below in a process of its own, as a command line would: `--state STATE supervise --environment ENV`.
@@ -53,7 +53,7 @@ impl Desk {
     }
 
     fn standing(&self) -> Option<Standing> {
-        standing(&self.state(), &Environment::new("production").unwrap())
+        supervised(&self.state(), &Environment::new("production").unwrap())
     }
 
     /// What the supervisor wrote down.

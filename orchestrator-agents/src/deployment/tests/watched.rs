@@ -18,8 +18,8 @@ fn watched(version: &str, mode: &str) -> Value {
 }
 
 impl Desk {
-    fn when(&self, answer: impl FnMut(usize, &Await) -> Option<Value> + 'static) {
-        *self.waits.borrow_mut() = Box::new(answer);
+    fn when(&self, answer: impl FnMut(usize, &Await) -> Option<Value> + Send + 'static) {
+        *self.waits.lock().unwrap() = Box::new(answer);
     }
 
     fn url(&self) -> String {
@@ -81,12 +81,12 @@ fn what_falls_ill_under_traffic_goes_back_by_itself() {
     let sick = desk.folder.path().join("sick");
     let mut ill = proxied("0.2.0", "sick");
     ill["env"]["SICK"] = json!(sick);
-    let shared = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let shared = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let (seen, state) = (shared.clone(), desk.state());
     desk.when(move |_, _| {
         std::fs::write(&sick, "").unwrap();
         let current = std::fs::read_to_string(state.join("deploy/production/current.json")).unwrap();
-        seen.borrow_mut().push(current.contains("\"0.1.0\""));
+        seen.lock().unwrap().push(current.contains("\"0.1.0\""));
         None
     });
     let failed = desk.deploy(2, ill).unwrap_err();
@@ -94,8 +94,8 @@ fn what_falls_ill_under_traffic_goes_back_by_itself() {
     assert!(failed.summary.contains("0.1.0 has all traffic again"), "{}", failed.summary);
     assert!(failed.findings.iter().any(|finding| finding.rule == "watch/roll-back"), "{:?}", failed.findings);
     assert!(failed.metrics.iter().any(|metric| metric.name == "deploy.rollback"));
-    assert_eq!(shared.borrow().len(), 3, "three health checks were enough");
-    assert!(shared.borrow().iter().all(|current| *current), "it never counted");
+    assert_eq!(shared.lock().unwrap().len(), 3, "three health checks were enough");
+    assert!(shared.lock().unwrap().iter().all(|current| *current), "it never counted");
     assert_eq!((desk.running(), proxy.served()), (vec!["0.1.0".into()], vec!["hello from 0.1.0".into()]));
     assert_eq!(desk.history().last().unwrap(), "ended 0.2.0");
     let line = ops::history(&desk.state(), &Environment::new("production").unwrap()).unwrap().pop().unwrap();
@@ -128,7 +128,7 @@ fn a_proxy_that_goes_away_is_said_and_nothing_is_ended_blindly() {
     let proxy = Standin::at(&desk.state());
     desk.when(said("promote"));
     desk.deploy(1, proxied("0.1.0", "")).unwrap();
-    let proxy = std::rc::Rc::new(proxy);
+    let proxy = std::sync::Arc::new(proxy);
     let gone = proxy.clone();
     desk.when(move |_, _| {
         gone.dies();

@@ -43,7 +43,8 @@ impl Proxy<'_> {
     ) -> Result<(), DeployError> {
         let Self { place, config, halt } = *self;
         let folder = std::path::absolute(place.proxy()).tried("found", &place.proxy())?;
-        let tls = config.tls.iter().flat_map(|tls| ["--tls".into(), tls.certificate.clone(), tls.key.clone()]);
+        let tls =
+            config.tls.iter().flat_map(|tls| ["--tls".into(), tls.certificate.clone(), tls.key.clone()]);
         let more: Vec<String> = tls.collect();
         let proxy = ProxyOrder::of(supervisor, &folder, vec![config.listen], None, &more);
         let hands = Hands { place, supervisor, surroundings, halt };
