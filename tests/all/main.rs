@@ -19,5 +19,6 @@ mod releasing;
 mod roadmap;
 mod rollback;
 mod shared;
+mod supervise;
 mod support;
 mod traffic;

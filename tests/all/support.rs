@@ -14,7 +14,7 @@ use serde_json::Value;
 /// How long anything may take. Nothing is asserted about time; this only ends what hangs.
 pub(crate) const LONG: Duration = Duration::from_mins(10);
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_orchestrate-under-test");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_orchestrate-under-test");
 
 /// What a program printed, and how it ended.
 #[derive(Debug)]
