@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use orchestrator_agents::deployment::ops::{ordered, standing, stop_all};
+use orchestrator_agents::deployment::ops::{ordered, stop_all, supervised};
 use orchestrator_agents::deployment::supervise::{Answer, Order, ProxyOrder, Standing};
 use orchestrator_agents::deployment::{Environment, Supervisor};
 use rustix::process::Signal;
@@ -40,7 +40,7 @@ impl Desk {
     }
 
     fn standing(&self) -> Option<Standing> {
-        standing(&self.state(), &environment())
+        supervised(&self.state(), &environment())
     }
 
     /// The process of the proxy, once the supervisor knows one that serves.

@@ -78,7 +78,7 @@ impl Operation for ServeTraffic {
     ) -> Result<ServeOutput, BoxError> {
         let place = Place::new(site.state, &input.environment);
         let (order, supervisor) = (order.clone(), self.supervisor.clone());
-        let surroundings = Surroundings::new(&BTreeMap::new(), site)?;
+        let (surroundings, root) = (Surroundings::new(&BTreeMap::new(), site)?, site.root.to_owned());
         site.progress.step(format!("asking the proxy of {}", input.environment), None);
         blocking(site, move |halt| {
             let _locked = place.lock(halt)?;
@@ -86,7 +86,7 @@ impl Operation for ServeTraffic {
             let ServeInput { environment: _, proxy } = input;
             let front = Proxy { place: &place, config: &proxy, halt };
             if let Some(supervisor) = supervisor.as_ref().filter(|_| !front.answers()) {
-                front.kept_by(supervisor, &surroundings)?;
+                front.kept_by(supervisor, &surroundings, &root)?;
             }
             let status = front.listening()?;
             place.set_fronted(&proxy)?;

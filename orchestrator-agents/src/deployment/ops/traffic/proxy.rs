@@ -1,6 +1,7 @@
 //! A proxy that is told and asked over its control socket, again and again for a while where nobody answers.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use orchestrator_traffic::control::ask;
@@ -40,11 +41,13 @@ impl Proxy<'_> {
         &self,
         supervisor: &Supervisor,
         surroundings: &Surroundings,
+        root: &Path,
     ) -> Result<(), DeployError> {
         let Self { place, config, halt } = *self;
         let folder = std::path::absolute(place.proxy()).tried("found", &place.proxy())?;
-        let tls =
-            config.tls.iter().flat_map(|tls| ["--tls".into(), tls.certificate.clone(), tls.key.clone()]);
+        // Files of the checkout, for a process that is started elsewhere.
+        let file = |name: &str| root.join(name).to_string_lossy().into_owned();
+        let tls = config.tls.iter().flat_map(|tls| ["--tls".into(), file(&tls.certificate), file(&tls.key)]);
         let more: Vec<String> = tls.collect();
         let proxy = ProxyOrder::of(supervisor, &folder, vec![config.listen], None, &more);
         let hands = Hands { place, supervisor, surroundings, halt };
