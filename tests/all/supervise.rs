@@ -84,7 +84,7 @@ fn service() -> SocketAddr {
 /// The status of one request on a new connection.
 fn asked(address: SocketAddr) -> std::io::Result<u16> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_read_timeout(Some(Duration::from_mins(1)))?;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

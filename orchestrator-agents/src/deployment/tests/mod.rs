@@ -61,6 +61,9 @@ fn service_binary() -> &'static Path {
     })
 }
 
+/// What a wait brings, by its number.
+type Bring = Box<dyn FnMut(usize, &Await) -> Option<Value> + Send>;
+
 /// A checkout with a built service in it. Ends what was deployed from it.
 struct Desk {
     folder: tempfile::TempDir,
@@ -70,7 +73,7 @@ struct Desk {
     secrets: BTreeMap<String, String>,
     env: Vec<(std::ffi::OsString, std::ffi::OsString)>,
     /// What each wait of a deployment brings: asked with its number, from 0.
-    waits: std::sync::Mutex<Box<dyn FnMut(usize, &Await) -> Option<Value> + Send>>,
+    waits: std::sync::Mutex<Bring>,
     supervisor: Option<Supervisor>,
 }
 

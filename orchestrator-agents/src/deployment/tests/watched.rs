@@ -162,7 +162,7 @@ fn the_old_version_may_die_while_the_new_one_gets_traffic() {
     desk.deploy(1, proxied("0.1.0", "")).unwrap();
     let old = desk.deployments().remove(0).pid;
     desk.when(move |_, _| {
-        let pid = rustix::process::Pid::from_raw(old as i32).unwrap();
+        let pid = rustix::process::Pid::from_raw(old.cast_signed()).unwrap();
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         Some(json!("promote"))
     });
