@@ -78,16 +78,39 @@ impl Agent for PreviewMerge {
 
 fn told(seen: &BranchPreviewed) -> String {
     let BranchPreviewed { branch, fails, already_so, files } = seen;
-    let by_person = files.iter().filter(|file| file.rule.is_none()).count();
     match (fails, files.len()) {
         (Some(why), _) => format!("{branch} cannot be merged: {why}"),
         (None, 0) if *already_so => format!("{branch} is merged already"),
         (None, 0) => format!("{branch} merges without conflict"),
         (None, n) => {
             let conflicts = said::count(n as u64, "conflict");
-            format!("{branch} has {conflicts}, {by_person} of them for a person")
+            format!("{branch} has {conflicts}: {}", solvers(files))
         }
     }
+}
+
+/// Who would solve them: what only may know how to is not promised.
+fn solvers(files: &[FilePreviewed]) -> String {
+    let of = |wanted: fn(&str) -> bool| {
+        files.iter().filter(|file| file.rule.as_deref().is_some_and(wanted)).collect::<Vec<_>>()
+    };
+    let (tried, ruled) = (of(may_fail), of(|rule| !may_fail(rule)));
+    let person = files.len() - tried.len() - ruled.len();
+    let mut parts = Vec::new();
+    if !ruled.is_empty() {
+        parts.push(format!("{} by rule", ruled.len()));
+    }
+    if let Some(rule) = tried.first().and_then(|file| file.rule.as_deref()) {
+        parts.push(format!("{} for a person unless {rule} solves it", tried.len()));
+    }
+    if person > 0 {
+        parts.push(format!("{person} for a person"));
+    }
+    parts.join(", ")
+}
+
+fn may_fail(rule: &str) -> bool {
+    ["rerere", "mergiraf"].iter().any(|name| rule.starts_with(name))
 }
 
 fn findings(seen: &BranchPreviewed) -> Vec<Finding> {

@@ -99,7 +99,7 @@ impl Asked {
                 Ok(agree.map(|agree| serde_json::json!({ "agree": agree }).into()))
             }
             Kind::Conflict => {
-                note(&format!("\n{task} has a conflict: {}", crate::console::indented(message)));
+                note(&format!("\n{task} has a conflict: {}", crate::console::indented(message).trim_start()));
                 let solved = dialogue::yes(&mut input, &mut out, "Is it solved?", true).map_err(unread)?;
                 // Giving up is said with `approve --abort`; until then it waits.
                 Ok(solved.filter(|solved| *solved).map(|_| serde_json::json!({ "agree": true }).into()))

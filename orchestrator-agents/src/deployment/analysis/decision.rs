@@ -50,3 +50,32 @@ pub struct Decision {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
 }
+
+impl Decision {
+    /// Its numbers for people, three digits each. What is nought says nothing; all of it to the last digit is in the journal and the
+    /// recording.
+    pub fn figures(&self) -> impl Iterator<Item = (&str, String)> {
+        let said = self.numbers.iter().filter(|(_, value)| **value != 0.0);
+        said.map(|(name, value)| (name.as_str(), three_digits(*value)))
+    }
+}
+
+/// Three significant digits, more only where they are whole.
+fn three_digits(value: f64) -> String {
+    if value.fract() == 0.0 || value.abs() >= 100.0 {
+        return format!("{value:.0}");
+    }
+    let after = [10.0, 1.0, 0.1, 0.01, 0.001].iter().take_while(|bound| value.abs() < **bound).count() + 1;
+    format!("{value:.after$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short() {
+        let said = [0.001_375_861, 9.2, 463.0, 4000.0, 0.2, 25.637, 7487.4, -0.5].map(three_digits);
+        assert_eq!(said, ["0.00138", "9.20", "463", "4000", "0.200", "25.6", "7487", "-0.500"]);
+    }
+}

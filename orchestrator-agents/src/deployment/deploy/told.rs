@@ -163,8 +163,8 @@ fn findings(known: &Known) -> Vec<Finding> {
 }
 
 fn decision(decision: &Decision) -> Finding {
-    let Decision { verdict, why, numbers, would, told: _ } = decision;
-    let numbers: Vec<String> = numbers.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let Decision { verdict, why, numbers: _, would, told: _ } = decision;
+    let numbers: Vec<String> = decision.figures().map(|(name, value)| format!("{name} {value}")).collect();
     let would = would.map_or(String::new(), |would| format!(" (would: {would})"));
     let severity = match verdict {
         crate::deployment::analysis::Verdict::RollBack => Severity::Error,

@@ -93,6 +93,7 @@ impl Operation for Observe {
     ) -> Result<Sample, BoxError> {
         let place = Place::new(site.state, &input.new.environment);
         let probe = probe_of(&input, site)?;
+        site.progress.step(format!("watching {}", input.new.release), None);
         looking(site, move |halt| {
             let mut sample = look(&place, &input, probe.as_ref(), halt)?;
             // A recording is for people: where it cannot be written, the watch goes on and says so.

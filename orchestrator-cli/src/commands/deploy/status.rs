@@ -91,7 +91,7 @@ fn text(standing: &Standing, lives: bool) -> String {
             decision.verdict,
             clean(&decision.why)
         );
-        for (name, value) in &decision.numbers {
+        for (name, value) in decision.figures() {
             let _ = writeln!(text, "    {}: {value}", clean(name));
         }
     }
