@@ -72,6 +72,12 @@ pub trait Agent: Send + Sync + 'static {
         artifacts: &Artifacts<'_>,
     ) -> Result<Verdict<Self::Output>, BoxError>;
 
+    /// What follows the round that `carried` is of, where that is withheld: actions of later rounds, in their order, as far as they are known
+    /// before. They are shown, and performed only when a later round has them. Pure. Default: nothing.
+    fn foreseen(&self, _task: &Task<Self::Config>) -> Result<Vec<Action>, BoxError> {
+        Ok(Vec::new())
+    }
+
     /// All that the result depends on, if it may be reused. Default: never reused.
     fn depends_on(&self, _task: &Task<Self::Config>) -> Option<Dependencies> {
         None
@@ -250,6 +256,10 @@ pub trait DynAgent: Send + Sync {
         receipts: &[Receipt],
         artifacts: &Artifacts<'_>,
     ) -> Result<Verdict<Json>, BoxError>;
+    /// See [`Agent::foreseen`].
+    fn foreseen(&self, _task: &Task<Json>) -> Result<Vec<Action>, BoxError> {
+        Ok(Vec::new())
+    }
     /// See [`Agent::depends_on`].
     fn depends_on(&self, task: &Task<Json>) -> Option<Dependencies>;
     /// See [`Agent::touches`]. A config with references in it may say less.
@@ -388,6 +398,10 @@ impl<A: Agent> DynAgent for Typed<A> {
             Verdict::Skipped(conclusion) => Verdict::Skipped(conclusion),
             Verdict::More { actions, carried } => Verdict::More { actions, carried },
         })
+    }
+
+    fn foreseen(&self, task: &Task<Json>) -> Result<Vec<Action>, BoxError> {
+        self.agent.foreseen(&typed(task)?)
     }
 
     fn depends_on(&self, task: &Task<Json>) -> Option<Dependencies> {

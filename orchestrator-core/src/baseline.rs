@@ -11,7 +11,7 @@ const NEVER: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "CREDENTI
 const ALLOWED: &[&str] = &[
     // The user and the session.
     "PATH HOME USER LOGNAME SHELL LANG LANGUAGE LC_* TERM TZ TMPDIR TEMP TMP XDG_*_HOME XDG_RUNTIME_DIR",
-    "CI NO_COLOR DEBIAN_FRONTEND SSH_AUTH_SOCK",
+    "CI NO_COLOR DEBIAN_FRONTEND SSH_AUTH_SOCK DOCKER_HOST",
     // Networks.
     "http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY",
     "SSL_CERT_FILE SSL_CERT_DIR",
@@ -75,7 +75,7 @@ mod tests {
     fn what_passes_and_what_does_not() {
         let passing = "PATH HOME LANG LC_ALL LC_ TERM TZ CARGO_HOME CARGO_TARGET_DIR RUSTC_WRAPPER SCCACHE_DIR \
             CARGO_REGISTRIES_MINE_INDEX GOFLAGS npm_config_registry NPM_CONFIG_CACHE UV_CACHE_DIR PIP_INDEX_URL \
-            SSH_AUTH_SOCK GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL http_proxy NO_PROXY XDG_CACHE_HOME XDG_RUNTIME_DIR CI";
+            SSH_AUTH_SOCK GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL http_proxy NO_PROXY XDG_CACHE_HOME XDG_RUNTIME_DIR CI DOCKER_HOST";
         for name in passing.split_whitespace() {
             assert!(passes(name), "{name}");
         }

@@ -157,6 +157,9 @@ pub struct TaskFinished {
     /// The recorded result that was reused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused: Option<Box<Reused>>,
+    /// What follows what was withheld, as far as its agent knew: shown, and not planned yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follows: Vec<Action>,
 }
 
 /// A recorded result that was reused.
@@ -292,6 +295,7 @@ mod tests {
                 failure: None,
                 from_run: None,
                 reused: None,
+                follows: Vec::new(),
             })),
         };
         let line = serde_json::to_vec(&record).unwrap();

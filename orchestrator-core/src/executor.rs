@@ -16,10 +16,10 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use self::mask::{Mask, MaskError};
 pub(crate) use self::{
     capture::Captured,
     lines::{OnLine, Stream},
-    mask::Mask,
     mask_stream::MaskStream,
     process::{Exit, ExitState, Processes},
     spawn::{Spawn, SpawnError},
@@ -115,8 +115,15 @@ pub enum ExecutorError {
     #[error("stopped before `{0}` was finished")]
     Stopped(OrderKey),
     /// The operation of an order could not say what would undo it, so it is not called.
-    #[error("what would undo `{0}` is not known: {1}")]
-    NoUndo(OrderKey, Failure),
+    #[error("what would undo `{order}` is not known: {why}")]
+    NoUndo {
+        /// The order.
+        order: OrderKey,
+        /// What its operation said.
+        why: Box<Failure>,
+        /// Whether a retry may cure it, as with a call.
+        transient: bool,
+    },
     /// Bytes that an order names are not there.
     #[error("{bytes} bytes that the order needs (digest {digest}) are not kept here")]
     Missing {

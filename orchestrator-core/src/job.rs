@@ -82,6 +82,8 @@ pub(crate) enum Fate {
         conclusion: Option<Conclusion<Json>>,
         failure: Option<Failure>,
     },
+    /// What it would do lies above the ceiling; and what follows that, as far as its agent knows.
+    Withheld(Vec<Action>),
     /// A recorded result holds, and what it made is there.
     Cached(Box<Hit>),
     /// It failed; says whether trying again makes sense.
@@ -148,6 +150,7 @@ impl Job {
         loop {
             match self.perform_round(deadline, events).await {
                 Ok(()) => {}
+                Err(Halt::Withheld) => return self.withheld().await,
                 Err(halt) => return halted(halt),
             }
             let round = self.rounds.last().expect("a round was opened");
@@ -247,6 +250,23 @@ impl Job {
         self.rounds.push(Round { actions, steps: Vec::new(), carried });
     }
 
+    /// The end of what lies above the ceiling: the agent is asked what follows.
+    async fn withheld(&mut self) -> Fate {
+        self.task.carried = self.rounds.last().expect("a round was opened").carried.clone();
+        let asking = || self.agent.foreseen(&self.task);
+        match std::panic::catch_unwind(AssertUnwindSafe(asking)) {
+            Ok(Ok(follows)) => match self.kept(follows).await {
+                Ok(follows) => {
+                    self.lay_over(&follows);
+                    Fate::Withheld(follows)
+                }
+                Err(error) => Fate::Broken(error),
+            },
+            Ok(Err(error)) => self.failed(None, Some(Failure::from_error(&*error))),
+            Err(panic) => self.failed(None, Some(panicked("saying what follows", &*panic))),
+        }
+    }
+
     /// Performs what is left of the last round.
     async fn perform_round(
         &mut self,
@@ -303,7 +323,9 @@ impl Job {
         } else if effect > Effect::Reads {
             let (undo, refused) = match self.executor.undo(order).await {
                 Ok(undo) => (undo, None),
-                Err(error @ ExecutorError::NoUndo(..)) => (Vec::new(), Some(Failure::from_error(&error))),
+                Err(error @ ExecutorError::NoUndo { transient, .. }) => {
+                    (Vec::new(), Some(Receipt::refused(Failure::from_error(&error), transient)))
+                }
                 Err(error) => return Err(stopped_or(error)),
             };
             events.push(Event::ActionStarted {
@@ -314,8 +336,8 @@ impl Job {
             let round = self.rounds.last_mut().expect("a round was opened");
             // The time is the record's; here only that it was started counts.
             round.steps.push(crate::state::Step { started: None, undo, receipt: None });
-            if let Some(failure) = refused {
-                return Ok(Receipt::failed(failure, false));
+            if let Some(receipt) = refused {
+                return Ok(receipt);
             }
             self.tell(events, effect == Effect::Publishes).await?;
         }
@@ -339,7 +361,13 @@ impl Job {
             return Ok(Receipt::new(Status::AlreadySo));
         }
         let round = self.rounds.last().expect("a round was opened");
-        for action in &round.actions[order.key.index as usize..] {
+        self.lay_over(&round.actions[order.key.index as usize..]);
+        Err(Halt::Withheld)
+    }
+
+    /// Later plans see what withheld edits would make.
+    fn lay_over(&self, actions: &[Action]) {
+        for action in actions {
             match action {
                 Action::Write(write) => {
                     self.look.lay_over(write.path.clone(), self.bytes(&write.content), write.mode);
@@ -348,7 +376,6 @@ impl Job {
                 Action::Run(_) | Action::Call(_) | Action::Await(_) => {}
             }
         }
-        Err(Halt::Withheld)
     }
 
     fn changes_nothing(&self, action: &Action) -> bool {
@@ -518,10 +545,7 @@ fn stopped_or(error: ExecutorError) -> Halt {
 
 fn halted(halt: Halt) -> Fate {
     match halt {
-        Halt::Withheld => {
-            let (outcome, reason) = (Outcome::Withheld, Some(Reason::Withheld));
-            Fate::Ended { outcome, reason, conclusion: None, failure: None }
-        }
+        Halt::Withheld => Fate::Withheld(Vec::new()),
         Halt::Waits => Fate::Waits,
         Halt::Stopped => Fate::Stopped,
         Halt::Unsure(key) => Fate::Unsure(key),

@@ -1,7 +1,11 @@
 //! The executor of this machine: commands, files and operations in one checkout.
 
+mod command;
+mod environ;
 mod files;
 mod survivors;
+
+pub use environ::environ;
 
 use std::ffi::OsString;
 use std::panic::AssertUnwindSafe;
@@ -13,18 +17,15 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 
 use crate::BoxError;
-use crate::action::{Action, Call, CommandLine, EnvValue, Run};
-use crate::executor::{
-    Captured, Executor, ExecutorError, Exit, ExitState, FreeSpace, Mask, Processes, Spawn, SpawnError,
-    Stream, Survivor,
-};
+use crate::action::{Action, Call};
+use crate::executor::{Executor, ExecutorError, FreeSpace, Processes, Survivor};
 use crate::id::{OperationName, OrderKey, RunId};
 use crate::json::Json;
 use crate::layout::Layout;
 use crate::operation::{Already, DynOperation, SecretSource, Site, Transient};
-use crate::order::{Artifact, Order, Receipt, Status, Used};
+use crate::order::{Artifact, Order, Receipt, Status};
 use crate::outcome::Failure;
-use crate::path::{Digest, RelPath};
+use crate::path::Digest;
 use crate::progress::ProgressSink;
 use crate::stop::{Stop, StopLevel};
 
@@ -115,101 +116,6 @@ impl Local {
         self
     }
 
-    async fn command(
-        &self,
-        order: &Order,
-        run: &Run,
-        progress: &ProgressSink,
-        stop: &Stop,
-    ) -> Result<Receipt, ExecutorError> {
-        let spawn = match self.spawn(&order.key, run, progress) {
-            Ok(spawn) => spawn,
-            Err(failure) => return Ok(Receipt::failed(failure, false)),
-        };
-        let logs = [spawn.stdout.clone(), spawn.stderr.clone()];
-        let mask = spawn.mask.clone();
-        let exit = match self.processes.run(spawn, stop).await {
-            Ok(exit) if exit.stopped => return Err(ExecutorError::Stopped(order.key.clone())),
-            Ok(exit) => exit,
-            Err(SpawnError::Stopped { .. }) => return Err(ExecutorError::Stopped(order.key.clone())),
-            Err(error @ SpawnError::Log { .. }) => {
-                return Err(ExecutorError::Other(Failure::from_error(&error).to_string()));
-            }
-            Err(error) => return Ok(Receipt::failed(Failure::from_error(&error), false)),
-        };
-        let mut receipt = receipt(exit, &logs);
-        if !run.collect.is_empty() {
-            let place = self.place.clone();
-            let (key, run) = (order.key.run.clone(), run.clone());
-            let collected =
-                tokio::task::spawn_blocking(move || files::collect(&place, &key, &run, mask.as_deref()))
-                    .await;
-            match collected.map_err(|error| ExecutorError::Other(error.to_string()))?? {
-                Ok(artifacts) => receipt.artifacts = artifacts,
-                Err(failure) => receipt.status = Status::Failed { failure, transient: false },
-            }
-        }
-        Ok(receipt)
-    }
-
-    /// What to start; or why it cannot be.
-    fn spawn(&self, key: &OrderKey, run: &Run, progress: &ProgressSink) -> Result<Spawn, Failure> {
-        let refuse = |why: String| Err(Failure::new(why));
-        let Some((program, args)) = argv(&run.command) else { return refuse("the command is empty".into()) };
-        let mut env = self.place.env.to_vec();
-        let mut secrets = Vec::new();
-        for (name, value) in &run.env {
-            let value = match value {
-                EnvValue::Plain(value) => value.clone(),
-                EnvValue::Secret { secret } => match self.place.secrets.secret(secret) {
-                    Some(value) => {
-                        secrets.push((secret.clone(), value.clone()));
-                        value
-                    }
-                    None => {
-                        return refuse(format!(
-                            "there is no secret `{secret}`; set it where secrets come from"
-                        ));
-                    }
-                },
-            };
-            env.retain(|(known, _)| known != name.as_str());
-            env.push((name.into(), value.into()));
-        }
-        env.push(self.place.mark(key));
-        let mask = if secrets.is_empty() {
-            None
-        } else {
-            match Mask::new(secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
-                Ok(mask) => Some(Arc::new(mask)),
-                Err(error) => return refuse(error.to_string()),
-            }
-        };
-        let stdin = match &run.stdin {
-            None => None,
-            Some(content) => Some(self.place.bytes(&key.run, content)?),
-        };
-        let logs = self.place.layout.logs(&key.run);
-        let lines = progress.is_wanted().then(|| {
-            let progress = progress.clone();
-            let tell = move |stream: Stream, line: &str| progress.line(stream == Stream::Stderr, line);
-            Arc::new(tell) as Arc<crate::executor::OnLine>
-        });
-        Ok(Spawn {
-            program,
-            args,
-            cwd: run.cwd.under(&self.place.root),
-            env,
-            stdin,
-            stdout: logs.join(format!("{}.out", key.file_stem())),
-            stderr: logs.join(format!("{}.err", key.file_stem())),
-            mask,
-            grace: self.grace,
-            lines,
-            give_up_after_exit: Duration::from_secs(2),
-        })
-    }
-
     async fn call(
         &self,
         order: &Order,
@@ -242,9 +148,7 @@ impl Local {
             }
             // It gave up because it was asked to: it is to be repeated.
             Err(_) if stop.level() > StopLevel::Go => return Err(ExecutorError::Stopped(order.key.clone())),
-            Err(error) => {
-                Receipt::failed(Failure::from_error(&*error), error.downcast_ref::<Transient>().is_some())
-            }
+            Err(error) => Receipt::failed(Failure::from_error(&*error), is_transient(&*error)),
         };
         receipt.took_ms = millis(began.elapsed());
         Ok(receipt)
@@ -254,11 +158,16 @@ impl Local {
     async fn asked<T: Send + 'static>(
         &self,
         question: impl Future<Output = Result<T, BoxError>> + Send + 'static,
-    ) -> Result<Result<T, Failure>, ExecutorError> {
+    ) -> Result<Result<T, Unsaid>, ExecutorError> {
         let answer = self.elsewhere(AssertUnwindSafe(question).catch_unwind()).await?;
         Ok(match answer {
-            Ok(answer) => answer.map_err(|error| Failure::from_error(&*error)),
-            Err(panic) => Err(Failure::panicked("the operation panicked", &*panic)),
+            Ok(answer) => answer.map_err(|error| Unsaid {
+                why: Failure::from_error(&*error),
+                transient: is_transient(&*error),
+            }),
+            Err(panic) => {
+                Err(Unsaid { why: Failure::panicked("the operation panicked", &*panic), transient: false })
+            }
         })
     }
 
@@ -369,7 +278,11 @@ impl Executor for Local {
                 let (progress, stop) = (ProgressSink::none(order.key.task.clone()), Stop::new());
                 let undo =
                     async move { operation.undo(&call.input, &place.site(&progress, &stop, &env)).await };
-                self.asked(undo).await?.map_err(|why| ExecutorError::NoUndo(order.key.clone(), why))
+                self.asked(undo).await?.map_err(|Unsaid { why, transient }| ExecutorError::NoUndo {
+                    order: order.key.clone(),
+                    why: Box::new(why),
+                    transient,
+                })
             }
         }
     }
@@ -382,7 +295,7 @@ impl Executor for Local {
         let env = self.place.marked(&key);
         let asked =
             async move { operation.already(&call.input, &key, &place.site(&progress, &stop, &env)).await };
-        Ok(self.asked(asked).await?.unwrap_or_else(|why| {
+        Ok(self.asked(asked).await?.unwrap_or_else(|Unsaid { why, .. }| {
             tracing::warn!(order = %order.key, %why, "whether it was done could not be found out");
             Already::Unknown
         }))
@@ -402,60 +315,14 @@ impl Executor for Local {
     }
 }
 
-/// Program and arguments. A line without anything that only a shell understands is split here: a shell doubles the cost
-/// of a short command.
-fn argv(command: &CommandLine) -> Option<(String, Vec<String>)> {
-    let mut words = match command {
-        CommandLine::Argv(argv) => argv.clone(),
-        CommandLine::Shell(line) => match plain_words(line) {
-            Some(words) => words,
-            None => vec!["sh".to_owned(), "-c".to_owned(), line.clone()],
-        },
-    };
-    if words.first().is_none_or(String::is_empty) {
-        return None;
-    }
-    let program = words.remove(0);
-    Some((program, words))
+/// What an operation could not answer.
+struct Unsaid {
+    why: Failure,
+    transient: bool,
 }
 
-/// Words that mean something to a shell although they look like programs.
-const SHELL_WORDS: [&str; 58] = [
-    ".", ":", "[", "alias", "bg", "break", "builtin", "case", "cd", "command", "continue", "declare", "do",
-    "done", "echo", "elif", "else", "esac", "eval", "exec", "exit", "export", "false", "fc", "fg", "fi",
-    "for", "function", "getopts", "hash", "if", "jobs", "kill", "let", "local", "printf", "pwd", "read",
-    "readonly", "return", "select", "set", "shift", "source", "test", "then", "time", "times", "trap",
-    "type", "typeset", "ulimit", "umask", "unalias", "unset", "until", "wait", "while",
-];
-
-fn plain_words(line: &str) -> Option<Vec<String>> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,+@% \t".contains(c);
-    let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    let first = words.first()?;
-    (line.chars().all(plain) && !SHELL_WORDS.contains(&first.as_str())).then_some(words)
-}
-
-fn receipt(exit: Exit, logs: &[PathBuf; 2]) -> Receipt {
-    let mut receipt = Receipt::new(match exit.status {
-        ExitState::Exited(code) => Status::Exited(code),
-        ExitState::Signaled(signal) => Status::Signaled(signal),
-    });
-    let log = |captured: &Captured, path: &Path, name: &str| {
-        let digest = captured.digest?.into();
-        let file = path.file_name()?.to_str()?;
-        let place = RelPath::new(format!("logs/{file}")).ok()?;
-        Some(Artifact { name: name.to_owned(), place, digest, bytes: captured.bytes })
-    };
-    receipt.stdout = log(&exit.stdout, &logs[0], "stdout");
-    receipt.stderr = log(&exit.stderr, &logs[1], "stderr");
-    receipt.tail = [exit.stdout.tail, exit.stderr.tail].join("");
-    if receipt.tail.len() > 4096 {
-        let from = receipt.tail.ceil_char_boundary(receipt.tail.len() - 4096);
-        receipt.tail.drain(..from);
-    }
-    receipt.took_ms = millis(exit.elapsed);
-    receipt.used = exit.usage.map(|used| Used { user_ms: used.user_ms, system_ms: used.system_ms });
-    receipt
+fn is_transient(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<Transient>().is_some()
 }
 
 fn millis(time: Duration) -> f64 {

@@ -46,6 +46,9 @@ pub struct Receipt {
     /// What it used; none where that was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<Used>,
+    /// Whether it was not even begun, since what would undo it is not known: nothing can have changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unbegun: bool,
 }
 
 /// How performing an order ended.
@@ -109,12 +112,18 @@ impl Receipt {
             artifacts: Vec::new(),
             took_ms: 0.0,
             used: None,
+            unbegun: false,
         }
     }
 
     /// A receipt that says why it was not carried out.
     pub fn failed(failure: Failure, transient: bool) -> Self {
         Self::new(Status::Failed { failure, transient })
+    }
+
+    /// One of what was not even begun, so that nothing of it needs to be undone.
+    pub fn refused(failure: Failure, transient: bool) -> Self {
+        Self { unbegun: true, ..Self::failed(failure, transient) }
     }
 
     /// Whether it went well: done, or exit code 0.

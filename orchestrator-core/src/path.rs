@@ -69,6 +69,12 @@ impl RelPath {
         Self::new(format!("{}/{}", self.0, below.as_ref()))
     }
 
+    /// The folders that it lies in, the nearest first; the last is the root.
+    pub fn above(&self) -> Vec<Self> {
+        let within = self.0.rmatch_indices('/').map(|(at, _)| Self(self.0[..at].into()));
+        within.chain([Self::root()]).collect()
+    }
+
     /// The absolute path of this one below `root`.
     pub fn under(&self, root: &std::path::Path) -> std::path::PathBuf {
         if self.is_root() { root.to_path_buf() } else { root.join(&*self.0) }
@@ -215,6 +221,15 @@ mod tests {
         }
         assert_eq!(RelPath::root().join("a").unwrap().as_str(), "a");
         assert!(RelPath::new("a").unwrap().join("../..").is_err());
+    }
+
+    #[test]
+    fn what_lies_above_ends_at_the_root() {
+        let above = |path: &str| -> Vec<String> {
+            RelPath::new(path).unwrap().above().iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(above("a/b/c"), ["a/b", "a", "."]);
+        assert_eq!([above("a"), above(".")], [["."], ["."]]);
     }
 
     #[test]

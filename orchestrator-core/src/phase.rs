@@ -62,9 +62,14 @@ impl<'a> Draft<'a> {
     pub fn with<T: DeserializeOwned>(&self) -> Result<T, BoxError> {
         let with =
             if self.with.is_null() { Value::Object(serde_json::Map::new()) } else { self.with.clone() };
-        serde_path_to_error::deserialize(with).map_err(|error| {
-            let way = error.path().to_string();
-            format!("`with.{way}`: {}", error.into_inner()).into()
+        serde_path_to_error::deserialize(&with).map_err(|error| {
+            let (way, text) = (error.path().to_string(), text_at(&with, error.path()).map(str::to_owned));
+            let message = error.into_inner().to_string();
+            // Parsers of addresses and the like do not say what they were given.
+            match text.filter(|text| !message.contains(text.as_str())) {
+                Some(text) => format!("`with.{way}`: `{}`: {message}", text.escape_debug()).into(),
+                None => format!("`with.{way}`: {message}").into(),
+            }
         })
     }
 
@@ -93,4 +98,17 @@ impl<'a> Draft<'a> {
     pub fn finish(self) -> (Vec<GroupSpec>, Vec<String>) {
         (self.groups, self.notes)
     }
+}
+
+/// The text at a way, where there is a short one.
+fn text_at<'v>(mut value: &'v Value, path: &serde_path_to_error::Path) -> Option<&'v str> {
+    use serde_path_to_error::Segment;
+    for segment in path {
+        value = match segment {
+            Segment::Map { key } => value.get(key)?,
+            Segment::Seq { index } => value.get(index)?,
+            Segment::Enum { .. } | Segment::Unknown => return None,
+        };
+    }
+    value.as_str().filter(|text| text.len() <= 100)
 }

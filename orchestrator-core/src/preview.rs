@@ -19,9 +19,9 @@ impl<'a> Withheld<'a> {
         Self { state }
     }
 
-    /// The withheld actions of each task that has some.
-    pub fn tasks(&self) -> impl Iterator<Item = (TaskIx, &'a [Action])> {
-        self.with(Outcome::Withheld).map(|ix| (ix, self.state.task(ix).unperformed()))
+    /// The withheld actions of each task that has some, and what follows them as far as its agent knew.
+    pub fn tasks(&self) -> impl Iterator<Item = (TaskIx, Vec<&'a Action>)> {
+        self.with(Outcome::Withheld).map(|ix| (ix, self.state.task(ix).unperformed().collect()))
     }
 
     /// Tasks that need something withheld.

@@ -241,6 +241,7 @@ impl Live {
             failure: None,
             from_run,
             reused: None,
+            follows: Vec::new(),
         }))
     }
 

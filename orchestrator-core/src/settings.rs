@@ -44,6 +44,8 @@ pub struct Settings {
     pub deploy_to_staging: bool,
     /// Whether the deployment phase deploys to production.
     pub deploy_to_production: bool,
+    /// Whether watches of deployments only tell what they would do: time alone moves traffic.
+    pub shadow: bool,
     /// Bytes of disk that must be free before anything is written.
     pub min_free_disk: u64,
     /// Thousandths of a processor that tasks with `resources` share; 0 for no limit.
@@ -221,6 +223,7 @@ impl Default for Settings {
             phases: EnabledPhases::default(),
             deploy_to_staging: true,
             deploy_to_production: false,
+            shadow: false,
             min_free_disk: Self::MIN_FREE_DISK,
             cpu_milli: processors().saturating_mul(1000),
             memory: rustix::system::sysinfo().totalram as u64,

@@ -171,9 +171,10 @@ impl TaskState {
         })
     }
 
-    /// The actions of the last round that were planned and not performed.
-    pub fn unperformed(&self) -> &[Action] {
-        self.rounds.last().map_or(&[], |round| &round.actions[round.performed()..])
+    /// The actions of the last round that were planned and not performed; and what follows them, where they were withheld.
+    pub fn unperformed(&self) -> impl Iterator<Item = &Action> {
+        let left = self.rounds.last().map_or(&[][..], |round| &round.actions[round.performed()..]);
+        left.iter().chain(self.end.iter().flat_map(|end| &end.follows))
     }
 }
 

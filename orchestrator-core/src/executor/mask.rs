@@ -11,6 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
 use super::MaskStream;
+use crate::BoxError;
 
 /// What stands in a secret's place.
 pub(super) const HIDDEN: &[u8] = b"***";
@@ -23,16 +24,22 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// Why a mask could not be made. Names secrets, never shows them.
 #[derive(Debug, Error)]
-pub(crate) enum MaskError {
+#[non_exhaustive]
+pub enum MaskError {
+    /// It would hide half of any output.
     #[error("secret `{name}` is too short to be masked: it needs {SHORTEST} bytes or more")]
-    TooShort { name: String },
+    TooShort {
+        /// Its name.
+        name: String,
+    },
+    /// All of them together.
     #[error("the secrets are too many or too long to be masked")]
-    TooLarge(#[source] aho_corasick::BuildError),
+    TooLarge(#[source] BoxError),
 }
 
 /// Knows secrets, and hides each byte that belongs to one, in the forms in which they leak: plain, base64, percent-encoded,
 /// escaped as in JSON, and line by line. Each run of hidden bytes becomes `***`.
-pub(crate) struct Mask {
+pub struct Mask {
     finder: AhoCorasick,
     /// Sorted, so that those which begin alike lie together.
     patterns: Vec<Vec<u8>>,
@@ -41,8 +48,11 @@ pub(crate) struct Mask {
 }
 
 impl Mask {
+    /// The fewest bytes of a secret.
+    pub const SHORTEST: usize = SHORTEST;
+
     /// A mask for secrets given as (name, value).
-    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, MaskError> {
+    pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, MaskError> {
         let mut patterns = BTreeSet::new();
         for (name, value) in secrets {
             if value.len() < SHORTEST {
@@ -54,7 +64,7 @@ impl Mask {
                 patterns.extend(forms(part).into_iter().map(String::into_bytes));
             }
         }
-        let finder = AhoCorasick::new(&patterns).map_err(MaskError::TooLarge)?;
+        let finder = AhoCorasick::new(&patterns).map_err(|error| MaskError::TooLarge(error.into()))?;
         let mut starts = [false; 256];
         for pattern in &patterns {
             starts[usize::from(pattern[0])] = true;
@@ -63,8 +73,13 @@ impl Mask {
         Ok(Self { finder, patterns: patterns.into_iter().collect(), longest, starts })
     }
 
+    /// The most bytes that a secret has in any of its forms.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
     /// The text with its secrets hidden.
-    pub(crate) fn text(&self, text: &str) -> String {
+    pub fn text(&self, text: &str) -> String {
         let mut stream = MaskStream::new(self);
         let mut out = Vec::with_capacity(text.len());
         stream.push(text.as_bytes(), &mut out);

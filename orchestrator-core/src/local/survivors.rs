@@ -56,7 +56,7 @@ fn find(state: &Path, runs: &[RunId]) -> Vec<(Pid, Survivor)> {
 }
 
 fn order_of(pid: u32) -> Option<String> {
-    let environ = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let environ = super::environ(pid)?;
     let mut variables = environ.split(|byte| *byte == 0);
     let value = variables
         .find_map(|variable| variable.strip_prefix(ORDER_VARIABLE.as_bytes())?.strip_prefix(b"="))?;

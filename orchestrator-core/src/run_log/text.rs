@@ -85,7 +85,8 @@ fn finished(outcome: RunOutcome, state: &RunState) -> String {
 }
 
 fn ended(finished: &TaskFinished, task: Option<&TaskState>) -> String {
-    let TaskFinished { task: id, outcome, reason, conclusion, failure, from_run, reused: _ } = finished;
+    let TaskFinished { task: id, outcome, reason, conclusion, failure, from_run, reused: _, follows: _ } =
+        finished;
     let mut text = format!("{id}: {outcome}");
     if let Some(task) = task {
         text += &took(task.started, task.ended);

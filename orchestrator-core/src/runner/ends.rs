@@ -64,8 +64,9 @@ impl Live {
     fn fate(&mut self, ix: TaskIx, fate: Fate, events: &mut Vec<Event>) -> After {
         let task = self.own.state.plan().task(ix).id.clone();
         let mut finish = |outcome, reason, conclusion, failure| {
-            let (task, from_run, reused) = (task.clone(), None, None);
-            let finished = TaskFinished { task, outcome, reason, conclusion, failure, from_run, reused };
+            let (task, from_run, reused, follows) = (task.clone(), None, None, Vec::new());
+            let finished =
+                TaskFinished { task, outcome, reason, conclusion, failure, from_run, reused, follows };
             events.push(Event::TaskFinished(Box::new(finished)));
             After::Ended(outcome, reason)
         };
@@ -82,6 +83,13 @@ impl Live {
             }
             Fate::Ended { outcome, reason, conclusion, failure } => {
                 finish(outcome, reason, conclusion, failure)
+            }
+            Fate::Withheld(follows) => {
+                let after = finish(Outcome::Withheld, Some(Reason::Withheld), None, None);
+                if let Some(Event::TaskFinished(finished)) = events.last_mut() {
+                    finished.follows = follows;
+                }
+                after
             }
             Fate::Stopped if self.cancelling => {
                 finish(Outcome::Cancelled, Some(Reason::Cancelled), None, None)

@@ -96,5 +96,6 @@ pub(super) fn cached(task: TaskId, hit: Hit) -> Event {
         failure: None,
         from_run: Some(result.run),
         reused: Some(Box::new(reused)),
+        follows: Vec::new(),
     }))
 }

@@ -30,7 +30,7 @@ const LEVELS: Shape = Shape::Word(&["off", "error", "warn", "info", "debug", "tr
 
 const REMEDIES: Shape = Shape::Word(&["auto", "ask", "off"]);
 
-static SETTINGS: [Setting; 38] = [
+static SETTINGS: [Setting; 39] = [
     Setting("enabled", Some("ORCHESTRATION_ENABLED"), Shape::Flag, "Off: say so and start nothing."),
     Setting(
         "jobs",
@@ -66,6 +66,12 @@ static SETTINGS: [Setting; 38] = [
         Some("DEPLOY_TO_PRODUCTION"),
         Shape::Flag,
         "Whether the deployment phase deploys to production.",
+    ),
+    Setting(
+        "shadow",
+        None,
+        Shape::Flag,
+        "Whether watches of deployments only tell what they would do: time alone moves traffic.",
     ),
     Setting("min_free_disk", None, Shape::Bytes, "Disk that must be free before anything is written."),
     Setting(

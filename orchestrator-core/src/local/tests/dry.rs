@@ -103,7 +103,7 @@ async fn a_dry_run_changes_nothing_and_shows_what_the_real_one_does() {
         .withheld()
         .tasks()
         .flat_map(|(ix, actions)| {
-            actions.iter().map(move |action| (ix, serde_json::to_string(action).unwrap()))
+            actions.into_iter().map(move |action| (ix, serde_json::to_string(action).unwrap()))
         })
         .collect();
     let real = orchestrator.run(&plan, Effect::Writes).await.unwrap();
@@ -120,6 +120,79 @@ async fn a_dry_run_changes_nothing_and_shows_what_the_real_one_does() {
     assert_eq!(bench.read("log"), "0\n1\n2\n");
     assert!(bench.read("new/file").ends_with("long \nmore\n"));
     assert_eq!(bench.read("gone"), "from nothing\n");
+}
+
+/// Writes a file, and then another one.
+struct Follows;
+
+fn then(task: &Task<Line>) -> Action {
+    write("then", task.config.line.as_str()).into()
+}
+
+impl Agent for Follows {
+    const NAME: &'static str = "follows";
+    type Config = Line;
+    type Output = ();
+
+    async fn plan(&self, task: &Task<Line>, _look: &Workspace) -> Result<Vec<Action>, BoxError> {
+        Ok(vec![write(task.config.file.as_str(), "x").into()])
+    }
+
+    fn conclude(
+        &self,
+        task: &Task<Line>,
+        _receipts: &[Receipt],
+        _artifacts: &Artifacts<'_>,
+    ) -> Result<Verdict<()>, BoxError> {
+        if task.carried.is_null() {
+            return Ok(Verdict::More { actions: vec![then(task)], carried: json!(1).into() });
+        }
+        Ok(Verdict::passed("", ()))
+    }
+
+    fn foreseen(&self, task: &Task<Line>) -> Result<Vec<Action>, BoxError> {
+        match task.config.line.as_str() {
+            "error" => Err("it cannot tell".into()),
+            "panic" => panic!("it cannot tell"),
+            _ => Ok(vec![then(task)]),
+        }
+    }
+}
+
+/// What follows is shown, seen by later plans, and is what the real run does; an agent that cannot say it fails as it would in earnest.
+#[tokio::test]
+async fn what_follows_a_withheld_round_is_shown_as_far_as_it_is_known() {
+    let bench = checkout();
+    let orchestrator = bench.orchestrator().agent(Follows).agent(Appends);
+    let follows = |id: &str, line: &str| {
+        let with = json!({ "file": "first", "line": line });
+        TaskSpec::new(TaskId::new(id).unwrap(), AgentName::new("follows").unwrap(), with)
+    };
+    let long = "long ".repeat(2000);
+    let plan =
+        orchestrator.plan(&pipeline(vec![follows("t", &long), appends("after", "then", "1")])).unwrap();
+    let dry = orchestrator.run(&plan, Effect::Reads).await.unwrap();
+    assert_eq!(outcomes(&dry), "t: withheld, after: withheld");
+    let shown: Vec<Vec<String>> = dry
+        .withheld()
+        .tasks()
+        .map(|(_, all)| all.iter().map(|one| serde_json::to_string(one).unwrap()).collect())
+        .collect();
+    assert_eq!(shown.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+    assert!(!bench.root().join("first").exists() && !bench.root().join("then").exists());
+    let real = orchestrator.run(&plan, Effect::Writes).await.unwrap();
+    assert_eq!(outcomes(&real), "t: passed, after: passed");
+    for (all, id) in shown.iter().zip(["t", "after"]) {
+        let did: Vec<_> =
+            task(&real, id).receipts().map(|(one, _)| serde_json::to_string(one).unwrap()).collect();
+        assert_eq!(*all, did);
+    }
+    std::fs::remove_file(bench.root().join("first")).unwrap();
+    for word in ["error", "panic"] {
+        let plan = orchestrator.plan(&pipeline(vec![follows("t", word)])).unwrap();
+        let dry = orchestrator.run(&plan, Effect::Reads).await.unwrap();
+        assert_eq!(outcomes(&dry), "t: failed", "{word}");
+    }
 }
 
 #[tokio::test]

@@ -58,6 +58,9 @@ impl Operation for Tell {
 
     async fn undo(&self, input: &Told, _site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
         match input.what.as_str() {
+            "undo is flaky" if self.0.fetch_add(1, Ordering::SeqCst) < 2 => {
+                Err(Transient("cut off".into()).into())
+            }
             "no undo" => Err("nobody knows".into()),
             "undo panics" => panic!("while looking"),
             what => Ok(vec![write("undone", what).into()]),
@@ -147,6 +150,33 @@ async fn only_what_a_retry_can_cure_is_tried_again() {
     assert_eq!((task(&record, "flaky").attempt, task(&record, "fail").attempt), (3, 1));
     assert_eq!(bench.read("log"), "flaky\nflaky\nflaky\nfail\n");
     assert_eq!(task(&record, "flaky").past[0].failure.message, "not yet");
+}
+
+/// A cut at the question what would undo it is cured as one at the call is; what was not begun needs no undoing.
+#[tokio::test]
+async fn what_would_undo_it_is_asked_again_where_a_retry_can_cure_that() {
+    let bench = Bench::new();
+    let tasks = ["undo is flaky", "no undo"]
+        .map(|what| acts(&what.replace(' ', "-"), vec![call(what)]).retry(3, Duration::from_millis(1)));
+    let record = run(&bench, tasks.to_vec()).await;
+    assert_eq!(outcomes(&record), "undo-is-flaky: passed, no-undo: failed");
+    let (flaky, never) = (task(&record, "undo-is-flaky"), task(&record, "no-undo"));
+    assert_eq!((flaky.attempt, never.attempt, bench.read("log").as_str()), (3, 1, "undo is flaky\n"));
+    let refused = flaky.past[0].rounds[0].steps[0].receipt.clone().unwrap();
+    assert!(refused.unbegun && refused.status.to_string().contains("is not known: cut off"), "{refused:?}");
+    let rollback = told(&bench).rollback(&record.run).await.unwrap();
+    assert_eq!((rollback.steps.len(), rollback.irreversible.len()), (1, 0));
+}
+
+/// Attempts are as few as the task has: then it fails, and says why.
+#[tokio::test]
+async fn a_question_that_is_cut_off_each_time_fails_its_task() {
+    let bench = Bench::new();
+    let record =
+        run(&bench, vec![acts("t", vec![call("undo is flaky")]).retry(2, Duration::from_millis(1))]).await;
+    assert_eq!((outcomes(&record).as_str(), task(&record, "t").attempt), ("t: failed", 2));
+    assert!(said(&record, "t").contains("cut off"), "{}", said(&record, "t"));
+    assert!(!bench.root().join("log").exists(), "nothing was called");
 }
 
 #[tokio::test]

@@ -62,6 +62,9 @@ fn of_task<'s>(id: &TaskId, task: &'s TaskState, changes: &mut Vec<Change<'s>>) 
 /// Whether there is something to reverse. A command that failed may have done half of its work.
 pub(crate) fn may_have_changed(action: &Action, step: &Step) -> bool {
     let Some(receipt) = &step.receipt else { return true };
+    if receipt.unbegun {
+        return false;
+    }
     match (action, &receipt.status) {
         (Action::Await(_), _) | (_, Status::AlreadySo) => false,
         (Action::Write(_) | Action::Remove(_), _) => receipt.ok(),
