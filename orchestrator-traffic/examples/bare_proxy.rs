@@ -10,6 +10,10 @@ use std::time::Duration;
 use orchestrator_traffic::protocol::{Backend, Response, Route, Table};
 use orchestrator_traffic::proxy::{Limits, Listener, Proxy, Stop, Workers};
 
+// As in the program that is shipped.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let threads = arguments.next().ok_or("THREADS is missing")?.parse()?;
@@ -25,7 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             h2c,
         });
     }
-    let route = Route { name: "web".into(), host: None, prefix: "/".into(), backends, canary: None };
+    let route =
+        Route { name: "web".into(), host: None, prefix: "/".into(), backends, canary: None, sticky: None };
     let (proxy, stop) = (Arc::new(Proxy::new(Limits::default(), None)), Stop::new());
     if let Response::Refused { why } =
         proxy.live.apply(None, Table { routes: vec![route] }, Duration::ZERO, |_, _| Ok(()))

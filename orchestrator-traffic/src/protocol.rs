@@ -90,6 +90,11 @@ pub struct Route {
     /// Requests that are sent to one version whatever the weights say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
+    /// The name of a cookie by which clients keep their place among the shares: with two versions, whoever was given one stays with it while that
+    /// keeps its share or gets more. With more versions that holds for the first and the last of `backends`; those between them have places that move
+    /// when shares before them change. Each request is drawn anew by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<String>,
 }
 
 fn root() -> String {
@@ -191,7 +196,8 @@ pub struct Drain {
     pub cuts: u64,
 }
 
-/// What came of requests. All figures only grow while `boot` stays the same.
+/// What came of requests. All figures only grow while `boot` stays the same; but a version that is in no table any more is forgotten when 256 others
+/// were served since, and should it come back, its figures begin at 0. While it is in a table it is never forgotten.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// Differs when counting began anew.
@@ -220,4 +226,8 @@ pub struct VersionCounts {
     /// All these times together, in microseconds.
     #[serde(default)]
     pub latency_us: u64,
+    /// Of the requests, those whose client gave up before the head of an answer. How long they waited is among the times, since they would have
+    /// taken longer; they are no errors.
+    #[serde(default)]
+    pub left: u64,
 }

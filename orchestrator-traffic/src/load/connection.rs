@@ -4,6 +4,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::failure::Trouble;
@@ -22,6 +23,16 @@ impl Connection {
         let stream = TcpStream::connect(&target.addresses[..]).await;
         let stream = stream.map_err(|error| Trouble::connecting(&error))?;
         stream.set_nodelay(true).map_err(|error| Trouble::connecting(&error))?;
+        match &target.secure {
+            None => Self::speak(stream, http2).await,
+            Some(secure) => Self::speak(secure.open(stream, http2).await?, http2).await,
+        }
+    }
+
+    async fn speak<S>(stream: S, http2: bool) -> Result<Self, Trouble>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let stream = TokioIo::new(stream);
         if http2 {
             let builder = http2::Builder::new(TokioExecutor::new());

@@ -26,6 +26,10 @@ pub enum FailureKind {
     Content,
     /// The answer was no HTTP.
     Garbage,
+    /// The server's certificate is not one to trust: it is out of date, for another name, or signed by somebody unknown.
+    Certificate,
+    /// The connection could not be made a safe one for another reason.
+    Handshake,
     /// The server could not be reached for another reason.
     Unreachable,
 }

@@ -9,7 +9,7 @@
 //! | `plan` `mix` `target` | what is wanted, checked before anything is sent |
 //! | `schedule` `pacer` | when each request is due, and a thread that waits for it more exactly than a runtime's timers |
 //! | `run` `sender` | the loop, and what one request of each kind does |
-//! | `connection` `pool` `outgoing` `websocket` | connections, bodies and frames |
+//! | `connection` `pool` `secure` `outgoing` `websocket` | connections, bodies and frames |
 //! | `failure` | what can go wrong: the server's doing, or a limit of this machine, which is never counted as the server's |
 //! | `tally` `summary` `bound` `version` | what came of it |
 //!
@@ -29,6 +29,7 @@ mod pool;
 mod random;
 mod run;
 mod schedule;
+mod secure;
 mod sender;
 mod summary;
 mod tally;
@@ -42,6 +43,6 @@ pub use bound::upper_bound;
 pub use failure::{FailureKind, OwnLimit};
 pub use mix::{Kind, Mix, Shape};
 pub use plan::{Arrivals, LoadError, Plan};
-pub use run::run;
+pub use run::{run, run_watched};
 pub use summary::{Client, Example, Overlap, ShapeSummary, Summary, Times, VersionSummary};
 pub use version::VersionFrom;

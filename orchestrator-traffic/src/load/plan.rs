@@ -1,5 +1,7 @@
 //! What is wanted of a load, checked before anything is sent.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::mix::Mix;
@@ -18,7 +20,7 @@ const LAST: u64 = 7 * 24 * 3_600_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// Where to; `http` only. Paths of the mix are below it.
+    /// Where to, `http` or `https`. Paths of the mix are below it.
     pub url: String,
     /// Requests a second.
     pub rate: f64,
@@ -47,12 +49,15 @@ pub struct Plan {
     /// Where an answer says which version gave it.
     #[serde(default)]
     pub version_from: Option<VersionFrom>,
-    /// HTTP/2 without TLS, but for websockets, which stay HTTP/1.1.
+    /// HTTP/2, by TLS as the server agrees or without TLS; but for websockets, which stay HTTP/1.1.
     #[serde(default)]
     pub http2: bool,
     /// Whether other machines than this one may be spoken to.
     #[serde(default)]
     pub allow_remote: bool,
+    /// A file of certificates (PEM) of those who may have signed the server's, beside whom the system trusts. Of `https` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
     /// Makes the order of the mix and random arrivals the same again.
     #[serde(default)]
     pub seed: u64,
@@ -116,6 +121,14 @@ pub enum LoadError {
         /// Why.
         what: String,
     },
+    /// A file of certificates that is of no use.
+    #[error("`{path}` {what}")]
+    Roots {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A thread could not be started.
     #[error("the load client could not be started")]
     Start(#[source] std::io::Error),
@@ -138,6 +151,7 @@ impl Plan {
             version_from: None,
             http2: false,
             allow_remote: false,
+            ca: None,
             seed: 0,
         }
     }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::connection::Connection;
-use super::failure::Trouble;
+use super::failure::{FailureKind, Trouble};
 use super::plan::{LoadError, Plan};
 use super::target::Target;
 
@@ -18,6 +19,8 @@ pub(super) struct Pool {
     target: Target,
     http2: bool,
     most: usize,
+    /// How long a connection that is opened beforehand may take.
+    patience: Duration,
     idle: Mutex<VecDeque<Connection>>,
     /// Of HTTP/2: each shared by several requests.
     shared: Vec<tokio::sync::Mutex<Option<Connection>>>,
@@ -33,6 +36,7 @@ impl Pool {
             target,
             http2: plan.http2,
             most,
+            patience: Duration::from_millis(plan.timeout_ms),
             idle: Mutex::default(),
             shared: (0..shared).map(|_| tokio::sync::Mutex::default()).collect(),
             next: AtomicU64::new(0),
@@ -60,7 +64,11 @@ impl Pool {
                     Trouble::Own(limit) => format!("a limit of this machine: {limit:?}"),
                 },
             };
-            let connection = self.open(self.http2).await.map_err(wrong)?;
+            let opened = tokio::time::timeout(self.patience, self.open(self.http2)).await;
+            let late = |_| {
+                Trouble::new(FailureKind::Timeout, format!("not within {} ms", self.patience.as_millis()))
+            };
+            let connection = opened.map_err(late).flatten().map_err(wrong)?;
             match self.shared.get(done) {
                 Some(place) => *place.lock().await = Some(connection),
                 None => self.idle().push_back(connection),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
 
 use super::pacer;
 use super::plan::{LoadError, Plan};
@@ -22,22 +23,55 @@ use super::target::Target;
 const SPARE: u64 = 64;
 /// From the start of the pacer to the first request.
 const AHEAD: Duration = Duration::from_millis(5);
+/// How often the figures so far are told.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Loads a server as planned, until the plan's end or until `stop` is ready: then it ends at once, with the figures so far.
 ///
 /// It ends when all requests that were due are over. One that waits for a free connection waits as long as a request may take; then
 /// it counts as not sent.
 pub async fn run(plan: Plan, stop: impl Future<Output = ()>) -> Result<Summary, LoadError> {
+    run_watched(plan, stop, std::future::pending(), |_| {}).await
+}
+
+/// The same, told the figures so far as it begins and each second; when `enough` is ready nothing more is sent, and what is under way
+/// is waited for.
+pub async fn run_watched(
+    plan: Plan,
+    stop: impl Future<Output = ()>,
+    enough: impl Future<Output = ()>,
+    told: impl FnMut(Summary),
+) -> Result<Summary, LoadError> {
     plan.check()?;
     check_files(plan.connections)?;
-    let target = Target::find(&plan).await?;
-    let sender = Sender::new(&plan, Pool::new(&plan, target))?;
+    let mut stop = pin!(stop);
+    // Names that are looked up and connections that are opened beforehand may take long.
+    let sender = tokio::select! {
+        biased;
+        () = &mut stop => return Ok(nothing(plan)),
+        sender = prepared(&plan) => sender?,
+    };
+    let mut driver = Driver::new(&plan, sender)?;
+    driver.drive(stop, pin!(enough), told).await;
+    driver.end.over = true;
+    Ok(driver.tally.sum(plan, driver.end))
+}
+
+/// All that has to be there before the first request is due.
+async fn prepared(plan: &Plan) -> Result<Sender, LoadError> {
+    let target = Target::find(plan).await?;
+    let sender = Sender::new(plan, Pool::new(plan, target))?;
     if plan.preconnect {
         sender.pool().fill().await?;
     }
-    let mut driver = Driver::new(&plan, sender)?;
-    driver.drive(pin!(stop)).await;
-    Ok(driver.tally.sum(plan, driver.end))
+    Ok(sender)
+}
+
+/// What comes of a load that was stopped before it began.
+fn nothing(plan: Plan) -> Summary {
+    let started = jiff::Timestamp::now().to_string();
+    let end = Loop { started, stopped: true, over: true, ..Loop::default() };
+    Tally::new(&plan).sum(plan, end)
 }
 
 /// A process that may open fewer files than connections are wanted is told so before anything is sent.
@@ -93,11 +127,22 @@ impl Driver {
         })
     }
 
-    async fn drive(&mut self, mut stop: Pin<&mut impl Future<Output = ()>>) {
+    async fn drive(
+        &mut self,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+        mut enough: Pin<&mut impl Future<Output = ()>>,
+        mut told: impl FnMut(Summary),
+    ) {
+        // Timers go by whole milliseconds: the first tick of an interval may come after the first request.
+        told(self.so_far());
+        let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + EVERY, EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => return self.abandon().await,
+                () = &mut enough => break self.end.stopped = true,
+                _ = tick.tick() => told(self.so_far()),
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.count(done),
                 due = self.due.recv() => {
                     let Some(due) = due else { break };
@@ -105,15 +150,20 @@ impl Driver {
                     match self.place(due, stop.as_mut()).await {
                         Place::Free(place) => self.spawn(due, place),
                         Place::Never => self.tally.unsent(due.elapsed()),
-                        Place::Stopped => return self.abandon().await,
+                        Place::Stopped => {
+                            self.waits_too();
+                            return self.abandon().await;
+                        }
                     }
                 }
             }
         }
+        self.due.close();
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => return self.abandon().await,
+                _ = tick.tick() => told(self.so_far()),
                 done = self.tasks.join_next() => match done {
                     Some(done) => self.count(done),
                     None => break,
@@ -178,19 +228,34 @@ impl Driver {
         }
     }
 
-    /// Ends at once: what is over counts, what is under way is told apart.
-    async fn abandon(&mut self) {
-        self.end.stopped = true;
+    /// What was due while one waited for a connection waited for one too. What was due a moment ago, and was not looked at for another reason, did not.
+    fn waits_too(&mut self) {
         let now = Instant::now();
         while self.due.try_recv().is_ok_and(|due| due <= now) {
             self.end.due += 1;
         }
+    }
+
+    /// Ends at once: what is over counts, what is under way is told apart.
+    async fn abandon(&mut self) {
+        self.end.stopped = true;
         self.due.close();
         self.tasks.abort_all();
         while let Some(done) = self.tasks.join_next().await {
             self.count(done);
         }
         self.close();
+    }
+
+    fn so_far(&self) -> Summary {
+        let mut end = self.end.clone();
+        (end.took, end.connections) = (self.start.elapsed(), self.sender.pool().opened());
+        let mut summary = self.tally.sum(self.plan.clone(), end);
+        // What is under way is neither unsent nor failed.
+        let busy = self.tasks.len() as u64;
+        (summary.sent, summary.client.unsent) =
+            (summary.sent + busy, summary.client.unsent.saturating_sub(busy));
+        summary
     }
 
     fn close(&mut self) {

@@ -229,17 +229,12 @@ impl Attempt<'_> {
         if !kind.starts_with("text/event-stream") {
             return Err(Trouble::new(FailureKind::Content, format!("no stream of events: `{kind}`")));
         }
-        let (mut events, mut before) = (0_u32, 0_u8);
-        let count = |data: &[u8]| {
-            for byte in data {
-                events += u32::from(*byte == b'\n' && before == b'\n');
-                before = *byte;
-            }
-        };
-        self.read(response, seen, count).await?;
+        let mut events = Events::default();
+        self.read(response, seen, |data| events.pass(data)).await?;
         self.sender.pool.keep(connection);
-        if events < self.shape.count() {
-            let what = format!("the stream ended after {events} of {} events", self.shape.count());
+        let Events { count, .. } = events;
+        if count < self.shape.count() {
+            let what = format!("the stream ended after {count} of {} events", self.shape.count());
             return Err(Trouble::new(FailureKind::Cut, what));
         }
         Ok(())
@@ -302,6 +297,29 @@ impl Attempt<'_> {
                     return Err(Trouble::new(FailureKind::Content, "a message came back as another one"));
                 }
             }
+        }
+    }
+}
+
+/// Counts the events of a stream: each ends with an empty line, and lines with LF, CR or both (HTML, section 9.2.5).
+#[derive(Default)]
+struct Events {
+    count: u32,
+    /// Nothing of the line came yet, and there is one before it.
+    fresh: bool,
+    /// The line before ended with CR, so that an LF belongs to it.
+    cr: bool,
+}
+
+impl Events {
+    fn pass(&mut self, data: &[u8]) {
+        for byte in data {
+            let ends = *byte == b'\r' || *byte == b'\n' && !self.cr;
+            if ends {
+                self.count += u32::from(self.fresh);
+            }
+            self.fresh = ends || *byte == b'\n';
+            self.cr = *byte == b'\r';
         }
     }
 }

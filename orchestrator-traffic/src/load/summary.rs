@@ -18,6 +18,9 @@ pub struct Summary {
     pub took_ms: u64,
     /// Whether it was stopped before its end.
     pub stopped: bool,
+    /// Whether it is over: figures of a load that goes on are those so far.
+    #[serde(default)]
+    pub over: bool,
     /// Requests that were due.
     pub due: u64,
     /// Requests that were sent.
@@ -91,8 +94,11 @@ pub struct VersionSummary {
     pub version: String,
     /// Its right answers.
     pub answered: u64,
-    /// Its wrong answers.
+    /// Its answers that failed: wrong, cut or too late.
     pub failed: u64,
+    /// Of those the ones that it gave itself: whole, and with the wrong status or content.
+    #[serde(default)]
+    pub wrong: u64,
     /// The head of its first answer.
     pub first_ms: f64,
     /// The head of its last answer.

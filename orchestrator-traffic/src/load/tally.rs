@@ -64,11 +64,12 @@ struct ShapeTally {
 }
 
 /// What only the loop knows.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Loop {
     pub(super) started: String,
     pub(super) took: Duration,
     pub(super) stopped: bool,
+    pub(super) over: bool,
     pub(super) due: u64,
     pub(super) waited: u64,
     pub(super) abandoned: u64,
@@ -155,7 +156,7 @@ impl Tally {
             Some(_) => shape.failed += 1,
         }
         self.fail(&done);
-        self.see(&done, failed.is_some());
+        self.see(&done, failed);
     }
 
     /// One that was never sent: it waited that long for a free connection.
@@ -178,7 +179,7 @@ impl Tally {
         }
     }
 
-    fn see(&mut self, done: &Done, failed: bool) {
+    fn see(&mut self, done: &Done, failed: Option<FailureKind>) {
         let (Some(version), Some(head)) = (&done.version, done.head) else { return };
         let known = |name: &str, list: &[VersionSummary]| list.iter().position(|seen| seen.version == name);
         let at = known(version, &self.versions).or_else(|| {
@@ -193,6 +194,7 @@ impl Tally {
                 version: name.to_owned(),
                 answered: 0,
                 failed: 0,
+                wrong: 0,
                 first_ms: millis(head),
                 last_ms: millis(head),
                 last_sent_ms: millis(done.sent),
@@ -200,10 +202,13 @@ impl Tally {
             self.versions.push(new);
             self.versions.last_mut().expect("it was just added")
         };
-        if failed {
-            seen.failed += 1;
-        } else {
-            seen.answered += 1;
+        match failed {
+            None => seen.answered += 1,
+            Some(kind) => {
+                seen.failed += 1;
+                // What was cut or came too late is not the version's own: a switch may have done that.
+                seen.wrong += u64::from(matches!(kind, FailureKind::Status | FailureKind::Content));
+            }
         }
         seen.first_ms = seen.first_ms.min(millis(head));
         seen.last_ms = seen.last_ms.max(millis(head));
@@ -211,18 +216,19 @@ impl Tally {
     }
 
     /// The summary of all that was counted.
-    pub(super) fn sum(mut self, plan: Plan, end: Loop) -> Summary {
+    pub(super) fn sum(&self, plan: Plan, end: Loop) -> Summary {
         let sums = self.shapes.iter().map(|shape| (shape.answered, shape.failed));
         let (answered, failed) = sums.fold((0, 0), |(a, f), (answered, failed)| (a + answered, f + failed));
         let sent = answered + failed + end.abandoned;
         let limited: u64 = self.limits.values().sum();
-        self.versions.sort_by(|one, other| one.first_ms.total_cmp(&other.first_ms));
+        let mut versions = self.versions.clone();
+        versions.sort_by(|one, other| one.first_ms.total_cmp(&other.first_ms));
         let mut client = Client {
             lag: times(&self.lag),
             waited: end.waited,
             unsent: end.due.saturating_sub(sent + limited),
             abandoned: end.abandoned,
-            limits: self.limits,
+            limits: self.limits.clone(),
             moved: self.moved,
             connections: end.connections,
             kept_up: true,
@@ -231,19 +237,21 @@ impl Tally {
         client.remarks = remarks(&client, plan.connections);
         client.kept_up = client.remarks.is_empty();
         let over = self.last_sent.as_secs_f64();
-        let shape = |shape: ShapeTally| {
+        let shape = |shape: &ShapeTally| {
             let ShapeTally { name, answered, failed, latency, service } = shape;
-            (name, ShapeSummary { answered, failed, latency: times(&latency), service: times(&service) })
+            let (latency, service) = (times(latency), times(service));
+            (name.clone(), ShapeSummary { answered: *answered, failed: *failed, latency, service })
         };
         Summary {
             started: end.started,
             took_ms: u64::try_from(end.took.as_millis()).unwrap_or(u64::MAX),
             stopped: end.stopped,
+            over: end.over,
             due: end.due,
             sent,
             answered,
             failed,
-            failures: self.failures,
+            failures: self.failures.clone(),
             failed_reused: self.failed_reused,
             failure_bound: upper_bound(failed, answered + failed),
             // The first is sent at once: so many gaps, one less than requests.
@@ -251,11 +259,11 @@ impl Tally {
             latency: times(&self.latency),
             service: times(&self.service),
             bytes: self.bytes,
-            shapes: self.shapes.into_iter().map(shape).collect(),
-            overlaps: overlaps(&self.versions),
-            versions: self.versions,
+            shapes: self.shapes.iter().map(shape).collect(),
+            overlaps: overlaps(&versions),
+            versions,
             client,
-            examples: self.examples,
+            examples: self.examples.clone(),
             plan,
         }
     }

@@ -6,6 +6,7 @@ use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Uri};
 
 use super::plan::{LoadError, Plan};
+use super::secure::Secure;
 
 /// Where a load goes.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub(super) struct Target {
     /// Tried in turn.
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) host: HeaderValue,
+    /// Of `https` only.
+    pub(super) secure: Option<Secure>,
     authority: Authority,
     given: PathAndQuery,
 }
@@ -22,15 +25,20 @@ impl Target {
     pub(super) async fn find(plan: &Plan) -> Result<Self, LoadError> {
         let wrong = |why: &str| LoadError::Plan(format!("`{}` is no URL to load: {why}", plan.url));
         let uri: Uri = plan.url.parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(wrong("only `http://` can be loaded"));
+        let by_tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(wrong("only `http://` and `https://` can be loaded")),
+        };
+        if !by_tls && plan.ca.is_some() {
+            return Err(wrong("certificates of authorities are of no use without `https://`"));
         }
         let authority = uri.authority().cloned().ok_or_else(|| wrong("it names no host"))?;
         if authority.as_str().contains('@') {
             return Err(wrong("it has a password in it"));
         }
         let host = authority.host().trim_matches(['[', ']']).to_owned();
-        let port = uri.port_u16().unwrap_or(80);
+        let port = uri.port_u16().unwrap_or(if by_tls { 443 } else { 80 });
         let found = tokio::net::lookup_host((host.as_str(), port)).await;
         let mut addresses: Vec<_> =
             found.map_err(|source| LoadError::Unknown { host: host.clone(), source })?.collect();
@@ -43,9 +51,10 @@ impl Target {
             _ if addresses.is_empty() => return Err(wrong("its host has no address")),
             _ => {}
         }
+        let secure = by_tls.then(|| Secure::new(&host, plan.ca.as_deref())).transpose()?;
         let named = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong("its host is no header"))?;
         let given = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        Ok(Self { addresses, host: named, authority, given })
+        Ok(Self { addresses, host: named, secure, authority, given })
     }
 
     /// What is asked for: the URL itself, or a path below it. HTTP/2 wants the host in it too.
@@ -61,7 +70,9 @@ impl Target {
         let mut parts = http::uri::Parts::default();
         parts.path_and_query = Some(path);
         if http2 {
-            parts.scheme = Some(http::uri::Scheme::HTTP);
+            let scheme =
+                if self.secure.is_some() { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP };
+            parts.scheme = Some(scheme);
             parts.authority = Some(self.authority.clone());
         }
         Uri::from_parts(parts).map_err(|error| LoadError::Plan(error.to_string()))

@@ -5,6 +5,9 @@ mod kinds;
 mod limits;
 mod model;
 mod open_loop;
+mod own;
+mod secure;
+mod start;
 mod switching;
 
 use std::future::{Future, pending};
@@ -16,16 +19,18 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Plan, Summary, run};
 
+/// Nothing takes that long unless it hangs.
+const LONG: Duration = Duration::from_mins(2);
+
 /// So many requests at that rate, to the end.
 fn plan(address: SocketAddr, rate: f64, requests: u64) -> Plan {
-    Plan { requests: Some(requests), timeout_ms: 5_000, ..Plan::new(format!("http://{address}/"), rate) }
+    Plan { requests: Some(requests), timeout_ms: 60_000, ..Plan::new(format!("http://{address}/"), rate) }
 }
 
 /// Runs it to its end, which must come; and what every summary must hold holds.
 async fn done(plan: Plan) -> Summary {
-    let long = Duration::from_mins(2);
     let summary =
-        tokio::time::timeout(long, run(plan, pending())).await.expect("it ends").expect("it begins");
+        tokio::time::timeout(LONG, run(plan, pending())).await.expect("it ends").expect("it begins");
     let Summary { due, sent, answered, failed, client, .. } = &summary;
     assert_eq!(*due, sent + client.unsent + client.limits.values().sum::<u64>());
     assert_eq!(*sent, answered + failed + client.abandoned);

@@ -46,7 +46,7 @@ impl AccessLogConfig {
 pub struct AccessLog {
     format: Format,
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 thread_local! {
@@ -85,7 +85,7 @@ impl AccessLog {
             let shared = shared.clone();
             move || writer::write(&shared, file, format, &remark)
         })?;
-        Ok(Self { format, shared, writer: Some(writer) })
+        Ok(Self { format, shared, writer: Mutex::new(Some(writer)) })
     }
 
     /// Takes an entry, or leaves it out where too much waits.
@@ -113,6 +113,11 @@ impl AccessLog {
         }
     }
 
+    /// Whether its lines tell of referer and agent.
+    pub fn wants_agent(&self) -> bool {
+        self.format == Format::Combined
+    }
+
     /// Entries that were left out.
     pub fn lost(&self) -> u64 {
         self.shared.lost.load(Relaxed)
@@ -129,7 +134,17 @@ impl AccessLog {
         self.shared.filled.notify_one();
     }
 
-    /// Puts no more files aside: a successor does that now.
+    /// Writes what waits and ends. What comes after that is left out.
+    pub fn finish(&self) {
+        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.shared.filled.notify_one();
+        if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // A writer that panicked has nothing more to say.
+            let _ = writer.join();
+        }
+    }
+
+    /// Puts no more files aside: a successor does that now, and this follows it.
     pub fn settle(&self) {
         self.shared.settled.store(true, Relaxed);
     }
@@ -138,12 +153,7 @@ impl AccessLog {
 /// What waits is written first.
 impl Drop for AccessLog {
     fn drop(&mut self) {
-        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
-        self.shared.filled.notify_one();
-        if let Some(writer) = self.writer.take() {
-            // A writer that panicked has nothing more to say.
-            let _ = writer.join();
-        }
+        self.finish();
     }
 }
 

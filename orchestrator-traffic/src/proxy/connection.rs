@@ -15,8 +15,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::plain::{self, Then};
 use super::quiet::Quiet;
 use super::serve::Held;
+use super::table::Why;
+use super::version::Flight;
 use super::wire::{Protocol, Wire};
 use super::{Proxy, Stage, Stop, forward};
 
@@ -51,6 +54,8 @@ pub(super) struct Client {
     served: AtomicU64,
     /// Of the request that stands in for one that is refused: how many came before it, and the status.
     refused: AtomicU64,
+    /// The next request, where its version took no connection in time and the general way is to go on from there.
+    unreached: Mutex<Option<(Flight, Why)>>,
 }
 
 impl Client {
@@ -71,12 +76,23 @@ impl Client {
             park: Park::default(),
             served: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            unreached: Mutex::default(),
         }
     }
 
     /// The request after that many is to be refused.
     pub(super) fn refuse(&self, before: u64, status: u16) {
         self.refused.store(before << 16 | u64::from(status), SeqCst);
+    }
+
+    /// The next request was meant for that version, which has taken no connection in time.
+    pub(super) fn leave_unreached(&self, flight: Flight, why: Why) {
+        *self.unreached.lock().unwrap_or_else(PoisonError::into_inner) = Some((flight, why));
+    }
+
+    /// Whom this request was meant for, where that is so.
+    pub(super) fn take_unreached(&self) -> Option<(Flight, Why)> {
+        self.unreached.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Counts a request; the status that refuses it where it is but a stand-in.
@@ -146,27 +162,41 @@ where
         Some(Protocol::Http2) => return Box::pin(two(wire, client)).await,
         None => return,
     }
-    // What HTTP needs lies apart, and is given back when the connection has nothing to say.
-    let mut idle = None;
-    while awake(&mut wire, &client).await {
-        drop(idle.take());
+    let mut ending = Some(Quiet::new(client.stop.reached(Stage::Draining)));
+    while awake(&mut wire, &client, &mut ending).await {
+        match plain::answer(&mut wire, &client).await {
+            Then::Next => continue,
+            Then::Over => return close(wire, &client).await,
+            Then::Other => {}
+        }
+        // What HTTP needs lies apart, and is given back when the connection has nothing to say.
         match Box::pin(one(wire, Arc::clone(&client))).await {
             Some(parked) => wire = parked,
             None => return,
         }
-        idle = Some(Idle::new(Arc::clone(&client.proxy)));
+    }
+}
+
+/// Ends the connection so that the client knows that nothing was lost, and reads what it has got.
+async fn close<S>(mut wire: Wire<S>, client: &Client)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if client.secure || wire.is_to_linger() {
+        let _ = poll_fn(|context| Pin::new(&mut wire).poll_shutdown(context)).await;
     }
 }
 
 /// Waits until there is something for HTTP to do; false where the connection is over before that.
-async fn awake<S>(wire: &mut Wire<S>, client: &Client) -> bool
+async fn awake<S, F>(wire: &mut Wire<S>, client: &Client, ending: &mut Option<Quiet<F>>) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = ()>,
 {
-    let mut ending = Some(Quiet::new(client.stop.reached(Stage::Draining)));
+    let _idle = Idle::of(&client.proxy);
     poll_fn(|context| {
         if ending.as_mut().is_some_and(|ending| Pin::new(ending).poll(context).is_ready()) {
-            ending = None;
+            *ending = None;
         }
         wire.poll_awake(context)
     })
@@ -174,16 +204,16 @@ where
 }
 
 /// Counts a connection that does without what HTTP needs.
-struct Idle(Arc<Proxy>);
+struct Idle<'a>(&'a Proxy);
 
-impl Idle {
-    fn new(proxy: Arc<Proxy>) -> Self {
+impl<'a> Idle<'a> {
+    fn of(proxy: &'a Proxy) -> Self {
         proxy.idle.fetch_add(1, SeqCst);
         Self(proxy)
     }
 }
 
-impl Drop for Idle {
+impl Drop for Idle<'_> {
     fn drop(&mut self) {
         self.0.idle.fetch_sub(1, SeqCst);
     }

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 use super::connection::Client;
 use super::record::{End, Record};
 use super::stop::Stage;
+use super::table::Fields;
 use super::version::Flight;
 
 /// See the module. When it is dropped the request is over.
@@ -20,30 +21,57 @@ pub(super) struct Course {
     method: Method,
     target: Option<PathAndQuery>,
     host: Option<HeaderValue>,
+    /// Referer and agent, where somebody wants them.
+    linked: Option<Box<[Option<HeaderValue>; 2]>>,
     pub(super) started: Instant,
     /// When the head of the answer was there.
     head: Option<Instant>,
     status: u16,
     pub(super) bytes: u64,
     end: Option<End>,
+    forgotten: bool,
 }
 
 impl Course {
     pub(super) fn new<B>(client: Arc<Client>, request: &http::Request<B>) -> Self {
+        let host = if client.proxy.recorder.is_some() { named_host(request) } else { None };
+        let (method, target) = (request.method().clone(), request.uri().path_and_query().cloned());
+        Self::begin(client, method, target, host, request.headers())
+    }
+
+    /// A request for that target begins.
+    pub(super) fn begin(
+        client: Arc<Client>,
+        method: Method,
+        target: Option<PathAndQuery>,
+        host: Option<HeaderValue>,
+        fields: &impl Fields,
+    ) -> Self {
         client.busy.fetch_add(1, SeqCst);
-        let recorded = client.proxy.recorder.is_some();
+        let wanted = client.proxy.recorder.as_ref().is_some_and(|recorder| recorder.wants_agent());
+        let value = |name: HeaderName| {
+            fields.values(name.as_str()).next().and_then(|value| HeaderValue::from_bytes(value).ok())
+        };
+        let linked = wanted.then(|| Box::new([value(header::REFERER), value(header::USER_AGENT)]));
         Self {
             client,
             flight: None,
-            method: request.method().clone(),
-            target: request.uri().path_and_query().cloned(),
-            host: if recorded { named_host(request) } else { None },
+            method,
+            target,
+            host,
+            linked,
             started: Instant::now(),
             head: None,
             status: 0,
             bytes: 0,
             end: None,
+            forgotten: false,
         }
+    }
+
+    /// It begins again elsewhere: nothing is told of it here.
+    pub(super) fn forget(mut self) {
+        self.forgotten = true;
     }
 
     /// Its version gives the head of an answer.
@@ -84,6 +112,11 @@ impl Course {
         self.head.unwrap_or(self.started)
     }
 
+    /// Whether its version was cut.
+    pub(super) fn is_cut(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.version.is_cut())
+    }
+
     /// It is over in that way, if it was not before.
     pub(super) fn ends(&mut self, end: End) {
         if self.end.is_some() {
@@ -97,6 +130,8 @@ impl Course {
                 if self.status == 0 { flight.version.tally.cut() } else { self.broke_off(flight) }
             }
             End::Broken => self.broke_off(flight),
+            // Whoever gives up waiting is told nothing, but a version that keeps people waiting has had a request.
+            End::Left if self.status == 0 => flight.version.tally.left(flight.started.elapsed()),
             End::Whole | End::Left => {}
         }
     }
@@ -115,10 +150,16 @@ impl Course {
         let Some(recorder) = &self.client.proxy.recorder else { return };
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let host = self.host.as_ref().map(text);
+        let [referer, agent] = match &self.linked {
+            Some(linked) => linked.each_ref().map(|value| value.as_ref().map(text).unwrap_or_default()),
+            None => Default::default(),
+        };
         recorder.record(&Record {
             method: self.method.as_str(),
             path: self.path(),
             host: host.as_deref().unwrap_or_default(),
+            referer: &referer,
+            agent: &agent,
             client: self.client.address.to_str().unwrap_or_default(),
             status: self.status,
             route: self.flight.as_ref().map(|flight| &*flight.version.route),
@@ -134,9 +175,11 @@ impl Course {
 impl Drop for Course {
     fn drop(&mut self) {
         // Whoever is not told how it ended was dropped with its connection.
-        let end = if self.client.stop.stage() == Stage::Cut { End::Cut } else { End::Left };
-        self.ends(end);
-        self.record();
+        if !self.forgotten {
+            let end = if self.client.stop.stage() == Stage::Cut { End::Cut } else { End::Left };
+            self.ends(end);
+            self.record();
+        }
         self.client.is_over();
     }
 }

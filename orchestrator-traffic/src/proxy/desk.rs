@@ -12,7 +12,6 @@ use std::time::Duration;
 use rustix::net::{RecvFlags, recv};
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use super::Proxy;
 use super::elder;
 use super::elder::{Elder, Order as Follow};
 use super::folder::{CONTROL, Folder};
@@ -20,12 +19,16 @@ use super::life::{Life, Standing};
 use super::run::Remark;
 use super::state::{Kept, State};
 use super::upgrade::Successor;
+use super::{Proxy, Stage, Stop};
 use crate::control::ask;
 use crate::protocol::{Request, Response, Status, Table};
 use crate::sockets::{Channel, Said, Sockets};
 
 /// How long a successor may take for a question that was passed on to it.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether the process before this one has ended.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What the process is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,8 @@ pub(super) struct Desk {
     pub(super) keeper: Mutex<Option<Channel>>,
     /// The process before this one, while it has somebody to answer.
     pub(super) elder: Mutex<Option<Elder>>,
+    /// The process after this one, to tell it something; held by whoever does.
+    pub(super) heir: Mutex<Option<Channel>>,
     pub(super) successor: Option<Successor>,
     pub(super) remark: Remark,
     pub(super) orders: mpsc::UnboundedSender<Order>,
@@ -103,10 +108,14 @@ impl Desk {
     }
 
     pub(super) fn status(&self) -> Status {
+        let mut elder = self.elder.lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked first: at its end it leaves word of whom it cut, and that is part of how this process stands from then on.
+        let there = self.ask(&mut elder, Elder::status);
         let (generation, table, mut versions) = self.proxy.live.status();
+        drop(elder);
         let mut connections = self.proxy.connections.load(Relaxed);
         let mut before = Vec::new();
-        if let Some(standing) = self.ask_elder(Elder::status) {
+        if let Some(standing) = there {
             standing.join(&mut versions, &mut connections, &mut before);
         }
         let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,8 +134,7 @@ impl Desk {
     fn apply(&self, expect: Option<u64>, table: &Table, drain: Duration) -> Result<Response, Standing> {
         let _serving = self.life.serving()?;
         let response = self.proxy.live.apply(expect, table.clone(), drain, |generation, table| {
-            let kept = Kept { generation, table: table.clone() };
-            self.state.keep(&kept).map_err(|error| error.to_string())
+            self.keep(&Kept { generation, table: table.clone() })
         });
         if let Response::Applied { generation, changed: true } = response {
             self.ask_elder(|elder| elder.apply(generation, table, drain));
@@ -134,14 +142,54 @@ impl Desk {
         Ok(response)
     }
 
+    fn keep(&self, kept: &Kept) -> Result<(), String> {
+        let unsynced = self.state.keep(kept).map_err(|error| error.to_string())?;
+        if let Some(error) = unsynced {
+            (self.remark)(&format!("the table is kept, but may not survive the machine: {error}"));
+        }
+        Ok(())
+    }
+
     /// Asks the process before this one. One that has ended is asked no more.
     fn ask_elder<T>(&self, question: impl FnOnce(&mut Elder) -> io::Result<T>) -> Option<T> {
-        let mut place = self.elder.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ask(&mut self.elder.lock().unwrap_or_else(PoisonError::into_inner), question)
+    }
+
+    fn ask<T>(
+        &self,
+        place: &mut Option<Elder>,
+        question: impl FnOnce(&mut Elder) -> io::Result<T>,
+    ) -> Option<T> {
         let answer = question(place.as_mut()?).ok();
-        if answer.is_none() {
-            *place = None;
+        if answer.is_none()
+            && let Some(last) = place.take().and_then(Elder::last)
+        {
+            // Whom it cut is asked for later as well.
+            self.proxy.live.remember(&last.versions);
         }
         answer
+    }
+
+    /// Tells the process after this one whom this one cut: soon nobody can ask it.
+    pub(super) fn take_leave(&self) {
+        let last = elder::Answer::Last(self.standing());
+        if let Some(heir) = &mut *self.heir.lock().unwrap_or_else(PoisonError::into_inner) {
+            // One that is gone needs to know nothing.
+            let _ = heir.line(&last);
+        }
+    }
+
+    fn standing(&self) -> elder::Standing {
+        let Status { pid, connections, mut before, versions, .. } = self.status();
+        before.insert(0, pid);
+        elder::Standing { connections, before, versions, silent: false }
+    }
+
+    /// Waits until the process before this one has ended, or this one cuts what is left. Should it end first, nobody would know of the other.
+    pub(super) fn outlive_elder(&self, stop: &Stop) {
+        while stop.stage() < Stage::Cut && self.ask_elder(Elder::status).is_some() {
+            thread::sleep(LOOK);
+        }
     }
 
     /// What the successor of this process wants of it, while this one still has somebody to answer.
@@ -154,10 +202,12 @@ impl Desk {
                 self.ask_elder(|elder| elder.apply(*generation, table, drain));
                 elder::Answer::Applied { generation: *generation }
             }
-            Follow::Status => {
-                let Status { pid, connections, mut before, versions, .. } = self.status();
-                before.insert(0, pid);
-                elder::Answer::Status(elder::Standing { connections, before, versions })
+            Follow::Status => elder::Answer::Status(self.standing()),
+            Follow::Stop { drain_ms } => {
+                let drain = Duration::from_millis(*drain_ms);
+                self.ask_elder(|elder| elder.stop(drain));
+                let _ = self.orders.send(Order::End(drain));
+                elder::Answer::Stops
             }
         }
     }
@@ -172,8 +222,10 @@ impl Desk {
         self.life.hand_over()?;
         // Whoever comes now is served by the successor, or by this process if that fails.
         self.open.send_replace(false);
-        let started =
-            self.everything().map_err(|error| error.to_string()).and_then(|all| successor.start(&all));
+        let started = self
+            .bequeath()
+            .and_then(|()| self.everything().map_err(|error| error.to_string()))
+            .and_then(|all| successor.start(&all));
         match started {
             Ok((pid, channel)) => {
                 self.life.handed_over(Some(pid));
@@ -193,9 +245,21 @@ impl Desk {
         }
     }
 
+    /// Sees to it that the successor finds what this process serves, whatever has become of the file.
+    fn bequeath(&self) -> Result<(), String> {
+        let (generation, table, _) = self.proxy.live.status();
+        let kept = Kept { generation, table };
+        if self.state.peek().as_ref() == Some(&kept) {
+            return Ok(());
+        }
+        self.keep(&kept).map_err(|why| format!("the table could not be kept for a successor: {why}"))
+    }
+
     /// Follows the successor on a thread of its own, for as long as the process lives.
     fn after(self: &Arc<Self>, channel: Channel) {
-        let desk = self.clone();
+        let desk = Arc::downgrade(self);
+        let heir = channel.stream().try_clone().map(Channel::of).ok();
+        *self.heir.lock().unwrap_or_else(PoisonError::into_inner) = heir;
         let followed =
             thread::Builder::new().name("follow".into()).spawn(move || elder::follow(&desk, channel));
         if let Err(error) = followed {
@@ -216,6 +280,7 @@ impl Desk {
             Ok(()) | Err(Standing::Ending) => {}
             Err(standing) => return Err(standing),
         }
+        self.ask_elder(|elder| elder.stop(drain));
         let _ = self.orders.send(Order::End(drain));
         Ok(Response::Done { pid: None })
     }
@@ -242,6 +307,12 @@ impl Desk {
         Ok(())
     }
 
+    /// Whether it had a keeper that is gone, and its folder is gone too.
+    pub(super) fn is_left(&self) -> bool {
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.as_ref().is_some_and(|keeper| !is_alive(keeper.stream())) && !self.folder.is_there()
+    }
+
     /// An answer to what changes something, where this process does not serve.
     fn not_now(&self, standing: Standing, request: &Request) -> Response {
         match standing {
@@ -252,6 +323,10 @@ impl Desk {
 
     /// The successor answers at the same place.
     fn pass_on(&self, request: &Request) -> Response {
+        if matches!(request, Request::Lend) {
+            // Only the connection itself could be a channel to it.
+            return refused("another process serves now; connect again to keep that one");
+        }
         ask(&self.folder.path().join(CONTROL), request, PATIENCE)
             .unwrap_or_else(|error| refused(&format!("the successor of this proxy does not answer: {error}")))
     }

@@ -5,10 +5,9 @@
 //! from the folder, where the next process keeps it.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::Weak;
+use std::sync::{PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +16,11 @@ use crate::protocol::{Drain, Table, VersionStatus};
 use crate::sockets::Channel;
 
 /// How long it may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it looks for a new table where nobody tells it.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a drain takes, in milliseconds, where nobody ever said.
+const DRAIN: u64 = 30_000;
 /// The most requests that are named as cut.
 const NAMED: usize = 100;
 
@@ -31,6 +32,8 @@ pub(super) enum Order {
     Apply { generation: u64, table: Table, drain_ms: u64 },
     /// Who is under way.
     Status,
+    /// End, and cut what is left after that time.
+    Stop { drain_ms: u64 },
 }
 
 /// What it answers.
@@ -41,6 +44,10 @@ pub(super) enum Answer {
     Applied { generation: u64 },
     /// To `status`.
     Status(Standing),
+    /// To `stop`.
+    Stops,
+    /// Unasked, at its end: whom it cut.
+    Last(Standing),
 }
 
 /// How it stands, those before it included.
@@ -49,35 +56,85 @@ pub(super) struct Standing {
     pub(super) connections: u64,
     pub(super) before: Vec<u32>,
     pub(super) versions: Vec<VersionStatus>,
+    /// It did not answer: this is how it stood before.
+    #[serde(skip)]
+    pub(super) silent: bool,
 }
 
 /// The process before this one, as this one knows it.
+///
+/// One that does not answer in time may be busy, or stopped for a while: it is there as long as its end of the channel is open.
 #[derive(Debug)]
-pub(super) struct Elder(Channel);
+pub(super) struct Elder {
+    channel: Channel,
+    /// Answers that did not come in time.
+    owed: u32,
+    /// How it stood.
+    last: Standing,
+    /// Whether that is what it said at its end.
+    ended: bool,
+}
 
 impl Elder {
     pub(super) fn of(channel: Channel) -> Self {
-        Self(channel)
+        Self { channel, owed: 0, last: Standing::default(), ended: false }
+    }
+
+    /// What it said at its end, if it did.
+    pub(super) fn last(self) -> Option<Standing> {
+        self.ended.then_some(self.last)
     }
 
     /// Lets it serve that table too.
     pub(super) fn apply(&mut self, generation: u64, table: &Table, drain: Duration) -> io::Result<()> {
-        let drain_ms = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX);
-        self.ask(&Order::Apply { generation, table: table.clone(), drain_ms }).map(drop)
+        let order = Order::Apply { generation, table: table.clone(), drain_ms: millis(drain) };
+        self.ask(&order).map(drop)
+    }
+
+    /// Lets it end, and cut what is left after that time.
+    pub(super) fn stop(&mut self, drain: Duration) -> io::Result<()> {
+        self.ask(&Order::Stop { drain_ms: millis(drain) }).map(drop)
     }
 
     /// Asks how it stands.
     pub(super) fn status(&mut self) -> io::Result<Standing> {
         match self.ask(&Order::Status)? {
-            Answer::Status(standing) => Ok(standing),
-            Answer::Applied { .. } => Err(io::Error::other("it answered another question")),
+            Some(Answer::Status(standing)) => {
+                self.last = standing.clone();
+                Ok(standing)
+            }
+            Some(_) => Err(io::Error::other("it answered another question")),
+            None => Ok(Standing { silent: true, ..self.last.clone() }),
         }
     }
 
-    fn ask(&mut self, order: &Order) -> io::Result<Answer> {
-        self.0.line(order)?;
-        self.0.read(Some(PATIENCE))?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    /// None where no answer came in time; an error where none will.
+    fn ask(&mut self, order: &Order) -> io::Result<Option<Answer>> {
+        // One that has ended may have said something before.
+        if self.channel.line(order).is_ok() {
+            self.owed += 1;
+        }
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.channel.read(Some(left)) {
+                Ok(Some(Answer::Last(standing))) => (self.last, self.ended) = (standing, true),
+                Ok(Some(answer)) => {
+                    self.owed = self.owed.saturating_sub(1);
+                    if self.owed == 0 {
+                        return Ok(Some(answer));
+                    }
+                }
+                Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Standing {
@@ -90,6 +147,12 @@ impl Standing {
     ) {
         *connections += self.connections;
         before.extend(self.before);
+        if self.silent {
+            // Whoever may be under way there is not known to be gone.
+            for drain in versions.iter_mut().filter_map(|own| own.drain.as_mut()) {
+                drain.took_ms = None;
+            }
+        }
         for theirs in self.versions {
             let same = |own: &&mut VersionStatus| {
                 own.route == theirs.route && own.version == theirs.version && own.address == theirs.address
@@ -119,22 +182,29 @@ fn add(own: &mut VersionStatus, theirs: VersionStatus) {
 }
 
 /// Does what the successor says, for as long as the process lives.
-pub(super) fn follow(desk: &Arc<Desk>, mut channel: Channel) {
+pub(super) fn follow(desk: &Weak<Desk>, mut channel: Channel) {
+    let mut drain_ms = DRAIN;
     while let Ok(Some(order)) = channel.read(None) {
-        if channel.line(&desk.follow(&order)).is_err() {
+        if let Order::Apply { drain_ms: asked, .. } = &order {
+            drain_ms = *asked;
+        }
+        // Nothing is held while it waits, so that what is left of the process can end.
+        let Some(desk) = desk.upgrade() else { return };
+        let answer = desk.follow(&order);
+        let _alone = desk.heir.lock().unwrap_or_else(PoisonError::into_inner);
+        if channel.line(&answer).is_err() {
             break;
         }
     }
     drop(channel);
-    let desk = Arc::downgrade(desk);
-    follow_file(&desk);
+    follow_file(desk, drain_ms);
 }
 
-fn follow_file(desk: &Weak<Desk>) {
+fn follow_file(desk: &Weak<Desk>, drain_ms: u64) {
     while let Some(desk) = desk.upgrade() {
         // A file that cannot be used is the business of whoever serves.
         if let Some(kept) = desk.state.peek() {
-            desk.follow(&Order::Apply { generation: kept.generation, table: kept.table, drain_ms: 30_000 });
+            desk.follow(&Order::Apply { generation: kept.generation, table: kept.table, drain_ms });
         }
         drop(desk);
         thread::sleep(LOOK);
@@ -177,6 +247,7 @@ mod tests {
                 version("v0", 0, drained(9, "c")),
                 version("other", 1, Drain::default()),
             ],
+            silent: false,
         };
         let (mut connections, mut before) = (1, Vec::new());
         standing.join(&mut versions, &mut connections, &mut before);
@@ -188,5 +259,30 @@ mod tests {
         let v0 = find("v0").drain.as_ref().unwrap();
         assert_eq!((v0.took_ms, v0.cuts, v0.cut.len()), (Some(9), 2, 2));
         assert_eq!(find("other").in_flight, 1);
+    }
+
+    #[test]
+    fn whoever_does_not_answer_may_have_somebody() {
+        let mut versions = vec![version("v1", 0, drained(5, "a"))];
+        let standing = Standing { before: vec![7], silent: true, ..Standing::default() };
+        let (mut connections, mut before) = (1, Vec::new());
+        standing.join(&mut versions, &mut connections, &mut before);
+        assert_eq!((versions[0].drain.as_ref().unwrap().took_ms, before), (None, vec![7]));
+    }
+
+    #[test]
+    fn an_answer_that_came_too_late_is_not_taken_for_the_next() {
+        let (own, far) = Channel::pair().unwrap();
+        let mut far = Channel::of(far.into());
+        let mut elder = Elder::of(own);
+        assert!(elder.status().unwrap().silent);
+        for connections in [1, 2] {
+            far.line(&Answer::Status(Standing { connections, ..Standing::default() })).unwrap();
+        }
+        assert_eq!(elder.status().unwrap().connections, 2);
+        far.line(&Answer::Last(Standing { connections: 3, ..Standing::default() })).unwrap();
+        drop(far);
+        assert!(elder.status().is_err(), "it is gone");
+        assert_eq!(elder.last().unwrap().connections, 3);
     }
 }

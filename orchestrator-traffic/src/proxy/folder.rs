@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,18 @@ impl Folder {
         &self.path
     }
 
+    /// Whether it lies where it lay. What cannot be looked at may well be there.
+    pub fn is_there(&self) -> bool {
+        let id = |found: &fs::Metadata| (found.dev(), found.ino());
+        match (fs::symlink_metadata(&self.path), self.handle.metadata()) {
+            (Ok(found), Ok(own)) => id(&found) == id(&own),
+            (Err(error), _) => {
+                !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+            }
+            (Ok(_), Err(_)) => true,
+        }
+    }
+
     /// The lock that whoever serves from it holds, for as long as the file is open.
     pub fn lock(&self) -> Result<File, FolderError> {
         let path = self.path.join("lock");
@@ -101,10 +113,12 @@ impl Folder {
         bound().map_err(|source| FolderError::Io { path: path.clone(), source })
     }
 
-    /// Takes the socket away, at the end.
+    /// Takes the socket away, at the end; not that of another proxy in a folder that was made anew.
     pub fn unbind(&self) {
-        // Where it is gone already, so it should be.
-        let _ = fs::remove_file(self.path.join(CONTROL));
+        if self.is_there() {
+            // Where it is gone already, so it should be.
+            let _ = fs::remove_file(self.path.join(CONTROL));
+        }
     }
 }
 
@@ -117,8 +131,6 @@ pub fn sign(mut lock: &File) {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt as _;
-
     use super::*;
 
     #[test]
@@ -131,6 +143,17 @@ mod tests {
         assert!(said.contains(&format!("(process {})", std::process::id())), "{said}");
         drop(first);
         folder.lock().unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_was_deleted_or_replaced_is_not_there() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&temp.path().join("a")).unwrap();
+        assert!(folder.is_there());
+        fs::remove_dir(folder.path()).unwrap();
+        assert!(!folder.is_there());
+        fs::create_dir(folder.path()).unwrap();
+        assert!(!folder.is_there(), "another one at its place");
     }
 
     #[test]

@@ -4,7 +4,6 @@
 pub(super) type Refused = u16;
 
 const BAD: Refused = 400;
-const NOT_ALLOWED: Refused = 405;
 const TARGET_TOO_LONG: Refused = 414;
 const TOO_LARGE: Refused = 431;
 const NOT_IMPLEMENTED: Refused = 501;
@@ -81,7 +80,7 @@ pub(super) fn check_trailers(section: &[u8], most: usize) -> Result<(), Refused>
 }
 
 /// Lines that end with CR LF and hold neither anywhere else (section 2.2).
-struct Lines<'a>(&'a [u8]);
+pub(super) struct Lines<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Lines<'a> {
     type Item = Result<&'a [u8], Refused>;
@@ -155,7 +154,7 @@ fn authority(target: &[u8]) -> Result<&[u8], Refused> {
 }
 
 /// A header line: its name and its value without the space around it (section 5).
-fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refused> {
+pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refused> {
     // A line that starts with space goes on with the one before (obs-fold), and space before the colon is read in two ways:
     // neither is part of a token.
     let colon = memchr::memchr(b':', line).ok_or(BAD)?;
@@ -206,7 +205,7 @@ impl<'a> Seen<'a> {
             return Err(BAD);
         }
         if request.connect {
-            return Err(NOT_ALLOWED);
+            return Err(NOT_IMPLEMENTED);
         }
         let body = if self.chunked { Body::Chunks } else { Body::Bytes(self.length.unwrap_or(0)) };
         Ok(Follows { body, upgrade: self.upgrade })
@@ -244,7 +243,8 @@ fn is_token(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|byte| TOKEN[usize::from(*byte)])
 }
 
-fn is_host(host: &[u8]) -> bool {
+/// Whether all of it may stand in the name of a host.
+pub(super) fn is_host(host: &[u8]) -> bool {
     host.iter().all(|byte| HOST[usize::from(*byte)])
 }
 

@@ -1,11 +1,14 @@
 //! Header lines that concern one connection only, and those that tell a version of the client.
 
+use std::time::Duration;
+
 use http::header::{
     CONNECTION, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{Uri, Version};
 
 use super::connection::Client;
+use super::head::is_host;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -97,28 +100,60 @@ pub(super) fn forward(parts: &mut http::request::Parts, client: &Client) {
     };
 }
 
+/// How long a version keeps a connection, where it says so.
+pub(super) fn kept_for(headers: &HeaderMap) -> Option<Duration> {
+    kept_by(headers.get("keep-alive")?.as_bytes())
+}
+
+/// The same of a line's value: a second less, since its clock began earlier.
+pub(super) fn kept_by(value: &[u8]) -> Option<Duration> {
+    let value = std::str::from_utf8(value).ok()?;
+    let seconds: u64 = value.split(',').find_map(|one| one.trim().strip_prefix("timeout="))?.parse().ok()?;
+    Some(Duration::from_secs(seconds.saturating_sub(1)))
+}
+
 /// What the proxy sees to itself.
 fn is_of_step(name: &HeaderName) -> bool {
     matches!(name.as_str(), "te" | "expect" | "http2-settings")
 }
 
-/// The other protocol that a client asks for. HTTP/2 is not spoken by that way.
+/// The other protocols that a client asks for, one of them. HTTP/2 is not spoken by that way.
 pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let wanted = headers.get(UPGRADE)?;
-    let fine = has_token(headers, &CONNECTION, "upgrade") && !wanted.as_bytes().eq_ignore_ascii_case(b"h2c");
-    fine.then(|| wanted.clone())
+    if !has_token(headers, &CONNECTION, "upgrade") {
+        return None;
+    }
+    let is_fine = |protocol: &&str| !protocol.is_empty() && !protocol.eq_ignore_ascii_case("h2c");
+    let fine: Vec<&str> = wanted.to_str().ok()?.split(',').map(str::trim).filter(is_fine).collect();
+    if fine.is_empty() { None } else { HeaderValue::from_str(&fine.join(", ")).ok() }
 }
 
-/// Makes the head one of HTTP/1 or of HTTP/2, whichever the version speaks. May be done again for another one.
-pub(super) fn adapt<B>(request: &mut http::Request<B>, h2c: bool) {
+/// Whether a request of HTTP/2 names one host that may be passed on (RFC 9113, section 8.3.1): HTTP/1 has a single line for it.
+pub(super) fn is_of_one_host(uri: &Uri, headers: &HeaderMap) -> bool {
+    let authority = uri.authority().map(http::uri::Authority::as_str);
+    let mut lines = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
+    let (line, another) = (lines.next(), lines.next());
+    let same = match (authority, line) {
+        (Some(authority), Some(line)) => line.eq_ignore_ascii_case(authority.as_bytes()),
+        (authority, line) => authority.is_some() || line.is_some(),
+    };
+    let host = authority.map(str::as_bytes).or(line).unwrap_or_default();
+    same && another.is_none() && is_host(host)
+}
+
+/// Makes the head one of HTTP/1 or of HTTP/2, whichever the version speaks. May be done again for another one. False where the host that the
+/// request names cannot be named in HTTP/2.
+#[must_use]
+pub(super) fn adapt<B>(request: &mut http::Request<B>, h2c: bool) -> bool {
     let host = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     if h2c {
         *request.version_mut() = Version::HTTP_2;
         let host = request.headers_mut().remove(HOST).or(host);
-        *request.uri_mut() = absolute(request.uri(), host.as_ref());
+        let Some(uri) = absolute(request.uri(), host.as_ref()) else { return false };
+        *request.uri_mut() = uri;
         request.headers_mut().remove(UPGRADE);
         request.headers_mut().remove(CONNECTION);
-        return;
+        return true;
     }
     *request.version_mut() = Version::HTTP_11;
     if let Some(host) = host {
@@ -130,6 +165,7 @@ pub(super) fn adapt<B>(request: &mut http::Request<B>, h2c: bool) {
     if concerns == "upgrade" || request.headers().contains_key(TE) {
         request.headers_mut().insert(CONNECTION, HeaderValue::from_static(concerns));
     }
+    true
 }
 
 /// HTTP/2 may send each cookie on a line of its own, HTTP/1 may not (RFC 9113, section 8.2.3).
@@ -156,10 +192,10 @@ fn append_client(headers: &mut HeaderMap, address: &HeaderValue) {
     headers.insert(FORWARDED_FOR, all);
 }
 
-fn absolute(uri: &Uri, host: Option<&HeaderValue>) -> Uri {
+/// None where the host has no place in a URI.
+fn absolute(uri: &Uri, host: Option<&HeaderValue>) -> Option<Uri> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let authority =
         host.and_then(|host| host.to_str().ok()).filter(|host| !host.is_empty()).unwrap_or("localhost");
-    let built = Uri::builder().scheme("http").authority(authority).path_and_query(path).build();
-    built.unwrap_or_else(|_| Uri::from_static("http://localhost/"))
+    Uri::builder().scheme("http").authority(authority).path_and_query(path).build().ok()
 }

@@ -31,6 +31,9 @@ pub struct Limits {
     pub silence: Duration,
     /// The most connections of clients: 10,000. More are answered with 503 and closed.
     pub connections: u64,
+    /// The most connections of clients and to versions together: by default as many as there are. A client that is one too many, and a
+    /// request for which no connection to its version is left, is answered with 503. [`super::run`] takes what the limit of open files leaves.
+    pub files: u64,
     /// The most requests at once on one connection of HTTP/2: 128.
     pub streams: u32,
     /// The most idle connections that a thread keeps to a version: 256.
@@ -55,6 +58,7 @@ impl Default for Limits {
             answer: Duration::from_mins(1),
             silence: Duration::from_mins(10),
             connections: 10_000,
+            files: u64::MAX,
             streams: 128,
             kept: 256,
             keep: Duration::from_secs(30),

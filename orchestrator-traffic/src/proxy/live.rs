@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use http::HeaderMap;
 use tokio::sync::Notify;
 
-use super::table::{Pick, Served, check};
+use super::table::{Fields, Pick, Served, Why, check};
 use super::tally::Tally;
 use super::version::{Flight, Version};
 use crate::protocol::{Counts, Response, Table, VersionStatus};
 
-/// The most versions without traffic whose counts are kept; of more, those go that were left out first.
+/// The most versions whose counts are kept; of more, those go that were left out first, never one that is served.
 const REMEMBERED: usize = 256;
 /// How long a drained version is still shown.
 const SHOWN: Duration = Duration::from_mins(10);
@@ -54,8 +53,8 @@ struct Leaving {
 /// Who got a request.
 #[derive(Debug)]
 pub enum Found {
-    /// It is under way there; whether because of the version's share.
-    Flight(Flight, bool),
+    /// It is under way there, for that reason.
+    Flight(Flight, Why),
     /// No route is about it.
     NoRoute,
     /// There is no table yet.
@@ -209,12 +208,12 @@ impl Live {
         started: Instant,
         host: &str,
         path: &str,
-        headers: &HeaderMap,
+        headers: &impl Fields,
         not: Option<u64>,
     ) -> Found {
         let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
         match served.pick(host, path, headers, not) {
-            Pick::Version(version, by_share) => Found::Flight(version.take(started), by_share),
+            Pick::Version(version, why) => Found::Flight(version.take(started), why),
             Pick::NoRoute => Found::NoRoute,
             Pick::Empty => Found::Empty,
         }
@@ -252,6 +251,21 @@ impl Live {
         next
     }
 
+    /// Takes on whom another process has cut.
+    pub(super) fn remember(&self, there: &[VersionStatus]) {
+        let past = self.past();
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        let left = past.leaving.iter().map(|leaving| &leaving.version);
+        for version in served.versions().chain(left) {
+            let same = |one: &&VersionStatus| {
+                one.route == *version.route && one.version == *version.name && one.address == version.address
+            };
+            if let Some(drain) = there.iter().find(same).and_then(|one| one.drain.as_ref()) {
+                version.remember(drain);
+            }
+        }
+    }
+
     /// The generation, the table, and how each version stands.
     pub fn status(&self) -> (u64, Table, Vec<VersionStatus>) {
         let past = self.past();
@@ -270,7 +284,7 @@ impl Live {
         Counts { boot: self.boot.clone(), at_ms, versions }
     }
 
-    /// Requests by the first digit of their status, for each route and version; at 0 those that were cut before one.
+    /// Requests by the first digit of their status, for each route and version; at 0 those that ended before one.
     pub fn classes(&self) -> Vec<(String, String, [u64; 6])> {
         let past = self.past();
         let each = past.tallies.iter();

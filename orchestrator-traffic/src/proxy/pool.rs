@@ -1,17 +1,23 @@
 //! Connections to versions, kept for the next request. Each thread has its own, so nobody waits for a lock.
 
+mod shared;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use self::shared::Shared;
+pub(super) use self::shared::{Seat, Stream};
 use super::Limits;
 use super::body::Upload;
+use super::files::{self, Place};
+use super::plain::Line;
 use super::upstream::{Awaited, Awaiting, Upstream};
 use super::version::Version;
 
@@ -22,8 +28,6 @@ const SURE: Duration = Duration::from_secs(2);
 const TENDED: Duration = Duration::from_secs(1);
 /// The most bytes of the head of an answer.
 const HEAD: usize = 64 << 10;
-/// How often it is asked whether a version that speaks HTTP/2 is still there, and how long that may take.
-const PING: Duration = Duration::from_secs(10);
 
 thread_local! {
     static SHELVES: RefCell<HashMap<u64, Shelf>> = RefCell::default();
@@ -35,7 +39,22 @@ struct Shelf {
     version: Arc<Version>,
     /// The one that was used last is at the end.
     idle: Vec<(One, Instant)>,
-    shared: Option<http2::SendRequest<Upload>>,
+    /// Those for plain requests, in the same order.
+    plain: Vec<(Line, Instant)>,
+    /// Those of a version that speaks HTTP/2; the first has room first.
+    shared: Vec<Shared>,
+}
+
+/// What an answer comes on.
+#[derive(Debug)]
+pub(super) enum Carrier {
+    /// A connection of its own.
+    One(One),
+    /// A place on one that others share.
+    Shared {
+        /// It is free when this is dropped.
+        _place: Arc<Stream>,
+    },
 }
 
 /// A connection that takes one request at a time.
@@ -92,7 +111,8 @@ fn shelf<'a>(shelves: &'a mut HashMap<u64, Shelf>, version: &Arc<Version>) -> &'
     shelves.entry(version.id).or_insert_with(|| Shelf {
         version: Arc::clone(version),
         idle: Vec::new(),
-        shared: None,
+        plain: Vec::new(),
+        shared: Vec::new(),
     })
 }
 
@@ -108,11 +128,56 @@ pub(super) async fn tend(limits: Limits) {
                         && now.saturating_duration_since(*since)
                             < one.keep.unwrap_or(limits.keep).min(limits.keep)
                 });
+                shelf.plain.retain(|(line, since)| {
+                    line.is_free()
+                        && now.saturating_duration_since(*since)
+                            < line.keep.unwrap_or(limits.keep).min(limits.keep)
+                });
+                shelf.shared.retain(|one| !one.is_closed());
+                // The first is there for the next request, however long it lay idle.
+                let mut first = true;
+                let keep = limits.keep;
+                shelf.shared.retain(|one| std::mem::take(&mut first) || !one.lies_idle(now, keep));
                 shelf.idle.shrink_to(8);
+                shelf.plain.shrink_to(8);
                 !shelf.version.has_left()
             });
         });
     }
+}
+
+/// One for a plain request that lies idle, if there is.
+pub(super) fn take_plain(version: &Version, now: Instant, limits: &Limits) -> Option<Line> {
+    SHELVES.with_borrow_mut(|shelves| {
+        let plain = &mut shelves.get_mut(&version.id)?.plain;
+        while let Some((line, since)) = plain.pop() {
+            let limit = line.keep.unwrap_or(limits.keep).min(limits.keep);
+            // One that is too old is closed with this; those before it lie there for longer, but the version may keep them for longer.
+            if now.saturating_duration_since(since) < limit && line.is_free() {
+                return Some(line);
+            }
+        }
+        None
+    })
+}
+
+/// Keeps it for the next plain request, if the version is still served.
+pub(super) fn keep_plain(version: &Arc<Version>, line: Line, used: Instant, limits: &Limits) {
+    if line.keep.is_some_and(|keep| keep.is_zero()) || version.has_left() {
+        return;
+    }
+    SHELVES.with_borrow_mut(|shelves| {
+        let shelf = shelf(shelves, version);
+        if shelf.plain.len() < limits.kept {
+            shelf.plain.push((line, used));
+        }
+    });
+}
+
+/// A new connection for plain requests.
+pub(super) async fn dial_plain(version: &Version, limits: &Limits) -> io::Result<Line> {
+    let awaiting = Awaiting::default();
+    Ok(Line::new(connect(version, awaiting.clone(), limits).await?, awaiting))
 }
 
 /// A new connection.
@@ -128,34 +193,53 @@ pub(super) async fn dial(version: &Version, limits: &Limits) -> io::Result<One> 
     Ok(One { sender, awaiting, keep: None })
 }
 
-/// The connection to a version that speaks HTTP/2; a new one where there is none. Whether it was there.
-pub(super) async fn shared(
-    version: &Arc<Version>,
-    limits: &Limits,
-    fresh: bool,
-) -> io::Result<(http2::SendRequest<Upload>, bool)> {
-    let there =
-        SHELVES.with_borrow(|shelves| shelves.get(&version.id).and_then(|shelf| shelf.shared.clone()));
-    if let Some(sender) = there.filter(|sender| !sender.is_closed() && !fresh) {
-        return Ok((sender, true));
-    }
-    let stream = connect(version, Awaiting::default(), limits).await?;
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-    tokio::spawn(async move {
-        let _ = connection.await;
+/// A place on a connection to a version that speaks HTTP/2; on a new one where none has room, or where it is to be `fresh`. Whether the
+/// connection was there.
+pub(super) async fn shared(version: &Arc<Version>, limits: &Limits, fresh: bool) -> io::Result<(Seat, bool)> {
+    let there = SHELVES.with_borrow_mut(|shelves| {
+        let shared = &mut shelves.get_mut(&version.id)?.shared;
+        if fresh { None } else { shared.iter_mut().find_map(Shared::take) }
     });
-    if !version.has_left() {
-        SHELVES.with_borrow_mut(|shelves| shelf(shelves, version).shared = Some(sender.clone()));
+    if let Some(seat) = there {
+        return Ok((seat, true));
     }
-    Ok((sender, false))
+    let mut one = Shared::begin(connect(version, Awaiting::default(), limits).await?).await?;
+    let seat = one.take().ok_or(io::ErrorKind::ConnectionAborted)?;
+    if !version.has_left() {
+        SHELVES.with_borrow_mut(|shelves| {
+            let shared = &mut shelf(shelves, version).shared;
+            if fresh {
+                // Who is under way on those ends there, and nobody else begins.
+                shared.clear();
+            }
+            shared.push(one);
+        });
+    }
+    Ok((seat, false))
+}
+
+/// A place for one more connection; where there is none, those that lie idle on this thread are closed for it.
+async fn place(limits: &Limits) -> io::Result<Place> {
+    if let Some(place) = Place::take(limits.files) {
+        return Ok(place);
+    }
+    SHELVES.with_borrow_mut(|shelves| {
+        for shelf in shelves.values_mut() {
+            shelf.idle.clear();
+            shelf.plain.clear();
+            shelf.shared.retain(|one| !one.lies_idle(Instant::now(), Duration::ZERO));
+        }
+    });
+    // What is closed ends by itself, on this thread.
+    tokio::task::yield_now().await;
+    Place::take(limits.files).ok_or_else(files::none_left)
 }
 
 async fn connect(version: &Version, awaiting: Awaiting, limits: &Limits) -> io::Result<Upstream> {
+    let place = place(limits).await?;
     let connecting = TcpStream::connect(version.address);
     let stream =
         tokio::time::timeout(limits.connect, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
     stream.set_nodelay(true)?;
-    Ok(Upstream::new(stream, awaiting, limits))
+    Ok(Upstream::new(stream, place, awaiting, limits))
 }

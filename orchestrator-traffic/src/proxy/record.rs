@@ -11,6 +11,10 @@ pub struct Record<'a> {
     pub path: &'a str,
     /// The host that it asked for; empty where it named none. As the client sent it.
     pub host: &'a str,
+    /// From where it was linked, and the program of the client; empty where it said nothing or nobody wants it. As the client sent them.
+    pub referer: &'a str,
+    /// See `referer`.
+    pub agent: &'a str,
     /// The address that it came from, without the port.
     pub client: &'a str,
     /// The status of the answer; 0 where it got none.
@@ -46,4 +50,9 @@ pub enum End {
 pub trait Recorder: Debug + Send + Sync {
     /// One request is over.
     fn record(&self, record: &Record<'_>);
+
+    /// Whether it wants to know of referer and agent.
+    fn wants_agent(&self) -> bool {
+        false
+    }
 }

@@ -28,6 +28,20 @@ impl Listening {
         (self.cuts.load(Relaxed), self.named.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
+    /// Somebody has moved the access log.
+    pub(super) fn reopen(&self) {
+        if let Some(log) = &self.log {
+            log.reopen();
+        }
+    }
+
+    /// Nothing is told any more: what was goes to the disk.
+    pub(super) fn finish(&self) {
+        if let Some(log) = &self.log {
+            log.finish();
+        }
+    }
+
     fn was_cut(&self, record: &Record) {
         self.cuts.fetch_add(1, Relaxed);
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,14 +60,29 @@ impl Recorder for Listening {
             self.was_cut(record);
         }
         let Some(log) = &self.log else { return };
-        let Record { method, path, host, client, status, route, version, bytes, head_us, total_us, end } =
-            *record;
+        let Record {
+            method,
+            path,
+            host,
+            referer,
+            agent,
+            client,
+            status,
+            route,
+            version,
+            bytes,
+            head_us,
+            total_us,
+            end,
+        } = *record;
         let now = SystemTime::now();
         log.log(&Entry {
             at: now.checked_sub(Duration::from_micros(total_us)).unwrap_or(now),
             client,
             method,
             host,
+            referer,
+            agent,
             path,
             status: (status > 0).then_some(status),
             sent: bytes,
@@ -68,5 +97,9 @@ impl Recorder for Listening {
                 End::Cut => Some("the proxy cut it"),
             },
         });
+    }
+
+    fn wants_agent(&self) -> bool {
+        self.log.as_ref().is_some_and(AccessLog::wants_agent)
     }
 }

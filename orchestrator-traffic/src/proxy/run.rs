@@ -86,6 +86,9 @@ pub enum RunError {
         /// Why.
         source: io::Error,
     },
+    /// What the process before it serves.
+    #[error("the table of the process before this one cannot be used: {0}")]
+    Table(String),
     /// Anything else of the machine.
     #[error("the machine did not let it serve")]
     Io(#[from] io::Error),

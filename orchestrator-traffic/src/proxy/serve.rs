@@ -1,9 +1,10 @@
-//! Takes connections of one listening socket, on the thread that it is called on.
+//! Takes connections of one listening socket, for all threads.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -12,7 +13,9 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Client, attend};
-use super::{Proxy, Stage, Stop, pool};
+use super::files::Place;
+use super::workers::Crew;
+use super::{Proxy, Stage, Stop};
 
 /// What a client gets that is one too many.
 const FULL: &[u8] =
@@ -20,34 +23,25 @@ const FULL: &[u8] =
 /// How long nothing is accepted when that failed, for want of file descriptors for example.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Serves connections until `stop` says otherwise: first no more are taken, then what is left is cut. Returns when none is left.
-/// Wants a runtime of one thread; each thread that serves the same socket calls it with a clone of it.
-pub async fn serve(
-    listener: std::net::TcpListener,
+/// Takes connections until `stop` says otherwise, and gives each to a thread of the crew.
+pub(super) async fn serve(
+    listener: TcpListener,
     tls: Option<TlsAcceptor>,
     proxy: Arc<Proxy>,
     stop: Stop,
-) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = TcpListener::from_std(listener)?;
-    let tended = tokio::spawn(pool::tend(proxy.limits.clone()));
-    // Each connection holds a sender; when all are gone, the receiver is told.
-    let (hold, mut gone) = mpsc::channel::<()>(1);
+    crew: Crew,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.reached(Stage::Draining) => break,
         };
         match accepted {
-            Ok((stream, peer)) => take(stream, peer, tls.clone(), &proxy, &stop, &hold),
+            Ok((stream, peer)) => take(stream, peer, tls.clone(), &proxy, &stop, &crew),
             Err(error) if is_about_one(&error) => {}
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
-    drop((listener, hold));
-    gone.recv().await;
-    tended.abort();
-    Ok(())
 }
 
 /// Whether accepting failed because of the one connection that was to be accepted.
@@ -62,37 +56,70 @@ fn take(
     tls: Option<TlsAcceptor>,
     proxy: &Arc<Proxy>,
     stop: &Stop,
-    hold: &mpsc::Sender<()>,
+    crew: &Crew,
 ) {
-    if proxy.connections.fetch_add(1, SeqCst) >= proxy.limits.connections {
+    let full = proxy.connections.fetch_add(1, SeqCst) >= proxy.limits.connections;
+    let place = if full { None } else { Place::take(proxy.limits.files) };
+    let Some(place) = place else {
         proxy.connections.fetch_sub(1, SeqCst);
         if tls.is_none() {
             let _ = stream.try_write(FULL);
         }
         return;
-    }
-    let held = Held { proxy: Arc::clone(proxy), _hold: hold.clone() };
+    };
+    let at = crew.next();
+    let worker = &crew.all[at];
+    worker.connections.fetch_add(1, Relaxed);
+    let held = Held {
+        proxy: Arc::clone(proxy),
+        worker: Arc::clone(&worker.connections),
+        _place: place,
+        _hold: worker.hold.clone(),
+    };
     let stop = stop.clone();
-    tokio::spawn(async move {
-        let _ = stream.set_nodelay(true);
-        let work = shake_hands(stream, peer.ip(), tls, held, stop.clone());
-        tokio::select! {
-            biased;
-            () = work => {}
-            () = super::quiet::Quiet::new(stop.reached(Stage::Cut)) => {}
-        }
-    });
+    if at == crew.own {
+        tokio::spawn(attended(stream, peer, tls, held, stop));
+    } else if let Ok(stream) = stream.into_std() {
+        worker.runtime.spawn(async move {
+            if let Ok(stream) = TcpStream::from_std(stream) {
+                attended(stream, peer, tls, held, stop).await;
+            }
+        });
+    }
+}
+
+async fn attended(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, held: Held, stop: Stop) {
+    let work = shake_hands(stream, peer.ip(), tls, held, stop.clone());
+    tokio::select! {
+        biased;
+        () = work => {}
+        () = super::quiet::Quiet::new(stop.reached(Stage::Cut)) => {}
+    }
 }
 
 /// Takes a connection off the count when it, and the tunnel that it has become, has ended.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) proxy: Arc<Proxy>,
+    worker: Arc<AtomicUsize>,
+    _place: Place,
     _hold: mpsc::Sender<()>,
+}
+
+#[cfg(test)]
+impl Held {
+    /// Of a connection that no thread has accepted.
+    pub(super) fn of_none(proxy: &Arc<Proxy>) -> Self {
+        proxy.connections.fetch_add(1, SeqCst);
+        let worker = Arc::new(AtomicUsize::new(1));
+        let place = Place::take(u64::MAX).expect("there is no limit");
+        Self { proxy: Arc::clone(proxy), worker, _place: place, _hold: mpsc::channel(1).0 }
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
+        self.worker.fetch_sub(1, Relaxed);
         self.proxy.connections.fetch_sub(1, SeqCst);
     }
 }

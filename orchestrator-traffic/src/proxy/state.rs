@@ -22,6 +22,14 @@ pub struct Kept {
     pub table: Table,
 }
 
+/// Why a file is no table.
+enum Unusable {
+    /// It cannot be read.
+    Unread(io::Error),
+    /// What is in it.
+    Wrong(String),
+}
+
 #[derive(Serialize, Deserialize)]
 struct Stored<T> {
     v: u32,
@@ -44,24 +52,42 @@ impl State {
     /// What was kept last: none where nothing was. A file that cannot be understood is set aside, and the error says where: the
     /// proxy then starts with no routes, and whoever applies the next table mends it. A file that cannot be read at all stays.
     pub fn load(&self) -> Result<Option<Kept>, String> {
-        let path = self.path();
-        let text = match read(&path) {
+        self.look().map_err(|unusable| match unusable {
+            Unusable::Unread(error) => self.unread(&error),
+            Unusable::Wrong(why) => self.set_aside(&why),
+        })
+    }
+
+    /// The same, but the file stays where it is, whatever is in it: another process serves from it.
+    pub fn inherit(&self) -> Result<Option<Kept>, String> {
+        self.look().map_err(|unusable| match unusable {
+            Unusable::Unread(error) => self.unread(&error),
+            Unusable::Wrong(why) => format!("`{}` is no table: {why}", self.path().display()),
+        })
+    }
+
+    fn unread(&self, error: &io::Error) -> String {
+        format!("`{}` cannot be read: {error}", self.path().display())
+    }
+
+    fn look(&self) -> Result<Option<Kept>, Unusable> {
+        let text = match read(&self.path()) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("`{}` cannot be read: {error}", path.display())),
+            Err(error) => return Err(Unusable::Unread(error)),
         };
-        let why = match serde_json::from_slice::<Stored<Kept>>(&text) {
-            Ok(stored) if stored.v == FORMAT => return Ok(Some(stored.kept)),
-            Ok(stored) => format!("its format is {}, this program knows {FORMAT}", stored.v),
-            Err(error) => error.to_string(),
-        };
-        Err(self.set_aside(&why))
+        match serde_json::from_slice::<Stored<Kept>>(&text) {
+            Ok(stored) if stored.v == FORMAT => Ok(Some(stored.kept)),
+            Ok(stored) => {
+                Err(Unusable::Wrong(format!("its format is {}, this program knows {FORMAT}", stored.v)))
+            }
+            Err(error) => Err(Unusable::Wrong(error.to_string())),
+        }
     }
 
     /// What is kept, where it can be understood; touches nothing.
     pub fn peek(&self) -> Option<Kept> {
-        let stored: Stored<Kept> = serde_json::from_slice(&read(&self.path()).ok()?).ok()?;
-        (stored.v == FORMAT).then_some(stored.kept)
+        self.look().ok().flatten()
     }
 
     /// Moves the file out of the way, since it is of no use for that reason, and says where it is now.
@@ -74,7 +100,14 @@ impl State {
     }
 
     /// Keeps a table, so that it survives the process and the machine once this returns. After an error what was kept before is.
-    pub fn keep(&self, kept: &Kept) -> io::Result<()> {
+    /// Where it is kept and only nobody knows whether it survives the machine as well, that is what is returned.
+    pub fn keep(&self, kept: &Kept) -> io::Result<Option<io::Error>> {
+        // Once it has its name it is what the next process serves, so all that may be missing is asked for before.
+        let folder = File::open(&self.folder)?;
+        self.keep_in(&folder, kept)
+    }
+
+    fn keep_in(&self, folder: &File, kept: &Kept) -> io::Result<Option<io::Error>> {
         let beside = self.folder.join("table.json.new");
         let written =
             write(&beside, &Stored { v: FORMAT, kept }).and_then(|()| fs::rename(&beside, self.path()));
@@ -83,7 +116,7 @@ impl State {
             let _ = fs::remove_file(&beside);
         }
         written?;
-        File::open(&self.folder)?.sync_all()
+        Ok(folder.sync_all().err())
     }
 
     fn path(&self) -> PathBuf {
@@ -119,6 +152,7 @@ mod tests {
             prefix: "/".into(),
             backends: vec![backend],
             canary: None,
+            sticky: None,
         };
         Kept { generation, table: Table { routes: vec![route] } }
     }
@@ -164,6 +198,29 @@ mod tests {
             assert_eq!(state.load(), Ok(None));
             assert_eq!(fs::read_to_string(folder.path().join("table.broken.json")).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn what_is_there_already_is_not_refused_where_its_folder_cannot_be_synced() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::new(folder.path());
+        state.keep(&kept(1)).unwrap();
+        // A device that knows no sync stands for a disk that fails.
+        let unsynced = state.keep_in(&File::open("/dev/null").unwrap(), &kept(2)).unwrap();
+        assert!(unsynced.is_some());
+        assert_eq!(state.load(), Ok(Some(kept(2))), "and it is said to be kept");
+    }
+
+    #[test]
+    fn whoever_inherits_it_leaves_it_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::new(folder.path());
+        assert_eq!(state.inherit(), Ok(None));
+        state.keep(&kept(1)).unwrap();
+        assert_eq!(state.inherit(), Ok(Some(kept(1))));
+        fs::write(folder.path().join(NAME), "{").unwrap();
+        assert!(state.inherit().unwrap_err().contains("is no table"));
+        assert_eq!(fs::read_to_string(folder.path().join(NAME)).unwrap(), "{");
     }
 
     #[test]

@@ -68,7 +68,15 @@ fn check_route(route: &Route) -> Result<(), String> {
     if route.backends.iter().all(|backend| backend.weight == 0) {
         return Err("all its weights are 0, so nobody would answer".into());
     }
+    if let Some(name) = route.sticky.as_ref().filter(|name| !is_header(name)) {
+        let name: String = name.chars().take(40).collect();
+        return Err(format!("`{}` is not a name of a cookie", name.escape_default()));
+    }
     route.canary.as_ref().map_or(Ok(()), |canary| check_canary(canary, &versions))
+}
+
+fn is_header(name: &str) -> bool {
+    name.len() <= NAME && HeaderName::from_bytes(name.as_bytes()).is_ok()
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -89,8 +97,9 @@ fn check_canary(canary: &Canary, versions: &BTreeSet<&String>) -> Result<(), Str
         return Err("its canary needs a header or a cookie".into());
     }
     for Pair { name, value } in canary.header.iter().chain(&canary.cookie) {
-        let named = name.len() <= NAME && HeaderName::from_bytes(name.as_bytes()).is_ok();
-        if !named || value.len() > NAME || !value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';')
+        if !is_header(name)
+            || value.len() > NAME
+            || !value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';')
         {
             return Err(format!(
                 "its canary's `{}` is not a name with a value",
@@ -125,6 +134,7 @@ struct Way {
     versions: Vec<(u64, Arc<Version>)>,
     total: u64,
     canary: Option<Marked>,
+    sticky: Option<String>,
 }
 
 #[derive(Debug)]
@@ -134,11 +144,35 @@ struct Marked {
     cookie: Option<(String, String)>,
 }
 
+/// Why a version gets a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// It was asked for.
+    Canary,
+    /// Its share; with the line that tells a client to keep its place, where that has none yet.
+    Share(Option<HeaderValue>),
+}
+
+/// Places among the shares. More than percentages need, fewer than tell clients from each other.
+const PLACES: u64 = 1000;
+
+/// The header lines of a request.
+pub trait Fields {
+    /// The values of those with that name, which is in small letters, in their order.
+    fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]>;
+}
+
+impl Fields for HeaderMap {
+    fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+}
+
 /// Who gets a request.
 #[derive(Debug)]
 pub enum Pick<'a> {
-    /// That version; whether because of its share.
-    Version(&'a Arc<Version>, bool),
+    /// That version, for that reason.
+    Version(&'a Arc<Version>, Why),
     /// No route is about it.
     NoRoute,
     /// There are no routes at all.
@@ -163,7 +197,7 @@ impl Served {
     }
 
     /// Who gets a request to that host, without its port, and that path. One that could not be reached is passed over.
-    pub fn pick(&self, host: &str, path: &str, headers: &HeaderMap, not: Option<u64>) -> Pick<'_> {
+    pub fn pick(&self, host: &str, path: &str, headers: &impl Fields, not: Option<u64>) -> Pick<'_> {
         let found = self.ways.iter().find(|way| way.is_about(host, path));
         let Some(way) = found else {
             return if self.ways.is_empty() { Pick::Empty } else { Pick::NoRoute };
@@ -171,9 +205,15 @@ impl Served {
         if let Some(marked) = &way.canary
             && marked.is_meant(headers)
         {
-            return Pick::Version(&marked.version, false);
+            return Pick::Version(&marked.version, Why::Canary);
         }
-        Pick::Version(way.by_weight(not), true)
+        let Some(cookie) = &way.sticky else {
+            return Pick::Version(way.by_weight(below(way.total), not), Why::Share(None));
+        };
+        let kept = cookies(headers).filter(|(name, _)| name == cookie).find_map(|(_, value)| place(value));
+        let place = kept.unwrap_or_else(|| below(PLACES));
+        let line = if kept.is_none() { keeps(cookie, place) } else { None };
+        Pick::Version(way.by_weight(place * way.total / PLACES, not), Why::Share(line))
     }
 }
 
@@ -191,7 +231,8 @@ impl Way {
             Some(Marked::new(canary, Arc::clone(&version.1)))
         });
         let host = route.host.as_ref().map(|host| host.to_ascii_lowercase());
-        Self { host, prefix: trimmed(&route.prefix).into(), versions, total, canary }
+        let sticky = route.sticky.clone();
+        Self { host, prefix: trimmed(&route.prefix).into(), versions, total, canary, sticky }
     }
 
     fn is_about(&self, host: &str, path: &str) -> bool {
@@ -201,8 +242,8 @@ impl Way {
         below && self.host.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(host))
     }
 
-    fn by_weight(&self, not: Option<u64>) -> &Arc<Version> {
-        let drawn = self.draw(below(self.total));
+    fn by_weight(&self, number: u64, not: Option<u64>) -> &Arc<Version> {
+        let drawn = self.draw(number);
         if Some(drawn.id) != not {
             return drawn;
         }
@@ -231,10 +272,10 @@ impl Marked {
         Self { version, header, cookie }
     }
 
-    fn is_meant(&self, headers: &HeaderMap) -> bool {
+    fn is_meant(&self, headers: &impl Fields) -> bool {
         let by_header = || {
             let (name, value) = self.header.as_ref()?;
-            Some(headers.get_all(name).iter().any(|one| one == value))
+            Some(headers.values(name.as_str()).any(|one| one == value.as_bytes()))
         };
         let by_cookie = || {
             let (name, value) = self.cookie.as_ref()?;
@@ -244,9 +285,20 @@ impl Marked {
     }
 }
 
+/// The place that a cookie holds.
+fn place(value: &str) -> Option<u64> {
+    let short = value.len() <= 3 && value.bytes().all(|byte| byte.is_ascii_digit());
+    value.parse().ok().filter(|place| short && *place < PLACES)
+}
+
+/// Tells a client to keep its place, for as long as it runs.
+fn keeps(cookie: &str, place: u64) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("{cookie}={place}; Path=/; HttpOnly; SameSite=Lax")).ok()
+}
+
 /// Names and values of the cookies (RFC 6265, section 4.2.1), without regard to quotes.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+fn cookies(headers: &impl Fields) -> impl Iterator<Item = (&str, &str)> {
+    let values = headers.values(COOKIE.as_str()).filter_map(|value| std::str::from_utf8(value).ok());
     values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='))
 }
 

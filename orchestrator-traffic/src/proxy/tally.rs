@@ -38,6 +38,7 @@ pub struct Tally {
     classes: [AtomicU64; 6],
     latency: Box<[AtomicU64]>,
     latency_us: AtomicU64,
+    left: AtomicU64,
 }
 
 impl Default for Tally {
@@ -49,6 +50,7 @@ impl Default for Tally {
             classes: Default::default(),
             latency: std::iter::repeat_with(|| AtomicU64::new(0)).take(BUCKETS).collect(),
             latency_us: AtomicU64::new(0),
+            left: AtomicU64::new(0),
         }
     }
 }
@@ -61,6 +63,10 @@ impl Tally {
         if status >= 500 {
             self.errors.fetch_add(1, Relaxed);
         }
+        self.took(took);
+    }
+
+    fn took(&self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(LONGEST);
         self.latency[bucket(us)].fetch_add(1, Relaxed);
         self.latency_us.fetch_add(us, Relaxed);
@@ -77,6 +83,14 @@ impl Tally {
         self.errors.fetch_add(1, Relaxed);
     }
 
+    /// Its client gave up after that time, before the head of an answer. It would have taken longer, so it counts among those that took at least that.
+    pub fn left(&self, after: Duration) {
+        self.left.fetch_add(1, Relaxed);
+        self.requests.fetch_add(1, Relaxed);
+        self.classes[0].fetch_add(1, Relaxed);
+        self.took(after);
+    }
+
     /// A request was cut before the head of its answer.
     pub fn cut(&self) {
         self.requests.fetch_add(1, Relaxed);
@@ -84,7 +98,7 @@ impl Tally {
         self.classes[0].fetch_add(1, Relaxed);
     }
 
-    /// How many requests by the first digit of their status; at 0 those that were cut before one.
+    /// How many requests by the first digit of their status; at 0 those that ended before one.
     pub fn classes(&self) -> [u64; 6] {
         std::array::from_fn(|at| self.classes[at].load(Relaxed))
     }
@@ -108,6 +122,7 @@ impl Tally {
                 .filter(|(_, count)| *count > 0)
                 .collect(),
             latency_us: self.latency_us.load(Relaxed),
+            left: self.left.load(Relaxed),
         }
     }
 }
@@ -144,9 +159,10 @@ mod tests {
         tally.failed(502, Duration::from_secs(1));
         tally.broke_off();
         tally.cut();
+        tally.left(Duration::from_secs(3));
         let counts = tally.counts("web", "1");
-        assert_eq!((counts.requests, counts.errors, counts.gateway), (4, 4, 1));
-        assert_eq!(counts.latency.iter().map(|(_, count)| count).sum::<u64>(), 3);
-        assert_eq!(tally.classes(), [1, 0, 1, 0, 0, 2]);
+        assert_eq!((counts.requests, counts.errors, counts.gateway, counts.left), (5, 4, 1, 1));
+        assert_eq!(counts.latency.iter().map(|(_, count)| count).sum::<u64>(), 4);
+        assert_eq!(tally.classes(), [2, 0, 1, 0, 0, 2]);
     }
 }

@@ -7,6 +7,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
+use super::family::kill;
 use crate::sockets::{Channel, Said, Sockets};
 
 /// How long a successor may take until it serves.
@@ -47,7 +48,6 @@ struct Starting(Option<Child>);
 impl Starting {
     fn hand(&mut self, mut channel: Channel, sockets: &Sockets) -> Result<(u32, Channel), String> {
         let Some(mut child) = self.0.take() else { return Err("there is no successor".into()) };
-        let pid = child.id();
         // One that has ended already may have said why.
         let handed = channel.hand(sockets);
         let heard = match channel.hear(Some(PATIENCE)) {
@@ -55,10 +55,10 @@ impl Starting {
             other => handed.and(other),
         };
         let why = match heard {
-            Ok(Some(Said::Ready { .. })) => {
-                // It is not this process's any more, but this one has to take note of its end.
-                let watched = thread::Builder::new().name("successor".into()).spawn(move || child.wait());
-                return watched.map(|_| (pid, channel)).map_err(|error| error.to_string());
+            Ok(Some(Said::Ready { pid })) => {
+                // Not always the process that was started: that may be a script around it. It serves, so nothing may end it any more. This process only takes note of its end, and where it cannot, that is no harm.
+                let _ = thread::Builder::new().name("successor".into()).spawn(move || child.wait());
+                return Ok((pid, channel));
             }
             Ok(Some(Said::Failed { why })) => why,
             Ok(None) => ENDED.to_owned(),
@@ -76,8 +76,8 @@ impl Starting {
 impl Drop for Starting {
     fn drop(&mut self) {
         if let Some(mut child) = self.0.take() {
-            // Where it has ended already, there is nothing to kill.
-            let _ = child.kill();
+            // Where it has ended already, there is nothing to kill. What it has started, should it be a script, goes with it.
+            kill(child.id());
             let _ = child.wait();
         }
     }

@@ -1,6 +1,6 @@
 //! A connection to a version. What takes too long on it fails, without a timer for each request.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::Limits;
-use super::clock::Waiting;
+use super::clock::{Waiting, writes};
+use super::files::Place;
 
 /// What is awaited of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,7 @@ impl Awaiting {
 #[derive(Debug)]
 pub(super) struct Upstream {
     stream: TcpStream,
+    _place: Place,
     awaiting: Awaiting,
     answer: Duration,
     silence: Duration,
@@ -55,20 +57,24 @@ pub(super) struct Upstream {
 }
 
 impl Upstream {
-    pub(super) fn new(stream: TcpStream, awaiting: Awaiting, limits: &Limits) -> Self {
+    pub(super) fn new(stream: TcpStream, place: Place, awaiting: Awaiting, limits: &Limits) -> Self {
         let Limits { answer, silence, stall, .. } = *limits;
-        Self { stream, awaiting, answer, silence, stall, read: Waiting::default(), write: Waiting::default() }
+        let (read, write) = (Waiting::default(), Waiting::default());
+        Self { stream, _place: place, awaiting, answer, silence, stall, read, write }
+    }
+
+    /// Whether nothing has come of it: neither bytes nor its end.
+    pub(super) fn is_quiet(&self) -> bool {
+        // Without a system call where the runtime knows of nothing.
+        matches!(self.stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     fn written<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if result.is_ready() {
-            self.write.since = None;
             // Whoever is still sent something is not late with an answer.
             self.read.since = None;
-        } else if self.write.too_long(context, self.stall) {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        result
+        self.write.bound(context, result, self.stall)
     }
 }
 
@@ -85,40 +91,16 @@ impl AsyncRead for Upstream {
             Awaited::Head => Some(this.answer),
             Awaited::More => Some(this.silence),
         };
-        match limit {
-            Some(limit) if read.is_pending() => {
-                if this.read.too_long(context, limit) {
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
-            }
-            _ => this.read.since = None,
+        if let Some(limit) = limit {
+            return this.read.bound(context, read, limit);
         }
+        this.read.since = None;
         read
     }
 }
 
 impl AsyncWrite for Upstream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.written(context, result)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.written(context, result)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
+    writes!();
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(context)

@@ -159,6 +159,14 @@ impl Version {
         }
     }
 
+    /// Takes on whom another process has cut.
+    pub(super) fn remember(&self, drain: &Drain) {
+        self.cuts.fetch_add(drain.cuts, SeqCst);
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        named.extend(drain.cut.iter().cloned());
+        named.truncate(NAMED);
+    }
+
     /// A request begins. Only under the lock of the table that it was found in, so that a drain knows of it.
     pub(super) fn take(self: &Arc<Self>, started: Instant) -> Flight {
         self.in_flight.fetch_add(1, SeqCst);
@@ -216,7 +224,7 @@ impl Flight {
         self.version.cuts.fetch_add(1, SeqCst);
         let mut named = self.version.named.lock().unwrap_or_else(PoisonError::into_inner);
         if named.len() < NAMED {
-            let path: String = path.chars().take(200).collect();
+            let path: String = path.chars().filter(|char| !char.is_control()).take(200).collect();
             named.push(format!("{method} {path} after {} ms", self.started.elapsed().as_millis()));
         }
     }
@@ -227,5 +235,21 @@ impl Drop for Flight {
         if self.version.in_flight.fetch_sub(1, SeqCst) == 1 {
             self.version.settle();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_speaks_to_the_terminal_of_whoever_looks() {
+        let address = ([127, 0, 0, 1], 9).into();
+        let backend = Backend { version: "1".into(), address, weight: 1, h2c: false };
+        let version = Arc::new(Version::new("web", &backend, Arc::default()));
+        version.leave();
+        version.take(Instant::now()).was_cut("GET", "/a\u{9b}2J\u{85}b");
+        let cut = version.status().drain.unwrap().cut;
+        assert!(cut[0].starts_with("GET /a2Jb after "), "{cut:?}");
     }
 }

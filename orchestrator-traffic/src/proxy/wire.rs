@@ -3,32 +3,25 @@
 //! A head that is refused never goes on. In its place goes a request of our own, of which the connection's [`Client`] knows that it
 //! is to be answered with the refusal: so it is answered after all that came before it, and the connection is closed.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+mod late;
+mod reading;
+mod writing;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::Stage;
+use self::late::Late;
 use super::clock::Waiting;
 use super::connection::Client;
-use super::framing::{After, Framing};
+use super::framing::Framing;
 
-/// Goes on in the place of a head that is refused.
-const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost:\r\n\r\n";
 /// How a connection of HTTP/2 begins (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The most bytes that wait until a request to change the protocol was answered.
 const WAITING: usize = 64 << 10;
-/// How long a connection is idle before it does without what HTTP needs, some 30 KiB.
-const PARK: Duration = Duration::from_secs(1);
-/// The most bytes, and the longest time, that are read and thrown away so that a client reads its answer before it is told that the
-/// connection is gone (RFC 9112, section 9.6).
-const LINGER: (usize, Duration) = (256 << 10, Duration::from_secs(1));
 
 /// See the module.
 #[derive(Debug)]
@@ -136,294 +129,65 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Poll::Ready(true)
     }
 
-    /// Reads more, and checks it.
-    fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let count = ready!(self.poll_hold(context))?;
-        self.sift();
-        Poll::Ready(Ok(count))
+    /// What may go on, while nothing is wrong with what came.
+    pub(super) fn asked(&self) -> Option<&[u8]> {
+        (self.mode == Mode::Checked && self.start < self.ready).then(|| &self.held[self.start..self.ready])
     }
 
-    /// Reads more of what is to be checked.
-    fn poll_hold(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut space = [0; 2048];
-        let mut buffer = ReadBuf::new(&mut space);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
-        self.read.since = None;
-        self.held.extend_from_slice(buffer.filled());
-        Poll::Ready(Ok(buffer.filled().len()))
-    }
-
-    /// Checks what is held and may not go on yet.
-    fn sift(&mut self) {
-        let (passed, heads, after) = self.framing.feed(&self.held[self.ready..]);
-        self.ready += passed;
-        self.heads += heads;
-        self.follow(heads > 0, after);
-    }
-
-    fn follow(&mut self, had_heads: bool, after: After) {
-        let between = !self.framing.in_body() && !self.framing.awaits_answer();
-        let partial = between && self.ready < self.held.len();
-        if had_heads || !partial {
-            self.head_since = None;
-        }
-        if partial {
-            self.head_since.get_or_insert_with(Instant::now);
-        }
-        match after {
-            After::More => {}
-            After::Refused(status) => self.refuse(status),
-            After::Broken(status) => {
-                self.client.broken.store(status, SeqCst);
-                self.held.truncate(self.ready);
-                self.mode = Mode::Broken;
-            }
-        }
-    }
-
-    fn refuse(&mut self, status: u16) {
-        self.client.refuse(self.heads, status);
-        self.held.truncate(self.ready);
-        self.held.extend_from_slice(STAND_IN);
-        self.ready = self.held.len();
-        self.head_since = None;
-        self.mode = Mode::Refused;
-    }
-
-    /// Passes on what may go on.
-    fn hand_over(&mut self, buffer: &mut ReadBuf<'_>) {
-        let count = buffer.remaining().min(self.ready - self.start);
-        buffer.put_slice(&self.held[self.start..self.start + count]);
+    /// So many bytes of it went on.
+    pub(super) fn taken(&mut self, count: usize) {
         self.start += count;
-        if self.start == self.held.len() {
-            // Idle connections keep no memory.
-            self.held = Vec::new();
-            (self.start, self.ready) = (0, 0);
-        } else if self.start == self.ready && self.start > 4096 {
-            self.held.drain(..self.start);
-            (self.start, self.ready) = (0, 0);
-        }
+        self.give_back();
     }
 
-    /// Reads straight to where it is wanted, and takes back what may not go on yet.
-    fn poll_straight(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<usize>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.read.since = None;
-        let bytes = &buffer.filled()[before..];
-        let count = bytes.len();
-        let (passed, heads, after) = self.framing.feed(bytes);
-        self.held.extend_from_slice(&bytes[passed..]);
-        buffer.set_filled(before + passed);
-        self.heads += heads;
-        self.follow(heads > 0, after);
-        Poll::Ready(Ok(count))
-    }
-
-    fn poll_checked(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        loop {
-            if self.start < self.ready {
-                self.hand_over(buffer);
-            }
-            if buffer.filled().len() > before {
-                return Poll::Ready(Ok(()));
-            }
-            match self.mode {
-                Mode::Refused => return Poll::Pending,
-                Mode::Ended => return Poll::Ready(Ok(())),
-                Mode::Broken => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
-                Mode::Raw => return self.poll_raw(context, buffer),
-                Mode::Checked => {}
-            }
-            if self.framing.awaits_answer() && self.go_on_after_answer(context) {
-                continue;
-            }
-            if self.held.len() > self.start + WAITING {
-                return Poll::Pending;
-            }
-            let read = if self.held.is_empty() && !self.framing.awaits_answer() {
-                self.poll_straight(context, buffer)
-            } else {
-                self.poll_more(context)
-            };
-            match read {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => match self.is_late(context) {
-                    Some(late) => self.end(late)?,
-                    None => return Poll::Pending,
-                },
+    /// Whether the client goes away while its answer is awaited. What it asks for next is held.
+    pub(super) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.mode == Mode::Checked && self.held.len() <= self.start + WAITING {
+            if !matches!(ready!(self.poll_more(context)), Ok(1..)) {
+                return Poll::Ready(());
             }
         }
-    }
-
-    /// Where a request to change the protocol was answered: whether it is clear now how to go on.
-    fn go_on_after_answer(&mut self, context: &Context<'_>) -> bool {
-        if self.client.tunnel.load(SeqCst) {
-            self.mode = Mode::Raw;
-            self.ready = self.held.len();
-            return true;
-        }
-        self.client.wake_when_answered(context);
-        if self.client.busy.load(SeqCst) > 0 || self.client.served() < self.heads {
-            return false;
-        }
-        self.framing.go_on();
-        self.sift();
-        true
-    }
-
-    fn poll_raw(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if read.is_ready() {
-            self.read.since = None;
-        } else if self.is_late(context).is_some() {
-            return Poll::Ready(Ok(()));
-        }
-        read
-    }
-
-    /// What has taken too long, where something has.
-    fn is_late(&mut self, context: &mut Context<'_>) -> Option<Late> {
-        let limits = &self.client.proxy.limits;
-        if self.mode == Mode::Raw && self.client.tunnel.load(SeqCst) {
-            return None;
-        }
-        if self.mode == Mode::Checked && self.framing.in_body() {
-            return self.read.too_long(context, limits.stall).then_some(Late::Body);
-        }
-        if let Some(since) = self.head_since {
-            let late = if self.held.is_empty() { Late::Idle } else { Late::Head };
-            return self.read.passed(context, since + limits.head).then_some(late);
-        }
-        // While a request is under way nobody is late. But HTTP may not look again when it is answered, so the clock runs.
-        let busy = self.client.busy.load(SeqCst) > 0;
-        if busy {
-            self.read.since = None;
-        }
-        let idle = if self.client.stop.stage() == Stage::Serving {
-            limits.idle
-        } else {
-            // From the moment that this is known, so that whoever is about to send something may be told to close.
-            if !self.ending {
-                self.ending = true;
-                self.read.since = None;
-            }
-            limits.idle_at_end
-        };
-        if busy || self.parked || idle <= PARK || self.mode == Mode::Raw {
-            return (self.read.too_long(context, idle) && !busy).then_some(Late::Idle);
-        }
-        if self.read.too_long(context, PARK) && self.write.since.is_none() {
-            self.client.park.order();
-        }
-        None
-    }
-
-    fn end(&mut self, late: Late) -> io::Result<()> {
-        match late {
-            Late::Head => self.refuse(408),
-            Late::Body => {
-                self.client.broken.store(408, SeqCst);
-                self.mode = Mode::Broken;
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            Late::Idle => self.mode = Mode::Ended,
-        }
-        Ok(())
-    }
-
-    fn written<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            self.write.since = None;
-        } else if self.write.too_long(context, self.client.proxy.limits.stall) {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        result
+        Poll::Pending
     }
 
     /// Whether the client may be sending what nobody will read.
-    fn is_to_linger(&self) -> bool {
+    pub(super) fn is_to_linger(&self) -> bool {
         matches!(self.mode, Mode::Refused | Mode::Broken)
             || self.mode == Mode::Checked && self.framing.in_body()
     }
-
-    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let (mut count, since) = self.lingered.unwrap_or((0, Instant::now()));
-        let mut space = [0; 4096];
-        while count < LINGER.0 && !self.write.passed(context, since + LINGER.1) {
-            self.lingered = Some((count, since));
-            let mut buffer = ReadBuf::new(&mut space);
-            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => count += buffer.filled().len(),
-                _ => break,
-            }
-        }
-        Poll::Ready(())
-    }
 }
 
-/// What a client was too slow with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Late {
-    Head,
-    Body,
-    Idle,
-}
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::{IpAddr, Ipv4Addr};
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.poll_checked(context, buffer)
-    }
-}
+    use tokio::io::{AsyncWriteExt as _, duplex};
+    use tokio::task::yield_now;
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.written(context, result)
-    }
+    use super::*;
+    use crate::proxy::serve::Held;
+    use crate::proxy::{Proxy, Stop};
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.written(context, result)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.stream).poll_flush(context);
-        self.written(context, result)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.client.park.is_followed() {
-            return Poll::Ready(Ok(()));
+    #[tokio::test]
+    async fn a_client_that_is_always_ahead_takes_no_more_room() {
+        let proxy = Arc::new(Proxy::new(crate::proxy::Limits::default(), None));
+        let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let client = Arc::new(Client::new(Held::of_none(&proxy), Stop::new(), peer, false));
+        let (mut far, near) = duplex(64 << 10);
+        let mut wire = Wire::new(near, client);
+        let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx-a: {}\r\n\r\n", "a".repeat(8000));
+        far.write_all(head.repeat(3).as_bytes()).await.unwrap();
+        assert_eq!(poll_fn(|context| wire.poll_protocol(context)).await, Some(Protocol::Http1));
+        for _ in 0..1000 {
+            far.write_all(head.as_bytes()).await.unwrap();
+            yield_now().await;
+            let gone = poll_fn(|context| Poll::Ready(wire.poll_gone(context).is_ready())).await;
+            assert!(!gone);
+            assert!(wire.asked().unwrap().starts_with(head.as_bytes()));
+            wire.taken(head.len());
+            assert!(wire.start < wire.ready, "there is always one more");
+            assert!(wire.held.capacity() < 256 << 10, "{} bytes", wire.held.capacity());
         }
-        let result = Pin::new(&mut self.stream).poll_shutdown(context);
-        ready!(self.written(context, result))?;
-        if self.is_to_linger() {
-            ready!(self.poll_linger(context));
-        }
-        Poll::Ready(Ok(()))
     }
 }

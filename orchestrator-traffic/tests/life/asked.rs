@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use crate::LONG;
 use crate::client::get;
 use crate::origin::Origin;
-use crate::process::{Rig, free, table};
+use crate::process::{Front, Rig, free, table};
 
 #[test]
 fn a_table_is_served_and_outlives_stops_and_kills() {
@@ -50,11 +50,7 @@ fn a_table_is_served_and_outlives_stops_and_kills() {
 
 #[test]
 fn the_second_in_a_folder_is_refused_and_harms_nothing() {
-    let (rig, address) = (Rig::new(), free());
-    let origin = Origin::new("one");
-    let process = rig.start(address);
-    rig.wait_until_ready();
-    rig.apply("v1", origin.address);
+    let Front { rig, address, origin: _origin, process } = Front::new(Rig::new());
     let mut second = rig.start(free());
     assert_eq!(second.wait().code(), Some(3));
     let said = rig.said();
@@ -131,11 +127,7 @@ fn a_broken_table_is_set_aside_and_the_next_one_is_served() {
 
 #[test]
 fn hostile_questions_are_refused_and_keep_nobody_waiting() {
-    let (rig, address) = (Rig::new(), free());
-    let origin = Origin::new("one");
-    let _process = rig.start(address);
-    rig.wait_until_ready();
-    rig.apply("v1", origin.address);
+    let Front { rig, address, origin: _origin, process: _process } = Front::new(Rig::new());
     let say = |bytes: &[u8]| {
         let mut stream = UnixStream::connect(rig.control()).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();

@@ -6,22 +6,16 @@ use std::time::Duration;
 use orchestrator_traffic::protocol::{Request, Response};
 use rustix::process::Signal;
 
-use crate::client::{Connection, get};
+use crate::client::get;
 use crate::origin::Origin;
-use crate::process::{Rig, free};
+use crate::process::{Front, Keeper, Rig};
 use crate::until;
 
 #[test]
 fn a_signal_drains_and_ends_it() {
     for signal in [Signal::TERM, Signal::INT] {
-        let (rig, address) = (Rig::new(), free());
-        let origin = Origin::new("one");
-        let mut process = rig.start(address);
-        rig.wait_until_ready();
-        rig.apply("v1", origin.address);
-        let mut slow = Connection::open(address).unwrap();
-        slow.send(b"GET /slow/700 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-        until("it is under way", || rig.status().versions[0].in_flight == 1);
+        let Front { rig, address, origin: _origin, mut process } = Front::new(Rig::new());
+        let mut slow = rig.under_way(address, "/slow/700");
         process.signal(signal);
         until("no more are taken", || std::net::TcpStream::connect(address).is_err());
         assert_eq!(slow.answer().unwrap().body, "one");
@@ -36,14 +30,8 @@ fn a_second_signal_or_the_end_of_its_time_cuts_and_says_whom() {
     for hurry in ["signal", "time"] {
         let mut rig = Rig::new();
         rig.drain = if hurry == "time" { Duration::from_millis(200) } else { Duration::from_mins(10) };
-        let address = free();
-        let origin = Origin::new("one");
-        let mut process = rig.start(address);
-        rig.wait_until_ready();
-        rig.apply("v1", origin.address);
-        let mut slow = Connection::open(address).unwrap();
-        slow.send(b"GET /slow/100000?secret=x HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-        until("it is under way", || rig.status().versions[0].in_flight == 1);
+        let Front { rig, address, origin: _origin, mut process } = Front::new(rig);
+        let mut slow = rig.under_way(address, "/slow/100000?secret=x");
         process.signal(Signal::TERM);
         if hurry == "signal" {
             until("no more are taken", || std::net::TcpStream::connect(address).is_err());
@@ -62,14 +50,8 @@ fn a_second_signal_or_the_end_of_its_time_cuts_and_says_whom() {
 
 #[test]
 fn what_ends_is_not_changed_any_more_and_may_be_hurried() {
-    let (rig, address) = (Rig::new(), free());
-    let origin = Origin::new("one");
-    let mut process = rig.start(address);
-    rig.wait_until_ready();
-    rig.apply("v1", origin.address);
-    let mut slow = Connection::open(address).unwrap();
-    slow.send(b"GET /slow/100000 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    until("it is under way", || rig.status().versions[0].in_flight == 1);
+    let Front { rig, address, origin, mut process } = Front::new(Rig::new());
+    let _slow = rig.under_way(address, "/slow/100000");
     assert_eq!(rig.ask(&Request::Stop { drain_ms: 600_000 }), Response::Done { pid: None });
     for request in [
         Request::Upgrade { program: None },
@@ -85,11 +67,7 @@ fn what_ends_is_not_changed_any_more_and_may_be_hurried() {
 
 #[test]
 fn requests_are_in_the_access_log_and_it_is_opened_anew() {
-    let (rig, address) = (Rig::new(), free());
-    let origin = Origin::new("one");
-    let mut process = rig.start(address);
-    rig.wait_until_ready();
-    rig.apply("v1", origin.address);
+    let Front { rig, address, origin: _origin, mut process } = Front::new(Rig::new());
     let log = rig.folder().join("access.log");
     let lines = |path: &std::path::Path| fs::read_to_string(path).unwrap_or_default();
     get(address, "/first?token=secret").unwrap();
@@ -112,4 +90,23 @@ fn requests_are_in_the_access_log_and_it_is_opened_anew() {
         (&200.into(), &"v1".into(), &3.into()),
         "{line}"
     );
+}
+
+/// Without a keeper and without a folder it serves its last table, until none of its versions has answered for a minute.
+#[test]
+#[ignore = "long: more than a minute of silence; tests/run --long has it"]
+fn long_left_alone_it_serves_until_no_version_answers() {
+    let rig = Rig::new();
+    let origin = Origin::new("one");
+    let mut keeper = Keeper::new();
+    let address = keeper.address();
+    let mut process = keeper.start(&rig);
+    rig.apply("v1", origin.address);
+    fs::remove_dir_all(rig.folder()).unwrap();
+    drop(keeper);
+    std::thread::sleep(Duration::from_secs(75));
+    assert_eq!(get(address, "/").unwrap().body, "one", "a version answers: it serves on");
+    drop(origin);
+    assert!(process.wait().success());
+    assert!(std::net::TcpStream::connect(address).is_err());
 }

@@ -1,8 +1,11 @@
 //! The life of a proxy, with real processes: restarts, upgrades, kills, full disks, hostile questions.
 
 mod asked;
+mod chain;
 mod client;
 mod ends;
+mod faults;
+mod files;
 mod kept;
 mod load;
 mod origin;

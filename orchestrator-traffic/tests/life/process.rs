@@ -21,6 +21,8 @@ use orchestrator_traffic::sockets::{Channel, Said, Sockets, listen};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
 
+use crate::client::Connection;
+use crate::origin::Origin;
 use crate::{LONG, until};
 
 const ASKED: &str = "PROXY_UNDER_TEST";
@@ -52,8 +54,9 @@ fn proxy() {
         folder: folder.clone(),
     };
     let remark = Arc::new(|text: &str| eprintln!("remark: {text}"));
-    let ended =
-        run(options, remark, |_| fs::write(folder.join("ready"), std::process::id().to_string()).unwrap());
+    let ended = run(options, remark, |_| {
+        fs::write(beside(&folder, "ready"), std::process::id().to_string()).unwrap();
+    });
     match ended {
         Ok(ended) => eprintln!("ended: {ended:?}"),
         Err(error) => {
@@ -72,6 +75,8 @@ pub(crate) struct Rig {
     pub(crate) tls: bool,
     pub(crate) drain: Duration,
     pub(crate) linger: Duration,
+    /// How many files it may have open, and how many it may ask for.
+    pub(crate) files: Option<(u64, u64)>,
 }
 
 impl Rig {
@@ -91,6 +96,7 @@ impl Rig {
             tls: false,
             drain: Duration::from_secs(30),
             linger: Duration::from_mins(1),
+            files: None,
         }
     }
 
@@ -107,8 +113,18 @@ impl Rig {
             "folder": self.folder, "listen": listen, "metrics": self.metrics, "tls": self.tls,
             "drain": self.drain.as_millis() as u64, "linger": self.linger.as_millis() as u64,
         });
-        let said = fs::OpenOptions::new().create(true).append(true).open(self.folder.join("said")).unwrap();
-        let mut command = Command::new(env::current_exe().unwrap());
+        let said =
+            fs::OpenOptions::new().create(true).append(true).open(beside(&self.folder, "said")).unwrap();
+        let program = env::current_exe().unwrap();
+        let mut command = match self.files {
+            Some((soft, hard)) => {
+                let limited = format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$0\" \"$@\"");
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(limited).arg(program);
+                shell
+            }
+            None => Command::new(program),
+        };
         command
             .args(PROGRAM)
             .env(ASKED, asked.to_string())
@@ -120,7 +136,7 @@ impl Rig {
 
     /// A proxy that listens by itself.
     pub(crate) fn start(&self, listen: SocketAddr) -> Process {
-        let _ = fs::remove_file(self.folder.join("ready"));
+        let _ = fs::remove_file(beside(&self.folder, "ready"));
         Process(self.command(Some(listen)).spawn().unwrap())
     }
 
@@ -132,12 +148,16 @@ impl Rig {
     /// What the processes said so far.
     pub(crate) fn said(&self) -> String {
         let mut said = String::new();
-        fs::File::open(self.folder.join("said")).unwrap().read_to_string(&mut said).unwrap();
+        fs::File::open(beside(&self.folder, "said")).unwrap().read_to_string(&mut said).unwrap();
         said
     }
 
+    pub(crate) fn is_ready(&self) -> bool {
+        beside(&self.folder, "ready").exists()
+    }
+
     pub(crate) fn wait_until_ready(&self) {
-        until("the proxy is ready", || self.folder.join("ready").exists());
+        until("the proxy is ready", || self.is_ready());
     }
 
     pub(crate) fn ask(&self, request: &Request) -> Response {
@@ -151,6 +171,14 @@ impl Rig {
         }
     }
 
+    /// The same, where somebody answers.
+    pub(crate) fn try_status(&self) -> Option<Status> {
+        match ask(&self.control(), &Request::Status, LONG) {
+            Ok(Response::Status(status)) => Some(status),
+            _ => None,
+        }
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         match self.ask(&Request::Counts) {
             Response::Counts(counts) => counts,
@@ -160,11 +188,24 @@ impl Rig {
 
     /// Sends everything there.
     pub(crate) fn apply(&self, version: &str, address: SocketAddr) -> u64 {
-        let request = Request::Apply { expect: None, table: table(version, address), drain_ms: 30_000 };
+        self.apply_within(version, address, 30_000)
+    }
+
+    /// Sends everything there; who is under way at another version has that many milliseconds.
+    pub(crate) fn apply_within(&self, version: &str, address: SocketAddr, drain_ms: u64) -> u64 {
+        let request = Request::Apply { expect: None, table: table(version, address), drain_ms };
         match self.ask(&request) {
             Response::Applied { generation, .. } => generation,
             other => panic!("{other:?}\n{}", self.said()),
         }
+    }
+
+    /// A request whose answer takes a while, and which is the only one.
+    pub(crate) fn under_way(&self, address: SocketAddr, path: &str) -> Connection {
+        let mut slow = Connection::open(address).unwrap();
+        slow.send(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
+        until("it is under way", || self.status().versions[0].in_flight == 1);
+        slow
     }
 
     /// The process that serves after an upgrade.
@@ -193,6 +234,29 @@ impl Drop for Rig {
     }
 }
 
+/// A proxy that listens by itself, before a version called `v1` that answers `one`.
+pub(crate) struct Front {
+    pub(crate) rig: Rig,
+    pub(crate) address: SocketAddr,
+    pub(crate) origin: Origin,
+    pub(crate) process: Process,
+}
+
+impl Front {
+    pub(crate) fn new(rig: Rig) -> Self {
+        let (address, origin) = (free(), Origin::new("one"));
+        let process = rig.start(address);
+        rig.wait_until_ready();
+        rig.apply("v1", origin.address);
+        Self { rig, address, origin, process }
+    }
+}
+
+/// What the tests know of a proxy, out of the way of what happens to its folder.
+fn beside(folder: &Path, name: &str) -> PathBuf {
+    folder.with_file_name(format!("{}.{name}", folder.file_name().unwrap().to_str().unwrap()))
+}
+
 /// Where certificate and key lie.
 pub(crate) fn pair(folder: &Path) -> Pair {
     Pair { certificate: folder.join("cert.pem"), key: folder.join("key.pem") }
@@ -209,8 +273,14 @@ pub(crate) fn free() -> SocketAddr {
 
 pub(crate) fn table(version: &str, address: SocketAddr) -> Table {
     let backend = Backend { version: version.into(), address, weight: 1, h2c: false };
-    let route =
-        Route { name: "all".into(), host: None, prefix: "/".into(), backends: vec![backend], canary: None };
+    let route = Route {
+        name: "all".into(),
+        host: None,
+        prefix: "/".into(),
+        backends: vec![backend],
+        canary: None,
+        sticky: None,
+    };
     Table { routes: vec![route] }
 }
 

@@ -13,8 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::origin::Origin;
-use crate::process::{Rig, free, pair};
+use crate::process::{Front, Rig, free, pair};
 use crate::{LONG, until};
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
@@ -64,11 +63,7 @@ fn certificates_are_replaced_under_open_connections_and_bad_ones_are_not_taken()
     let mut rig = Rig::new();
     rig.tls = true;
     let first = renew(rig.folder());
-    let address = free();
-    let origin = Origin::new("one");
-    let process = rig.start(address);
-    rig.wait_until_ready();
-    rig.apply("v1", origin.address);
+    let Front { rig, address, origin: _origin, process } = Front::new(rig);
     let mut open = connect(address, &first);
     assert!(get(&mut open).unwrap().starts_with("HTTP/1.1 200"));
 

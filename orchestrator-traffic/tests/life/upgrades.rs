@@ -9,7 +9,7 @@ use orchestrator_traffic::protocol::{Request, Response};
 use crate::client::{Connection, get};
 use crate::load::{Kind, Load};
 use crate::origin::Origin;
-use crate::process::{Keeper, Rig, free, is_alive, table};
+use crate::process::{Front, Keeper, Rig, free, is_alive, table};
 use crate::until;
 
 #[test]
@@ -67,11 +67,7 @@ fn a_switch_is_never_lost_between_two_processes() {
 
 #[test]
 fn a_successor_that_fails_leaves_everything_as_it_was() {
-    let (rig, address) = (Rig::new(), free());
-    let origin = Origin::new("one");
-    let process = rig.start(address);
-    rig.wait_until_ready();
-    rig.apply("v1", origin.address);
+    let Front { rig, address, origin, process } = Front::new(Rig::new());
     for (program, why) in [
         ("/bin/false", "it ended before it served"),
         ("/nowhere/proxy", "`/nowhere/proxy` cannot be started: No such file"),
@@ -86,6 +82,57 @@ fn a_successor_that_fails_leaves_everything_as_it_was() {
     assert_eq!(rig.apply("v2", origin.address), 2);
     let next = rig.upgrade();
     assert_eq!(rig.status().pid, next);
+}
+
+#[test]
+fn the_lock_names_who_serves_also_after_a_successor_failed() {
+    let Front { rig, address, origin: _origin, process } = Front::new(Rig::new());
+    let log = rig.folder().join("access.log");
+    std::fs::remove_file(&log).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    let Response::Refused { why } = rig.ask(&Request::Upgrade { program: None }) else {
+        panic!("it was done")
+    };
+    assert!(why.contains("cannot be opened"), "{why}");
+    assert_eq!(get(address, "/").unwrap().body, "one");
+    assert!(!rig.start(free()).wait().success());
+    let named = |pid: u32| rig.said().contains(&format!("edge` (process {pid}); stop it"));
+    assert!(named(process.0.id()), "{}", rig.said());
+    std::fs::remove_dir(&log).unwrap();
+    let next = rig.upgrade();
+    assert!(!rig.start(free()).wait().success());
+    assert!(named(next), "{}", rig.said());
+}
+
+/// A program that starts the real one is no successor: who serves is named, and should that fail, nothing of it is left.
+#[test]
+fn a_script_around_the_program_is_not_taken_for_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Front { rig, address, origin: _origin, process } = Front::new(Rig::new());
+    let real = std::env::current_exe().unwrap();
+    let script = |name: &str, text: &str| {
+        let path = rig.folder().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Request::Upgrade { program: Some(path.to_str().unwrap().into()) }
+    };
+    let left = rig.folder().join("left");
+    let bad = format!(
+        "sleep 1000 & echo $! > {left}\nexport PROXY_UNDER_TEST=$(echo \"$PROXY_UNDER_TEST\" | sed 's/\"tls\":false/\"tls\":true/')\n\
+         {real} \"$@\"\nsleep 1000",
+        left = left.display(),
+        real = real.display()
+    );
+    let Response::Refused { why } = rig.ask(&script("bad.sh", &bad)) else { panic!("it was done") };
+    assert!(why.contains("cert.pem` cannot be read"), "{why}");
+    let sleeper: u32 = std::fs::read_to_string(left).unwrap().trim().parse().unwrap();
+    until("all of it is gone", || !is_alive(sleeper));
+    assert_eq!((rig.status().pid, get(address, "/").unwrap().body.as_str()), (process.0.id(), "one"));
+
+    let good = script("good.sh", &format!("{} \"$@\"\nexit $?", real.display()));
+    let Response::Done { pid: Some(pid) } = rig.ask(&good) else { panic!("it was not done: {}", rig.said()) };
+    assert_eq!(rig.status().pid, pid);
+    assert_eq!(get(address, "/").unwrap().body, "one");
 }
 
 #[test]
@@ -130,14 +177,8 @@ fn metrics_move_to_the_successor() {
 
 #[test]
 fn a_slow_answer_is_finished_by_the_old_process() {
-    let (rig, address) = (Rig::new(), free());
-    let origin = Origin::new("one");
-    let mut process = rig.start(address);
-    rig.wait_until_ready();
-    rig.apply("v1", origin.address);
-    let mut slow = Connection::open(address).unwrap();
-    slow.send(b"GET /slow/1000 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    until("it is under way", || rig.status().versions[0].in_flight == 1);
+    let Front { rig, address, origin: _origin, mut process } = Front::new(Rig::new());
+    let mut slow = rig.under_way(address, "/slow/1000");
     rig.upgrade();
     let status = rig.status();
     assert_eq!((status.versions[0].in_flight, status.connections), (1, 1), "it is known there");
@@ -232,11 +273,7 @@ fn older_connections_follow_also_when_the_successor_was_killed() {
 fn streams_and_tunnels_live_on_until_their_time_is_over() {
     let mut rig = Rig::new();
     rig.linger = Duration::from_secs(4);
-    let address = free();
-    let origin = Origin::new("one");
-    let mut process = rig.start(address);
-    rig.wait_until_ready();
-    rig.apply("v1", origin.address);
+    let Front { rig, address, origin: _origin, mut process } = Front::new(rig);
     let mut events = Connection::open(address).unwrap();
     events.send(b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     assert_eq!(events.head().unwrap().0, 200);

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use tokio::io::AsyncWriteExt as _;
+
 use super::super::backend::Backend;
 use super::super::{Kind, Mix, Plan, Shape, VersionFrom};
-use super::{done, plan};
+use super::{done, head, plan, raw};
 
 /// All kinds, quick ones of those that take their time.
-fn quick() -> Mix {
+pub(super) fn quick() -> Mix {
     let mut mix = Mix::mixed();
     for shape in &mut mix.shapes {
         match shape.kind {
@@ -66,4 +68,22 @@ async fn connections_are_kept_where_they_may_be() {
     assert_eq!((new.answered, new.client.connections), (100, 100));
     let all = done(Plan { connections: 50, preconnect: true, ..plan(backend.address(), 500.0, 100) }).await;
     assert_eq!((all.answered, all.client.connections), (100, 50));
+}
+
+#[tokio::test]
+async fn lines_of_events_may_end_as_they_like() {
+    for end in ["\n", "\r\n", "\r"] {
+        let address = raw(move |mut stream, _| async move {
+            head(&mut stream).await;
+            let begin = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+            let events = format!("id: 1{end}data: x{end}{end}").repeat(10);
+            stream.write_all(format!("{begin}{events}").as_bytes()).await.unwrap();
+        })
+        .await;
+        let mix = |count| Mix { shapes: vec![Shape { count: Some(count), ..Shape::of(Kind::Events, 1) }] };
+        let summary = done(Plan { mix: mix(10), ..plan(address, 100.0, 3) }).await;
+        assert_eq!((summary.answered, summary.failed), (3, 0), "{end:?} {:?}", summary.examples);
+        let summary = done(Plan { mix: mix(11), ..plan(address, 100.0, 3) }).await;
+        assert_eq!((summary.answered, summary.failed), (0, 3), "{end:?}: there are no more than ten");
+    }
 }

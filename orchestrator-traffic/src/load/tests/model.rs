@@ -100,7 +100,7 @@ async fn plans_that_make_no_sense_are_refused() {
         (Plan { duration_ms: Some(0), ..good() }, "duration"),
         (Plan { timeout_ms: 0, ..good() }, "timeout"),
         (Plan { expect_status: vec![99], ..good() }, "`99` is no status"),
-        (Plan { url: "https://127.0.0.1/".into(), ..good() }, "only `http://`"),
+        (Plan { url: "ftp://127.0.0.1/".into(), ..good() }, "only `http://` and `https://`"),
         (Plan { url: "127.0.0.1:80".into(), ..good() }, "only `http://`"),
         (Plan { url: "http://user:secret@127.0.0.1/".into(), ..good() }, "password"),
         (Plan { url: "http://[::1/".into(), ..good() }, "no URL"),

@@ -1,11 +1,12 @@
 //! Requests are sent when they are due; what comes late shows in the figures.
 
+use std::future::pending;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 
 use super::super::backend::Backend;
-use super::super::{Arrivals, Plan, run};
+use super::super::{Arrivals, Plan, run, run_watched};
 use super::{done, head, plan, raw};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -117,4 +118,29 @@ async fn a_duration_ends_it() {
     let long = Plan { requests: None, duration_ms: Some(500), ..plan(backend.address(), 100.0, 1) };
     let summary = done(long).await;
     assert_eq!((summary.due, summary.answered), (50, 50));
+}
+
+#[tokio::test]
+async fn figures_are_told_as_it_goes_and_what_is_under_way_ends_in_order() {
+    let address = raw(async |mut stream, _| {
+        while head(&mut stream).await {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            if stream.write_all(OK).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await;
+    let plan = Plan { duration_ms: Some(60_000), ..Plan::new(format!("http://{address}/"), 50.0) };
+    let told = std::sync::Mutex::new(Vec::new());
+    let enough = tokio::time::sleep(Duration::from_millis(1_200));
+    let summary =
+        run_watched(plan, pending(), enough, |summary| told.lock().unwrap().push(summary)).await.unwrap();
+    assert!(summary.stopped && summary.over, "{summary:?}");
+    assert_eq!((summary.failed, summary.client.abandoned, summary.answered), (0, 0, summary.sent));
+    assert!(summary.sent > 10 && summary.took_ms < 30_000, "{summary:?}");
+    let told = told.into_inner().unwrap();
+    assert_eq!((told[0].over, told[0].sent), (false, 0), "as it begins");
+    let later = told.iter().find(|summary| summary.sent > 0).expect("after a second");
+    assert!(later.sent >= later.answered && later.failed == 0 && later.client.unsent == 0, "{later:?}");
 }

@@ -33,6 +33,10 @@ pub struct Entry<'a> {
     pub method: &'a str,
     /// Its host; empty where it named none.
     pub host: &'a str,
+    /// From where it was linked; only lines in the combined format tell it, without its query, and none of JSON.
+    pub referer: &'a str,
+    /// The program of the client; only lines in the combined format tell it.
+    pub agent: &'a str,
     /// Its path, without the query.
     pub path: &'a str,
     /// The status of the answer; none where there was no answer.
@@ -79,8 +83,21 @@ impl Entry<'_> {
     }
 
     fn json(&self, into: &mut Vec<u8>) {
-        let Self { at, client, method, host, path, status, sent, head_us, total_us, route, version, broken } =
-            *self;
+        let Self {
+            at,
+            client,
+            method,
+            host,
+            path,
+            status,
+            sent,
+            head_us,
+            total_us,
+            route,
+            version,
+            broken,
+            ..
+        } = *self;
         let [method, host, path] = [method, host, path].map(harmless);
         let at = timestamp(at);
         let line =
@@ -94,9 +111,13 @@ impl Entry<'_> {
         let status = self.status.map_or(Cow::Borrowed("-"), |status| status.to_string().into());
         let [method, path] = [self.method, self.path].map(escaped);
         let [route, version] = [self.route, self.version].map(|text| escaped(text.unwrap_or("-")));
+        let [referer, agent] = [without_query(self.referer), self.agent].map(|text| match text {
+            "" => "-".to_owned(),
+            text => escaped(text),
+        });
         let ms = self.total_us as f64 / 1000.0;
         let line = format!(
-            "{client} - - [{at}] \"{method} {path}\" {status} {sent} \"-\" \"-\" \"{route}\" \"{version}\" {ms:.3}"
+            "{client} - - [{at}] \"{method} {path}\" {status} {sent} \"{referer}\" \"{agent}\" \"{route}\" \"{version}\" {ms:.3}"
         );
         into.extend_from_slice(line.as_bytes());
     }
@@ -104,6 +125,11 @@ impl Entry<'_> {
 
 fn timestamp(at: SystemTime) -> Timestamp {
     Timestamp::try_from(at).unwrap_or_default()
+}
+
+/// A URL up to its query or fragment, since both hold secrets.
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// At most 1 KiB of a text.

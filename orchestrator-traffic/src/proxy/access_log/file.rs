@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::AccessLogConfig;
@@ -31,10 +32,20 @@ impl Rotated {
     /// Opens what lies at the path now.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
         self.file = None;
-        let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?;
         self.size = file.metadata()?.len();
         self.file = Some(file);
         Ok(())
+    }
+
+    /// Whether another file lies at the path by now, or none.
+    pub(super) fn is_moved(&self) -> bool {
+        let id = |found: &fs::Metadata| (found.dev(), found.ino());
+        let Some(Ok(own)) = self.file.as_ref().map(File::metadata) else { return false };
+        match fs::metadata(&self.path) {
+            Ok(there) => id(&there) != id(&own),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
     }
 
     /// Adds whole lines. Where that fails: how many of them have not been written whole, and why.

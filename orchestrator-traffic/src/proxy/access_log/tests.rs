@@ -17,6 +17,8 @@ fn entry(path: &str) -> Entry<'_> {
         client: "127.0.0.1",
         method: "GET",
         host: "example.org",
+        referer: "",
+        agent: "",
         path,
         status: Some(200),
         sent: 12,
@@ -67,6 +69,12 @@ fn combined_lines_are_what_tools_expect() {
         String::from_utf8(line).unwrap(),
         "127.0.0.1 - - [14/Nov/2023:22:13:20 +0000] \"GET /a\\\"b\" 200 12 \"-\" \"-\" \"all\" \"v1\" 2.250\n"
     );
+    let mut line = Vec::new();
+    let linked =
+        Entry { referer: "https://a.example/b?token=secret#c", agent: "curl/8 \"x\" \\", ..entry("/") };
+    linked.write(Format::Combined, &mut line);
+    let text = String::from_utf8(line).unwrap();
+    assert!(text.contains("200 12 \"https://a.example/b\" \"curl/8 \\\"x\\\" \\\\\" \"all\""), "{text}");
 }
 
 #[test]
@@ -74,7 +82,7 @@ fn nothing_that_a_client_sends_ends_a_line_or_speaks_to_a_terminal() {
     let evil = "/\n{\"status\":1}\r\x1b[2J\u{9b}31m\u{0}\x7f";
     for format in [Format::Json, Format::Combined] {
         let mut line = Vec::new();
-        entry(evil).write(format, &mut line);
+        Entry { referer: evil, agent: evil, ..entry(evil) }.write(format, &mut line);
         let text = String::from_utf8(line).unwrap();
         assert_eq!(text.matches('\n').count(), 1, "{text:?}");
         assert!(!text.trim_end().contains(char::is_control), "{text:?}");
@@ -120,6 +128,23 @@ fn one_that_settled_puts_nothing_aside() {
     log.log(&entry("/"));
     drop(log);
     assert_eq!(lines(&path).len(), 1);
+}
+
+#[test]
+fn one_that_settled_follows_whoever_puts_files_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let config = AccessLogConfig { limit: 10, keep: 2, ..AccessLogConfig::new(&path) };
+    let old = AccessLog::open(config.clone(), quiet).unwrap();
+    old.settle();
+    let mut successor = Rotated::open(&config).unwrap();
+    for round in 0..4 {
+        successor.append(format!("{round}: more than ten bytes\n").as_bytes()).unwrap();
+        successor.put_aside_if_full().unwrap();
+    }
+    old.log(&entry("/late"));
+    drop(old);
+    assert!(lines(&path)[0].contains("/late"), "{:?}", lines(&path));
 }
 
 #[test]
@@ -203,4 +228,13 @@ fn a_queue_that_is_full_loses_and_counts() {
     let (whole, lost) = drained.join().unwrap();
     assert_eq!(lost, log.lost());
     assert!(whole + lost >= 60_000);
+}
+
+#[test]
+fn only_its_user_reads_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    Rotated::open(&AccessLogConfig::new(&path)).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }

@@ -19,7 +19,8 @@ pub(super) fn write(shared: &Shared, file: Rotated, format: Format, remark: &dyn
     let mut lines = Vec::new();
     loop {
         let (count, ended) = wait(shared, &mut lines);
-        if shared.reopen.swap(false, Relaxed)
+        let moved = || count > 0 && shared.settled.load(Relaxed) && writer.file.is_moved();
+        if (shared.reopen.swap(false, Relaxed) || moved())
             && let Err(error) = writer.file.reopen()
         {
             writer.failed(&error);

@@ -1,3 +1,5 @@
+use http::HeaderMap;
+
 use super::*;
 use crate::protocol::{Backend, Route};
 
@@ -12,7 +14,14 @@ fn table(shares: &[(&str, u16, u32)]) -> Table {
         })
         .collect();
     Table {
-        routes: vec![Route { name: "web".into(), host: None, prefix: "/".into(), backends, canary: None }],
+        routes: vec![Route {
+            name: "web".into(),
+            host: None,
+            prefix: "/".into(),
+            backends,
+            canary: None,
+            sticky: None,
+        }],
     }
 }
 
@@ -136,4 +145,19 @@ fn counts_outlive_tables_within_bounds() {
     assert_eq!(counts.versions.len(), REMEMBERED);
     assert!(counts.versions.iter().any(|version| version.version == "399"));
     assert!(counts.versions.iter().all(|version| version.version != "0"));
+}
+
+#[test]
+fn who_is_served_is_never_forgotten_and_who_was_begins_anew() {
+    let live = Live::new();
+    let requests = |version: &str| {
+        live.counts().versions.into_iter().find(|one| one.version == version).map(|one| one.requests)
+    };
+    for n in 0..400u16 {
+        apply(&live, None, table(&[("stays", 9999, 1), (&n.to_string(), n + 1, 0)]), 0);
+        take(&live).answered(200, Duration::from_millis(1));
+    }
+    assert_eq!((requests("stays"), requests("0"), requests("399")), (Some(400), None, Some(0)));
+    apply(&live, None, table(&[("0", 1, 1)]), 0);
+    assert_eq!((requests("stays"), requests("0")), (Some(400), Some(0)), "as the protocol says");
 }

@@ -17,10 +17,11 @@ use super::super::elder::Elder;
 use super::super::folder::{Folder, sign};
 use super::super::life::Life;
 use super::super::metrics::{self, Figures, VersionFigures};
+use super::super::orphan;
 use super::super::recorder::Listening;
 use super::super::state::State;
 use super::super::tls::Tls;
-use super::super::{Listener, Proxy, Stop, Workers, control};
+use super::super::{Listener, Proxy, Stop, Workers, control, files};
 use super::{Options, Remark, RunError};
 use crate::sockets::{Channel, Said, Sockets, listen};
 
@@ -81,6 +82,7 @@ impl Started {
 
     fn begin(options: Options, remark: Remark, parent: Option<&mut Channel>) -> Result<Self, RunError> {
         let signals = Signals::new()?;
+        let files = files::raise(options.threads)?;
         let tls = options.tls.clone().map(Tls::open).transpose()?;
         let folder = Folder::open(&options.folder)?;
         let mut sockets = match parent {
@@ -90,33 +92,40 @@ impl Started {
         // Only a proxy that holds it has a lock to give.
         let succeeds = sockets.lock.is_some();
         // The lock comes first: nothing of the folder is touched before it is known that nobody else serves from it.
-        match &sockets.lock {
-            Some(lock) => sign(lock),
-            None => sockets.lock = Some(folder.lock()?),
+        if sockets.lock.is_none() {
+            sockets.lock = Some(folder.lock()?);
         }
         bind(&options, &mut sockets)?;
         let keeper = sockets.keeper.take().map(Channel::of);
         let log = open_log(&options, &remark)?;
         let listening = Arc::new(Listening::new(log));
-        let proxy = Arc::new(Proxy::new(options.limits, Some(listening.clone())));
+        let mut limits = options.limits;
+        limits.files = limits.files.min(files);
+        // Each request of a client may need a connection to a version.
+        limits.connections = limits.connections.min(limits.files / 2);
+        let proxy = Arc::new(Proxy::new(limits, Some(listening.clone())));
         let state = State::new(folder.path());
-        restore(&proxy, &state, &remark);
+        if succeeds {
+            inherit(&proxy, &state).map_err(RunError::Table)?;
+        } else {
+            restore(&proxy, &state, &remark);
+        }
         let control = match &sockets.control {
             Some(control) => control.try_clone()?,
             None => sockets.control.insert(folder.bind()?).try_clone()?,
         };
         let stop = Stop::new();
         let listeners = listeners(&sockets, tls.as_ref())?;
-        let workers = Workers::start(&listeners, &proxy, &stop, options.threads)?;
         let (orders, ordered) = mpsc::unbounded_channel();
         let desk = Arc::new(Desk {
-            proxy,
+            proxy: proxy.clone(),
             folder,
             state,
             life: Life::default(),
             sockets: Mutex::new(sockets),
             keeper: Mutex::new(keeper),
             elder: Mutex::new(None),
+            heir: Mutex::new(None),
             remark: remark.clone(),
             successor: options.successor,
             orders,
@@ -124,6 +133,8 @@ impl Started {
             open: watch::channel(true).0,
         });
         let beside = beside(&desk, &listening, control, &remark)?;
+        // Last, since nobody whom they have taken is to lose an answer because something else fails.
+        let workers = Workers::start(&listeners, &proxy, &stop, options.threads)?;
         Ok(Self {
             desk,
             stop,
@@ -142,6 +153,12 @@ impl Started {
     /// Tells whoever waits for it that this process serves: its keeper, or the process before it and the keeper of both.
     fn greet(&self, mut parent: Channel) -> Result<(), RunError> {
         let ready = Said::Ready { pid: process::id() };
+        let sockets = self.desk.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (true, Some(lock)) = (self.succeeds, &sockets.lock) {
+            // Not before all that may fail was done: until then, whoever started it serves.
+            sign(lock);
+        }
+        drop(sockets);
         let mut keeper = self.desk.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         parent.say(&ready).map_err(RunError::Inherit)?;
         if self.succeeds {
@@ -194,6 +211,12 @@ fn restore(proxy: &Proxy, state: &State, remark: &Remark) {
     }
 }
 
+/// Serves what the process before this one serves: it has just seen to it that it lies there.
+fn inherit(proxy: &Proxy, state: &State) -> Result<(), String> {
+    let kept = state.inherit()?.ok_or("it is not there")?;
+    proxy.live.restore(kept.generation, kept.table)
+}
+
 fn listeners(sockets: &Sockets, tls: Option<&Tls>) -> io::Result<Vec<Listener>> {
     let each = sockets.serve.iter();
     each.map(|socket| Ok(Listener { socket: socket.try_clone()?, tls: tls.map(Tls::acceptor) })).collect()
@@ -212,6 +235,7 @@ fn beside(
             said(&format!("the control socket is served no more: {error}"));
         }
     })];
+    beside.push(tokio::spawn(orphan::watch(Arc::downgrade(desk))));
     let metrics = desk.sockets.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(listener) = metrics.metrics.as_ref().map(std::net::TcpListener::try_clone).transpose()? {
         listener.set_nonblocking(true)?;

@@ -11,7 +11,14 @@ fn backend(version: &str, weight: u32) -> Backend {
 }
 
 fn route(name: &str, host: Option<&str>, prefix: &str, backends: Vec<Backend>) -> Route {
-    Route { name: name.into(), host: host.map(Into::into), prefix: prefix.into(), backends, canary: None }
+    Route {
+        name: name.into(),
+        host: host.map(Into::into),
+        prefix: prefix.into(),
+        backends,
+        canary: None,
+        sticky: None,
+    }
 }
 
 fn served(routes: Vec<Route>) -> Served {
@@ -90,7 +97,9 @@ fn who_could_not_be_reached_is_passed_over_unless_alone() {
     let id = |name: &str| served.versions().find(|version| &*version.name == name).unwrap().id;
     for (path, not, expected) in [("/", "a", "b"), ("/", "b", "a"), ("/one", "d", "d")] {
         for _ in 0..50 {
-            let Pick::Version(version, true) = served.pick("", path, &HeaderMap::new(), Some(id(not))) else {
+            let Pick::Version(version, Why::Share(None)) =
+                served.pick("", path, &HeaderMap::new(), Some(id(not)))
+            else {
                 panic!()
             };
             assert_eq!(&*version.name, expected);
@@ -172,4 +181,48 @@ fn numbers_are_even() {
     }
     // Ten thousand each; six standard deviations are about 600.
     assert!(counts.iter().all(|count| (9_400..10_600).contains(count)), "{counts:?}");
+}
+
+#[test]
+fn who_was_given_a_version_stays_with_it_while_its_share_grows() {
+    let with = |share: u32| {
+        let backends = vec![backend("old", 100 - share), backend("new", share)];
+        served(vec![Route { sticky: Some("place".into()), ..route("web", None, "/", backends) }])
+    };
+    let asked = |served: &Served, cookie: Option<&str>| {
+        let mut headers = HeaderMap::new();
+        if let Some(cookie) = cookie {
+            headers.insert("cookie", format!("a=b; {cookie}").parse().unwrap());
+        }
+        match served.pick("", "/", &headers, None) {
+            Pick::Version(version, Why::Share(line)) => {
+                (version.name.to_string(), line.map(|line| line.to_str().unwrap().to_owned()))
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let (few, more, all) = (with(5), with(25), with(100));
+    let mut chosen = 0;
+    for _ in 0..2000 {
+        let (first, line) = asked(&few, None);
+        let line = line.expect("it is told to keep its place");
+        let (cookie, rest) = line.split_once(';').unwrap();
+        assert_eq!(rest, " Path=/; HttpOnly; SameSite=Lax");
+        assert_eq!(asked(&few, Some(cookie)), (first.clone(), None), "the same again, and told once");
+        if first == "new" {
+            chosen += 1;
+            assert_eq!(asked(&more, Some(cookie)).0, "new");
+        }
+        assert_eq!(asked(&all, Some(cookie)).0, "new");
+    }
+    assert!((20..300).contains(&chosen), "{chosen} of 2000 are far from 5 %");
+    for wrong in ["place=", "place=1000", "place=-1", "place=+1", "place=1x", "place=99999999999999999999"] {
+        assert!(asked(&few, Some(wrong)).1.is_some(), "{wrong} is drawn anew");
+    }
+    assert_eq!(
+        (asked(&few, Some("place=949")).0, asked(&few, Some("place=950")).0),
+        ("old".into(), "new".into())
+    );
+    let bad = Route { sticky: Some("a b".into()), ..route("web", None, "/", vec![backend("1", 1)]) };
+    assert!(check(&Table { routes: vec![bad] }).unwrap_err().contains("not a name of a cookie"));
 }

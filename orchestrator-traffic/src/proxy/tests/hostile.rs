@@ -129,6 +129,7 @@ fn versions_that_speak_no_http_are_a_bad_gateway() {
         b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n".to_vec(),
         b"HTTP/1.1 200 OK\r\na(b: c\r\ncontent-length: 0\r\n\r\n".to_vec(),
         b"HTTP/3.0 200 OK\r\n\r\n".to_vec(),
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n".to_vec(),
         b"HTTP/1.1 200".to_vec(),
         Vec::new(),
         long,
@@ -195,4 +196,43 @@ fn a_body_that_is_too_large_is_refused() {
     client.send(&[b'a'; 100]).unwrap();
     client.send(b"\r\n1\r\n").unwrap();
     assert_eq!(client.answer().0, 413);
+}
+
+#[test]
+fn a_drain_cuts_a_client_that_takes_nothing() {
+    let endless = Version::new(|mut client, _| {
+        client.request()?;
+        client.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+        let chunk = [format!("{:x}\r\n", 1 << 20).as_bytes(), &vec![1; 1 << 20], b"\r\n"].concat();
+        loop {
+            client.send(&chunk)?;
+        }
+    });
+    let (fine, rig) = (Version::named("fine"), Rig::before(&endless));
+    let mut client = rig.client();
+    client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    client.head().unwrap();
+    // Until all room between is filled.
+    thread::sleep(Duration::from_millis(300));
+    rig.apply(&[("2", &fine, 1)], Duration::from_millis(50));
+    until(|| rig.status("1").drain.unwrap().took_ms.is_some());
+    assert_eq!(rig.status("1").drain.unwrap().cuts, 1);
+}
+
+#[test]
+fn requests_that_clients_gave_up_waiting_for_count() {
+    let version = Version::new(|mut client, _| {
+        client.head()?;
+        client.stream.read_to_end(&mut Vec::new()).map(drop)
+    });
+    let rig = Rig::before(&version);
+    let mut client = rig.client();
+    client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    until(|| rig.status("1").in_flight == 1);
+    thread::sleep(SHORT);
+    drop(client);
+    until(|| rig.counts("1").requests == 1);
+    let counts = rig.counts("1");
+    assert_eq!((counts.errors, counts.gateway), (0, 0));
+    assert!(counts.latency.len() == 1 && counts.latency[0].0 >= 150_000, "{counts:?}");
 }

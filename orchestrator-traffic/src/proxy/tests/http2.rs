@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -10,13 +11,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::client::conn::http2::SendRequest;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::rig::{LONG, Rig, Version, ok, table, until, value};
 use crate::proxy::Limits;
+use crate::proxy::record::End;
 
-fn run(test: impl Future<Output = ()>) {
+pub(super) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(LONG, test).await.unwrap() });
 }
@@ -25,6 +27,16 @@ async fn client(address: SocketAddr) -> SendRequest<Full<Bytes>> {
     let stream = TcpStream::connect(address).await.unwrap();
     let (sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// A client that takes nothing of an answer but its head.
+async fn closed_client(address: SocketAddr) -> SendRequest<Full<Bytes>> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(0);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     sender
 }
@@ -89,7 +101,7 @@ impl hyper::body::Body for Frames {
     }
 }
 
-fn serve_by_http2(rig: &Rig, address: SocketAddr) {
+pub(super) fn serve_by_http2(rig: &Rig, address: SocketAddr) {
     let unused = Version::named("unused");
     let mut table = table(&[("2", &unused, 1)]);
     table.routes[0].backends[0].h2c = true;
@@ -227,4 +239,152 @@ fn an_end_lets_streams_end_first() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     });
+}
+
+#[test]
+fn a_version_is_free_once_it_has_said_all_whatever_the_client_takes() {
+    let version = Version::named("fine");
+    let rig = Rig::before(&version);
+    run(async {
+        let mut client = closed_client(rig.address).await;
+        let answer = client.send_request(request("/", b"")).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        eventually(|| rig.status("1").in_flight == 0).await;
+        drop(answer);
+    });
+    assert_eq!((rig.counts("1").requests, rig.counts("1").errors), (1, 0));
+}
+
+/// A version whose answers never end.
+fn endless() -> Version {
+    Version::new(|mut client, _| {
+        client.request()?;
+        client.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+        loop {
+            client.send(&[format!("{:x}\r\n", 1 << 16).as_bytes(), &vec![1; 1 << 16], b"\r\n"].concat())?;
+        }
+    })
+}
+
+pub(super) async fn eventually(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[test]
+fn a_drain_cuts_clients_of_http2_that_take_nothing() {
+    let (endless, fine) = (endless(), Version::named("fine"));
+    let rig = Rig::before(&endless);
+    run(async {
+        let mut client = closed_client(rig.address).await;
+        let answer = client.send_request(request("/a", b"")).await.unwrap();
+        rig.apply(&[("2", &fine, 1)], Duration::from_millis(50));
+        eventually(|| rig.status("1").drain.unwrap().took_ms.is_some()).await;
+        let drain = rig.status("1").drain.unwrap();
+        assert!(drain.cuts == 1 && drain.cut[0].starts_with("GET /a after"), "{drain:?}");
+        drop(answer);
+    });
+}
+
+#[test]
+fn a_client_of_http2_that_takes_nothing_is_given_up() {
+    let version = endless();
+    let limits = Limits { stall: Duration::from_millis(150), ..Limits::default() };
+    let rig = Rig::before_with(&version, limits);
+    run(async {
+        let mut client = closed_client(rig.address).await;
+        let answer = client.send_request(request("/", b"")).await.unwrap();
+        eventually(|| rig.status("1").in_flight == 0).await;
+        drop(answer);
+    });
+    assert_eq!(rig.told(1)[0].3, End::Left);
+    assert_eq!(rig.counts("1").errors, 0);
+}
+
+#[test]
+fn connections_of_http2_without_requests_are_closed_though_they_ping() {
+    let version = Version::named("fine");
+    let limits = Limits { idle: Duration::from_millis(300), ..Limits::default() };
+    let rig = Rig::before_with(&version, limits);
+    run(async {
+        let stream = TcpStream::connect(rig.address).await.unwrap();
+        let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+        builder.timer(TokioTimer::new());
+        builder.keep_alive_interval(Duration::from_millis(50)).keep_alive_while_idle(true);
+        let (mut sender, connection) =
+            builder.handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(text(sender.send_request(request("/", b"")).await.unwrap()).await.1, "fine");
+        }
+        let _ = connection.await.unwrap();
+    });
+    until(|| rig.proxy.connections.load(SeqCst) == 0);
+}
+
+#[test]
+fn one_host_is_meant_or_none() {
+    let version = Version::echo();
+    let rig = Rig::before(&version);
+    run(async {
+        let mut client = client(rig.address).await;
+        for (uri, hosts, expected) in [
+            ("/", ["public", "admin"].as_slice(), 400),
+            ("/", &["a/b@c"], 400),
+            ("/", &["a b"], 400),
+            ("http://public/", &["admin"], 400),
+            ("http://public/", &["public", "public"], 400),
+            ("http://public/", &["public"], 200),
+            ("/", &["public:80"], 200),
+        ] {
+            let mut request = Request::builder().uri(uri).body(Full::new(Bytes::new())).unwrap();
+            for host in hosts {
+                request.headers_mut().append("host", host.parse().unwrap());
+            }
+            let (status, got) = text(client.send_request(request).await.unwrap()).await;
+            assert_eq!(status.as_u16(), expected, "{uri} {hosts:?}: {got}");
+        }
+    });
+}
+
+#[test]
+fn a_host_that_http2_cannot_name_never_changes_what_is_asked_for() {
+    let rig = Rig::new();
+    run(async {
+        serve_by_http2(&rig, version().await);
+        let address = rig.address;
+        let asked = tokio::task::spawn_blocking(move || {
+            for host in ["a%b", "a:b:c", "[a"] {
+                let mut client = super::rig::Client::new(address);
+                let head = format!("DELETE /items/7 HTTP/1.1\r\nhost: {host}\r\n\r\n");
+                client.send(head.as_bytes()).unwrap();
+                let (status, _, body) = client.answer();
+                assert!(status == 400 || body.contains("/items/7"), "{host}: {status} {body}");
+            }
+        });
+        asked.await.unwrap();
+    });
+}
+
+#[test]
+fn an_upload_to_a_version_of_http2_may_take_longer_than_an_answer() {
+    let rig = Rig::with(Limits { answer: Duration::from_millis(300), ..Limits::default() });
+    run(async {
+        serve_by_http2(&rig, version().await);
+        let address = rig.address;
+        let sent = tokio::task::spawn_blocking(move || {
+            let mut client = super::rig::Client::new(address);
+            client.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n").unwrap();
+            for _ in 0..10 {
+                std::thread::sleep(Duration::from_millis(80));
+                client.send(b"a").unwrap();
+            }
+            client.answer()
+        });
+        let (status, _, body) = sent.await.unwrap();
+        assert!(status == 200 && body.ends_with("b\"aaaaaaaaaa\""), "{status} {body}");
+    });
+    assert_eq!((rig.counts("2").requests, rig.counts("2").errors), (1, 0));
 }

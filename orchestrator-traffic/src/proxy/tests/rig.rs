@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::protocol::{Backend, Response, Route, Table, VersionCounts, VersionStatus};
 use crate::proxy::record::End;
-use crate::proxy::{Limits, Listener, Proxy, Record, Recorder, Stop, Workers};
+use crate::proxy::{Limits, Listener, Proxy, Record, Recorder, Stage, Stop, Workers};
 
 /// Nothing takes that long unless it hangs.
 pub(super) const LONG: Duration = Duration::from_secs(20);
@@ -53,6 +53,18 @@ impl Rig {
         let address = socket.local_addr().unwrap();
         let stop = Stop::new();
         let workers = Workers::start(&[Listener { socket, tls: None }], &proxy, &stop, 2).unwrap();
+        thread::spawn({
+            let (proxy, stop) = (Arc::clone(&proxy), stop.clone());
+            move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = proxy.live.drain() => {}
+                        () = stop.reached(Stage::Cut) => {}
+                    }
+                });
+            }
+        });
         Self { proxy, address, stop, told, workers: Some(workers) }
     }
 
@@ -118,7 +130,14 @@ pub(super) fn table(shares: &[(&str, &Version, u32)]) -> Table {
         })
         .collect();
     Table {
-        routes: vec![Route { name: "web".into(), host: None, prefix: "/".into(), backends, canary: None }],
+        routes: vec![Route {
+            name: "web".into(),
+            host: None,
+            prefix: "/".into(),
+            backends,
+            canary: None,
+            sticky: None,
+        }],
     }
 }
 

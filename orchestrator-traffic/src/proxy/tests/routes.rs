@@ -155,3 +155,25 @@ fn too_many_connections_are_told_so() {
     super::rig::until(|| rig.proxy.connections.load(std::sync::atomic::Ordering::SeqCst) == 0);
     assert_eq!(rig.client().get("/").0, 200);
 }
+
+#[test]
+fn clients_keep_their_place_by_a_cookie() {
+    let (one, two) = (Version::named("one"), Version::named("two"));
+    let rig = Rig::new();
+    let mut table = table(&[("1", &one, 1), ("2", &two, 1)]);
+    table.routes[0].sticky = Some("place".into());
+    rig.apply_table(table, LONG);
+    for _ in 0..10 {
+        let mut client = rig.client();
+        client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let (status, head, first) = client.answer();
+        let cookie = value(&head, "set-cookie").expect("it is told to keep its place").to_owned();
+        let cookie = cookie.split(';').next().unwrap();
+        assert_eq!(status, 200);
+        for _ in 0..8 {
+            client.send(format!("GET / HTTP/1.1\r\nhost: x\r\ncookie: {cookie}\r\n\r\n").as_bytes()).unwrap();
+            let (_, head, again) = client.answer();
+            assert_eq!((again, value(&head, "set-cookie")), (first.clone(), None));
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Other protocols on a connection: bytes go both ways, over a swap, until a side ends or the drain does.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use super::rig::{Client, LONG, Rig, Version, ok, until, value};
@@ -100,10 +101,31 @@ fn a_version_that_changes_the_protocol_unasked_is_not_believed() {
 fn http2_is_not_reached_by_that_way() {
     let version = Version::echo();
     let rig = Rig::before(&version);
-    let mut client = rig.client();
-    client
-        .send(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n")
-        .unwrap();
-    let (status, _, got) = client.answer();
-    assert_eq!((status, value(&got, "upgrade"), value(&got, "http2-settings")), (200, None, None), "{got}");
+    for (asked, passed) in [("h2c", None), ("x, H2C", Some("x")), ("h2c,", None)] {
+        let mut client = rig.client();
+        let head =
+            "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nhttp2-settings: AAMAAABk";
+        client.send(format!("{head}\r\nupgrade: {asked}\r\n\r\n").as_bytes()).unwrap();
+        let (status, _, got) = client.answer();
+        let found = (status, value(&got, "upgrade"), value(&got, "http2-settings"));
+        assert_eq!(found, (200, passed, None), "{got}");
+    }
+}
+
+#[test]
+fn drains_end_on_every_thread_while_the_proxy_ends() {
+    let (old, new) = (echo(), Version::named("new"));
+    // One tunnel is left, on whichever thread; the other threads have nothing to do any more.
+    for left in 0..4 {
+        let rig = Rig::before(&old);
+        let mut tunnels: Vec<_> = (0..4).map(|_| tunnel(&rig, b"")).collect();
+        let mut one = tunnels.swap_remove(left);
+        drop(tunnels);
+        rig.stop.drain();
+        until(|| rig.proxy.connections.load(SeqCst) == 1);
+        says(&mut one, b"still there");
+        rig.apply(&[("2", &new, 1)], Duration::from_millis(100));
+        assert!(one.is_closed());
+        until(|| rig.status("1").drain.is_some_and(|drain| drain.took_ms.is_some() && drain.cuts == 1));
+    }
 }

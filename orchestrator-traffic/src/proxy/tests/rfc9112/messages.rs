@@ -61,7 +61,7 @@ fn targets_and_hosts() {
         ("3.2.2", b"GET http:///a HTTP/1.1\r\nHost: x\r\n\r\n", Refused(400)),
         ("3.2.2", b"GET http://u:p@x/a HTTP/1.1\r\nHost: x\r\n\r\n", Refused(400)),
         ("3.2.2", b"GET ftp://x/a HTTP/1.1\r\nHost: x\r\n\r\n", Refused(400)),
-        ("3.2.3", b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n", Refused(405)),
+        ("3.2.3", b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n", Refused(501)),
         ("3.2.4", b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", Taken("")),
         ("3.2.4", b"GET * HTTP/1.1\r\nHost: x\r\n\r\n", Refused(400)),
     ]);
