@@ -81,6 +81,7 @@ pub fn standard() -> Registry {
         .agent(deployment::Deploy::default())
         .agent(deployment::StopDeployment)
         .agent(deployment::SwitchDeployment::default())
+        .agent(deployment::PruneDeployment::default())
         .phase(deployment::DeploymentPhase)
         .agent(checkpoint::CoverageThreshold)
         .agent(checkpoint::PythonCoverage)

@@ -62,6 +62,26 @@ checked! {
     /// The path of a file of a database: relative to the root of the checkout or absolute; `{environment}` is filled in.
     DatabasePath: is_database_path, "the path of a database: it must not be empty, have at most 1024 bytes and no control characters",
         "^[^\\x00-\\x1f]+$";
+    /// The name of an image, with a tag or a digest; `{version}` and `{environment}` are filled in.
+    ImageName: is_image_name,
+        "the name of an image: it must match [A-Za-z0-9{][A-Za-z0-9._/:@{}-]* and have at most 255 characters",
+        "^[A-Za-z0-9{][A-Za-z0-9._/:@{}-]*$";
+    /// The name of a network of the engine; a container that shares another's network, or the machine's, publishes no port.
+    Network: is_network,
+        "a network that publishes ports: its name must match [A-Za-z0-9][A-Za-z0-9_.-]*, have at most 64 characters and be neither `host` nor `none`",
+        "^[A-Za-z0-9][A-Za-z0-9_.-]*$";
+    /// What is mounted in a container: `SOURCE:PATH` or `SOURCE:PATH:ro`; the source is a folder or the name of a volume.
+    Volume: is_volume,
+        "a volume: it must be like `data:/var/lib/app` or `/srv/app:/data:ro`",
+        "^([A-Za-z0-9][A-Za-z0-9_.-]*|/[^:]*):/[^:]*(:(ro|rw))?$";
+    /// A host as ssh names it: `web1`, `ada@web1.example`, a name of the ssh configuration.
+    HostName: is_host_name,
+        "a host: it must match [A-Za-z0-9_:\\[][A-Za-z0-9_.:@\\[\\]-]*, have at most 255 characters, and no part of it may begin with `-`",
+        "^[A-Za-z0-9_:\\[][A-Za-z0-9_.:@\\[\\]-]*$";
+    /// A path on a host: absolute, or relative to the home folder there. Of an ssh configuration: absolute, or relative to the root of the checkout.
+    HostPath: is_host_path,
+        "a path: absolute or relative, at most 1024 bytes, without control characters and `..`, and not beginning with `-` or `~`",
+        "^[^\\x00-\\x1f~-][^\\x00-\\x1f]*$";
     /// The path of a request, with its query: starts with `/`.
     UrlPath: is_url_path, "the path of a request: it must start with `/` and be printable ASCII", "^/[!-~]*$";
 }
@@ -94,6 +114,44 @@ fn is_database_path(text: &str) -> bool {
     !text.is_empty() && text.len() <= 1024 && !text.chars().any(char::is_control)
 }
 
+fn is_image_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/:@{}-".contains(c);
+    let first = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '{');
+    text.len() <= 255 && first && text.chars().all(plain)
+}
+
+fn is_network(text: &str) -> bool {
+    is_plain(text) && !matches!(text, "host" | "none")
+}
+
+fn is_volume(text: &str) -> bool {
+    let fine = |path: &str| path.starts_with('/') && !path.chars().any(char::is_control);
+    let parts: Vec<&str> = text.split(':').collect();
+    let (source, path) = match parts.as_slice() {
+        [source, path] | [source, path, "ro" | "rw"] => (*source, *path),
+        _ => return false,
+    };
+    text.len() <= 1024 && (is_plain(source) || fine(source)) && fine(path)
+}
+
+fn is_plain(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    text.len() <= 64 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain)
+}
+
+impl ImageName {
+    /// The image of one version in one environment. An error where that is no name any more: a tag takes no `+`.
+    pub fn fill(&self, version: &Version, environment: &Environment) -> Result<Self, CheckError> {
+        let filled =
+            self.0.replace("{version}", version.as_str()).replace("{environment}", environment.as_str());
+        let wants = "the name of an image: with its placeholders filled in it must match [A-Za-z0-9][A-Za-z0-9._/:@-]*, and a tag takes no `+`";
+        match Self::new(filled) {
+            Ok(image) if !image.0.contains(['{', '}']) => Ok(image),
+            Ok(Self(text)) | Err(CheckError { text, .. }) => Err(CheckError::new(&text, wants)),
+        }
+    }
+}
+
 impl DatabasePath {
     /// The path in one environment.
     #[must_use]
@@ -104,6 +162,21 @@ impl DatabasePath {
 
 fn is_pointer(text: &str) -> bool {
     text.is_empty() || text.starts_with('/')
+}
+
+fn is_host_name(text: &str) -> bool {
+    let first = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '[');
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '@' | '[' | ']' | '-');
+    let parts = |part: &str| !part.is_empty() && !part.starts_with('-');
+    text.len() <= 255 && text.starts_with(first) && text.chars().all(plain) && text.split('@').all(parts)
+}
+
+fn is_host_path(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 1024
+        && !text.starts_with(['-', '~'])
+        && !text.chars().any(char::is_control)
+        && text.split('/').all(|part| part != "..")
 }
 
 fn is_url_path(text: &str) -> bool {
@@ -214,6 +287,24 @@ mod tests {
         assert_eq!(schema["maximum"], 86400.0, "{schema}");
         assert!(UrlPath::new("http://x/").is_err() && UrlPath::new("/a b").is_err());
         assert!(Pointer::new("status").is_err() && Pointer::new("").is_ok());
+        let (version, environment) = (Version::new("1.0.0").unwrap(), Environment::new("staging").unwrap());
+        let image = ImageName::new("registry.example:5000/{environment}/school:{version}").unwrap();
+        let filled = image.fill(&version, &environment).unwrap();
+        assert_eq!(filled.as_str(), "registry.example:5000/staging/school:1.0.0");
+        assert!(image.fill(&Version::new("1.0.0+x").unwrap(), &environment).is_err());
+        assert!(ImageName::new("a:{other}").unwrap().fill(&version, &environment).is_err());
+        assert!(
+            ImageName::new("-x").is_err() && ImageName::new("a b").is_err() && ImageName::new("").is_err()
+        );
+        assert!(
+            Network::new("host").is_err()
+                && Network::new("container:x").is_err()
+                && Network::new("web").is_ok()
+        );
+        for bad in ["", "data", "data:x", "a b:/x", "../x:/x", "/x:/y:rw,z", "/x:/y:ro:ro"] {
+            assert!(Volume::new(bad).is_err(), "{bad}");
+        }
+        assert!(Volume::new("data:/x").is_ok() && Volume::new("/srv/a:/x:ro").is_ok());
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
             assert!(Seconds::new(bad).is_err(), "{bad}");
         }

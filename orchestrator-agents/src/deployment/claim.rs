@@ -7,7 +7,7 @@ use orchestrator_core::id::{OrderKey, RunId, TaskId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Process, Version};
+use super::{HostName, Process, Version};
 
 /// Who changes an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,9 +25,25 @@ pub struct Claim {
     pub since: Timestamp,
     /// The version that it is about.
     pub version: Version,
+    /// Which of several hosts it is the claim of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostName>,
+    /// When its task was last heard of, where it acts over connections to a host; those come and go.
+    #[schemars(with = "Option<String>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Timestamp>,
+    /// The kept release that is brought back; none of a deployment, which brings a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brings: Option<String>,
 }
 
 impl Claim {
+    /// Whether its task was heard of in the last so many seconds, over a connection.
+    pub fn is_heard_within(&self, seconds: i64) -> bool {
+        let ago = |at: Timestamp| Timestamp::now().duration_since(at).as_secs();
+        self.heard.is_some_and(|at| (-1..seconds).contains(&ago(at)))
+    }
+
     /// Whether it is that of the task that gave an order.
     pub fn is_of(&self, order: &OrderKey) -> bool {
         self.run == order.run && self.task == order.task
@@ -36,7 +52,7 @@ impl Claim {
 
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { run, task, owner, process, since, version } = self;
+        let Self { run, task, owner, process, since, version, host: _, heard: _, brings: _ } = self;
         let since = since.strftime("%Y-%m-%d %H:%M:%S UTC");
         write!(f, "run `{run}` ({task}, {version}, by {owner}, process {}, since {since})", process.pid)
     }

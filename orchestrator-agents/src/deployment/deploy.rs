@@ -1,6 +1,7 @@
 //! The agent that deploys: claim, start, prove, switch, watch, promote; or end what was started, or go back.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use orchestrator_core::BoxError;
@@ -16,22 +17,36 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::analysis::WatchConfig;
+use super::load::{LoadConfig, LoadSummary};
 use super::migrations::Migrations;
 use super::ops::{
-    ApplyMigrations, CheckHealth, ClaimEnvironment, ConfirmClaim, Observe, PendingMigrations, Promote,
+    ActOnHost, ApplyMigrations, CheckHealth, CheckHost, ClaimEnvironment, ConfirmClaim, EndLoad, HoldClaims,
+    LookAtReleases, LookOnHost, Observe, PendingMigrations, PrepareHost, Promote, PruneReleases,
     ReadSignatures, ReadTraffic, RecordDecision, Reinstate, ReleaseEnvironment, ServeTraffic, SmokeTests,
-    StartService, StopService, SwitchTraffic,
+    StartLoad, StartService, StopService, SwitchTraffic, keep,
 };
+#[cfg(feature = "docker")]
+use super::ops::{LookAtEngine, StartContainer};
 use super::supervise::Supervisor;
-use super::{Environment, Health, Patience, ProxyConfig, Seconds, SmokeTest, TargetConfig, Version};
+use super::{
+    Environment, Health, HostName, LogWatch, Patience, ProxyConfig, Seconds, SmokeTest, TargetConfig, Version,
+};
 
+mod ahead;
 mod ending;
+mod fleet;
 mod known;
+mod loading;
+mod logged;
 mod opening;
 mod rounds;
 mod told;
+mod unread;
 mod watching;
 
+pub use ahead::hears_of_rollback;
+pub use fleet::STUCK as STUCK_FINDING;
+pub(super) use loading::check as check_load;
 pub use watching::signal_of as watch_signal;
 
 /// Deploys a version to an environment. A failing check ends what was started; a failing watch gives the traffic back.
@@ -53,6 +68,9 @@ pub struct DeployConfig {
     /// The executable, relative to the root of the checkout. What `target: command` makes of it, its commands say.
     #[serde(default = "nothing")]
     pub artifact: Input<String>,
+    /// Whether the artifact may lie outside of the checkout, as it does where Cargo's target folder is elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
     /// What is run, with `{binary}`, `{port}`, `{version}`, `{environment}`, `{release}`; the binary alone by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub argv: Vec<String>,
@@ -83,6 +101,12 @@ pub struct DeployConfig {
     /// How the version is watched with real traffic before it counts; not at all by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<WatchConfig>,
+    /// Requests that run through the switch and prove that it drops none; none by default. They count as traffic for the watch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadConfig>,
+    /// Which errors in its log count as new beside those of the version before; the log is not looked at by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_watch: Option<LogWatch>,
     /// Migrations of the service's database; none by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrations: Option<Migrations>,
@@ -92,6 +116,15 @@ pub struct DeployConfig {
     /// How long another deployment of the environment is waited for, such as `10m`; by default it is an error at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Patience>,
+    /// How many releases that counted are kept once this one counts, and as many that never did; 0 keeps all. What serves, what there is
+    /// a way back to, and what anybody may need yet is kept besides.
+    #[serde(default = "keep", skip_serializing_if = "is_usual")]
+    pub keep: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_usual(number: &u32) -> bool {
+    *number == keep()
 }
 
 fn nothing() -> Input<String> {
@@ -130,6 +163,29 @@ pub struct DeployOutput {
     /// How the watch went; none where it was not watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<WatchSummary>,
+    /// What came of the load through the switch; none where there was none, or it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadSummary>,
+    /// Each host, in the order of `target.hosts`, where these are several; then `release` and `url` are those of the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<DeployedHost>,
+}
+
+/// What serves on one of several hosts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DeployedHost {
+    /// Which.
+    pub host: HostName,
+    /// The release there.
+    pub release: String,
+    /// Where it answers: the proxy where there is one.
+    pub url: String,
+    /// The version before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Version>,
+    /// How the watch went; none where it was not watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<WatchSummary>,
 }
 
 /// How a watch went.
@@ -155,7 +211,7 @@ impl Agent for Deploy {
     type Output = DeployOutput;
 
     async fn survey(&self, task: &Task<DeployConfig>, look: &Workspace) -> Result<Json, BoxError> {
-        Ok(Json::of(&opening::first(&task.config, look)?.1)?)
+        Ok(opening::first(&task.config, look)?.1)
     }
 
     async fn plan(&self, task: &Task<DeployConfig>, look: &Workspace) -> Result<Vec<Action>, BoxError> {
@@ -172,9 +228,13 @@ impl Agent for Deploy {
         rounds::conclude(task, receipts)
     }
 
+    fn foreseen(&self, task: &Task<DeployConfig>) -> Result<Vec<Action>, BoxError> {
+        opening::foreseen(&task.config, &task.carried)
+    }
+
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
         Ok(vec![
-            dyn_operation(ClaimEnvironment)?,
+            dyn_operation(ClaimEnvironment { supervisor: self.supervisor.clone() })?,
             dyn_operation(ConfirmClaim)?,
             dyn_operation(ReleaseEnvironment)?,
             dyn_operation(ServeTraffic { supervisor: self.supervisor.clone() })?,
@@ -185,12 +245,30 @@ impl Agent for Deploy {
             dyn_operation(StartService { supervisor: self.supervisor.clone() })?,
             dyn_operation(CheckHealth)?,
             dyn_operation(SmokeTests)?,
+            dyn_operation(StartLoad { supervisor: self.supervisor.clone() })?,
+            dyn_operation(EndLoad)?,
             dyn_operation(Observe)?,
             dyn_operation(RecordDecision)?,
             dyn_operation(ReadSignatures)?,
             dyn_operation(Promote)?,
             dyn_operation(StopService)?,
+            dyn_operation(LookAtReleases)?,
+            dyn_operation(PruneReleases)?,
             dyn_operation(Reinstate { supervisor: self.supervisor.clone() })?,
+            dyn_operation(CheckHost { program: program(self.supervisor.as_ref()) })?,
+            dyn_operation(PrepareHost { program: program(self.supervisor.as_ref()) })?,
+            dyn_operation(ActOnHost { program: program(self.supervisor.as_ref()) })?,
+            dyn_operation(LookOnHost { program: program(self.supervisor.as_ref()) })?,
+            dyn_operation(HoldClaims { program: program(self.supervisor.as_ref()) })?,
+            #[cfg(feature = "docker")]
+            dyn_operation(LookAtEngine)?,
+            #[cfg(feature = "docker")]
+            dyn_operation(StartContainer)?,
         ])
     }
+}
+
+/// The program that is brought to hosts: one that needs no words before its own arguments.
+pub(super) fn program(supervisor: Option<&Supervisor>) -> Option<PathBuf> {
+    supervisor.filter(|supervisor| supervisor.args.is_empty()).map(|supervisor| supervisor.program.clone())
 }

@@ -33,10 +33,23 @@ pub struct LogWatch {
     /// Lines that are no errors although they look like it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<Pattern>,
-    /// How many new signatures are borne.
+    /// How many new kinds of errors are borne; a thousand are told apart.
     pub max_new: u32,
-    /// Whether more of them fail the deployment; they are only told by default.
-    pub fail: bool,
+    /// What more of them do; they are only told by default.
+    pub on_new: OnNew,
+}
+
+/// What new kinds of errors in the log of a version do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNew {
+    /// They are told.
+    #[default]
+    Warn,
+    /// Before the version has traffic they fail its deployment; in the watch they are told.
+    Fail,
+    /// The same, and in the watch they send it back.
+    RollBack,
 }
 
 /// Error lines by signature.
@@ -83,50 +96,81 @@ impl Signatures {
         self.beyond += other.beyond;
     }
 
-    /// What is here and not in the baseline, the most frequent first.
-    pub fn beyond(&self, baseline: &Self) -> Vec<(String, Seen)> {
-        let fresh = self.seen.iter().filter(|(signature, _)| !baseline.seen.contains_key(*signature));
-        let mut fresh: Vec<(String, Seen)> =
-            fresh.map(|(signature, seen)| (signature.clone(), seen.clone())).collect();
-        fresh.sort_by(|(one, a), (two, b)| b.count.cmp(&a.count).then_with(|| one.cmp(two)));
-        fresh
+    /// Leaves out what the baseline has.
+    pub fn leave_out(&mut self, baseline: &Self) {
+        self.seen.retain(|signature, _| !baseline.seen.contains_key(signature));
+    }
+
+    /// The most frequent first.
+    pub fn ranked(&self) -> Vec<(&String, &Seen)> {
+        let mut ranked: Vec<(&String, &Seen)> = self.seen.iter().collect();
+        ranked.sort_by(|(one, a), (two, b)| b.count.cmp(&a.count).then_with(|| one.cmp(two)));
+        ranked
+    }
+}
+
+/// Kinds of errors that are in the log of a new version and not in that of the one before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fresh {
+    /// The most frequent of them, at most twenty.
+    pub shown: Signatures,
+    /// How many there are.
+    pub kinds: u64,
+    /// How many of them are there for less than a minute: the version before may log them yet.
+    #[serde(default)]
+    pub young: u64,
+}
+
+impl Fresh {
+    /// The most kinds that are told.
+    const TOLD: usize = 20;
+
+    /// Of all that is new.
+    pub fn of(all: &Signatures, young: u64) -> Self {
+        let shown = all.ranked().into_iter().take(Self::TOLD);
+        let shown = shown.map(|(signature, seen)| (signature.clone(), seen.clone())).collect();
+        Self { shown: Signatures { seen: shown, beyond: 0 }, kinds: all.seen.len() as u64, young }
+    }
+
+    /// How many are there long enough.
+    pub const fn sure(&self) -> u64 {
+        self.kinds.saturating_sub(self.young)
     }
 }
 
 impl LogWatch {
-    /// The most new signatures that are told.
-    const TOLD: usize = 20;
+    /// The rule of its findings.
+    pub(crate) const NEW: &str = "log/new-error";
 
-    /// What is new in a log, as findings, and why it is too much, where it is and fails.
-    pub fn judge(&self, baseline: &Signatures, found: &Signatures) -> (Vec<Finding>, Option<String>) {
-        let fresh = found.beyond(baseline);
-        let too_many = fresh.len() as u64 + found.beyond > u64::from(self.max_new);
-        let severity = if self.fail && too_many { Severity::Error } else { Severity::Warning };
-        let mut findings: Vec<Finding> = fresh
+    /// What is new in a log, as findings, and why so many kinds are too many, where they are and fail.
+    pub fn judge(&self, fresh: &Fresh, counted: u64) -> (Vec<Finding>, Option<String>) {
+        let Fresh { shown, kinds, young: _ } = fresh;
+        let too_many = self.on_new != OnNew::Warn && self.is_too_many(counted);
+        let severity = if too_many { Severity::Error } else { Severity::Warning };
+        let ranked = shown.ranked();
+        let mut findings: Vec<Finding> = ranked
             .iter()
-            .take(Self::TOLD)
             .map(|(_, Seen { count, example })| {
                 Finding::new(
-                    "log/new-error",
+                    Self::NEW,
                     severity,
                     format!("{count} times in the new version's log and never in the old one's: {example}"),
                 )
             })
             .collect();
-        if fresh.len() > Self::TOLD {
-            let more = fresh.len() - Self::TOLD;
-            findings.push(Finding::new(
-                "log/new-error",
-                severity,
-                format!("{more} more kinds of new errors are in the log"),
-            ));
+        let more = kinds.saturating_sub(ranked.len() as u64);
+        if more > 0 {
+            let more = format!("{more} more kinds of new errors are in the log");
+            findings.push(Finding::new(Self::NEW, severity, more));
         }
-        let first = fresh.first().map_or("", |(_, seen)| seen.example.as_str());
-        let why = format!(
-            "{} kinds of errors are new in the log, more than {}, such as: {first}",
-            fresh.len(),
-            self.max_new
-        );
-        (findings, (self.fail && too_many).then_some(why))
+        let first = ranked.first().map_or("", |(_, seen)| seen.example.as_str());
+        let max = self.max_new;
+        let why = format!("{counted} kinds of errors are new in the log, more than {max}, such as: {first}");
+        (findings, too_many.then_some(why))
+    }
+
+    /// Whether so many new kinds are more than are borne.
+    pub fn is_too_many(&self, kinds: u64) -> bool {
+        kinds > u64::from(self.max_new)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use orchestrator_core::BoxError;
 use orchestrator_core::action::EnvValue;
 use orchestrator_core::id::{AgentName, PhaseName, TaskId};
-use orchestrator_core::input::Input;
+use orchestrator_core::input::{Input, Reference};
 use orchestrator_core::phase::{Draft, Phase};
 use orchestrator_core::pipeline::TaskSpec;
 use orchestrator_core::project::{Found, Project, Stack};
@@ -14,11 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::analysis::WatchConfig;
-use super::deploy::{ten_seconds, thirty_seconds};
+use super::deploy::{check_load, ten_seconds, thirty_seconds};
+use super::load::LoadConfig;
 use super::migrations::Migrations;
+use super::ops::keep;
 use super::{
-    Deploy, DeployConfig, Environment, Health, Patience, ProxyConfig, Seconds, SmokeTest, TargetConfig,
-    Version,
+    Deploy, DeployConfig, Environment, Health, LogWatch, Patience, ProxyConfig, Seconds, SmokeTest,
+    TargetConfig, Version,
 };
 use crate::backup::{Backup, BackupConfig, VerifyBackup, VerifyBackupConfig};
 
@@ -30,7 +32,7 @@ pub struct DeploymentPhase;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseConfig {
-    /// Name of the binary of a Cargo project: built and taken from `target/release`.
+    /// Name of the binary of a Cargo project: built, and taken from where Cargo says that it put it.
     #[serde(default)]
     pub binary: Option<String>,
     /// The executable, where it is built elsewhere.
@@ -66,12 +68,21 @@ pub struct PhaseConfig {
     /// See [`DeployConfig::watch`].
     #[serde(default)]
     pub watch: Option<WatchConfig>,
+    /// See [`DeployConfig::load`].
+    #[serde(default)]
+    pub load: Option<LoadConfig>,
+    /// See [`DeployConfig::log_watch`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_watch: Option<LogWatch>,
     /// See [`DeployConfig::migrations`].
     #[serde(default)]
     pub migrations: Option<Migrations>,
     /// See [`DeployConfig::wait`].
     #[serde(default)]
     pub wait: Option<Patience>,
+    /// See [`DeployConfig::keep`].
+    #[serde(default = "keep")]
+    pub keep: u32,
     /// Whether a person is asked before production gets the version.
     #[serde(default)]
     pub approve: bool,
@@ -106,6 +117,8 @@ pub struct Overrides {
     pub proxy: Option<ProxyConfig>,
     /// Instead of the phase's.
     pub watch: Option<WatchConfig>,
+    /// Instead of the phase's.
+    pub load: Option<LoadConfig>,
 }
 
 /// Whether, and what, is backed up before production.
@@ -141,6 +154,7 @@ impl Phase for DeploymentPhase {
     fn draft(&self, project: &Project, draft: &mut Draft<'_>) -> Result<(), BoxError> {
         let with: PhaseConfig = draft.with()?;
         let settings = draft.settings();
+        let shadow = settings.shadow;
         let chosen = [("staging", settings.deploy_to_staging), ("production", settings.deploy_to_production)];
         let targets: Vec<&str> = chosen.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
         for (name, _) in chosen.iter().filter(|(_, on)| !on) {
@@ -151,11 +165,19 @@ impl Phase for DeploymentPhase {
         }
         let Some(Source { artifact, build }) = source(project, &with, draft)? else { return Ok(()) };
         let version = version(project, &with)?;
+        // Cargo's target folder may be anywhere.
+        let builds = build.is_some();
         let mut before: Vec<TaskId> = build.into_iter().collect();
         let mut listens = Vec::new();
         for name in targets {
-            let config = config(&with, name, artifact.clone(), version.clone())?;
-            listens.extend(config.proxy.as_ref().map(|proxy| proxy.listen));
+            let mut config = config(&with, name, artifact.clone(), version.clone())?;
+            config.outside = builds;
+            if let Some(watch) = config.watch.as_mut().filter(|_| shadow) {
+                watch.shadow = true;
+                draft.note(format!("the watch of {name} only tells: `shadow` is on"));
+            }
+            check_load(&config).map_err(|error| format!("{name}: {error}"))?;
+            listens.extend(config.proxy.as_ref().map(|proxy| (proxy.listen, config.target.clone())));
             if name == "production" {
                 before.extend(backup(&with, &before, draft)?);
             }
@@ -165,8 +187,9 @@ impl Phase for DeploymentPhase {
             before = vec![task.id.clone()];
             draft.task(name, task)?;
         }
-        if let [one, other] = listens.as_slice()
+        if let [(one, here), (other, there)] = listens.as_slice()
             && one == other
+            && here.shares_addresses(there)
         {
             return Err(format!("`with.proxy.listen`: staging and production cannot both listen on {one}; say `staging: {{proxy: ..}}`").into());
         }
@@ -185,14 +208,14 @@ struct Source {
 fn source(project: &Project, with: &PhaseConfig, draft: &mut Draft<'_>) -> Result<Option<Source>, BoxError> {
     match (&with.artifact, &with.binary, cargo(project)) {
         // The project's own commands may need no file.
-        (None, None, _) if !with.target.is_local() => {
+        (None, None, _) if with.target.needs_no_artifact() => {
             Ok(Some(Source { artifact: Input::Given(String::new()), build: None }))
         }
         (Some(artifact), _, _) => Ok(Some(Source { artifact: artifact.clone(), build: None })),
-        (None, Some(binary), Some(cargo)) => {
-            let path = cargo.folder.join(format!("target/release/{binary}"))?;
-            let artifact = Input::Given(path.to_string());
-            Ok(Some(Source { artifact, build: Some(build(binary, draft)?) }))
+        (None, Some(binary), Some(_)) => {
+            let build = build(binary, draft)?;
+            let artifact = Input::From(Reference::parse(&format!("{build}/programs/{binary}"))?);
+            Ok(Some(Source { artifact, build: Some(build) }))
         }
         (None, Some(binary), None) => {
             draft.note(format!(
@@ -263,7 +286,7 @@ fn config(
     artifact: Input<String>,
     version: Input<Version>,
 ) -> Result<DeployConfig, BoxError> {
-    let Overrides { argv, env, port, health, smoke, target, proxy, watch } =
+    let Overrides { argv, env, port, health, smoke, target, proxy, watch, load } =
         if environment == "staging" { with.staging.clone() } else { with.production.clone() };
     let mut all = with.env.clone();
     all.extend(env);
@@ -271,6 +294,7 @@ fn config(
         environment: Environment::new(environment)?,
         version,
         artifact,
+        outside: false,
         argv: argv.unwrap_or_else(|| with.argv.clone()),
         env: all,
         port,
@@ -281,8 +305,11 @@ fn config(
         target: target.unwrap_or_else(|| with.target.clone()),
         proxy: proxy.or_else(|| with.proxy.clone()),
         watch: watch.or_else(|| with.watch.clone()),
+        load: load.or_else(|| with.load.clone()),
+        log_watch: with.log_watch.clone(),
         migrations: with.migrations.clone(),
         approve: with.approve && environment == "production",
         wait: with.wait,
+        keep: with.keep,
     })
 }

@@ -17,4 +17,5 @@ pub use json_path::{JsonPath, PathCheck};
 pub use pattern::Pattern;
 pub use schema::AnswerSchema;
 pub(crate) use schema::LARGEST as LARGEST_SCHEMA;
+pub(in crate::deployment) use smoke::probes;
 pub use smoke::{Method, Saved, SmokeTest};

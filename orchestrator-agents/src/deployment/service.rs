@@ -9,6 +9,7 @@ use orchestrator_core::path::Digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::container::Container;
 use super::{Ending, Environment, Health, Seconds, Version};
 
 /// One process for good: an id alone may have been used again.
@@ -18,8 +19,23 @@ pub struct Process {
     pub pid: u32,
     /// When it started, in clock ticks since boot (field 22 of `/proc/PID/stat`).
     pub started: u64,
-    /// Which boot those ticks count from.
+    /// Which boot those ticks count from. Of what runs in a container it is `container:ID`, and the start is in milliseconds since 1970.
     pub boot: String,
+}
+
+impl Process {
+    /// What the boot begins with of a process in a container.
+    pub(super) const CONTAINER: &'static str = "container:";
+
+    /// Whether an engine knows it, not this machine.
+    pub fn is_contained(&self) -> bool {
+        self.boot.starts_with(Self::CONTAINER)
+    }
+
+    /// The id of its container; none where it is a process of this machine.
+    pub fn container(&self) -> Option<&str> {
+        self.boot.strip_prefix(Self::CONTAINER)
+    }
 }
 
 /// A service that was started.
@@ -60,6 +76,16 @@ pub struct Current {
     /// Whether it is watched over yet: where that is cut off, the one before comes back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_watch: bool,
+    /// Whether the one before was taken back in its favour: there is nothing to go back to then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub went_back: bool,
+}
+
+impl Current {
+    /// What a way back leads to; none where the one before was taken back itself.
+    pub fn back(&self) -> Option<&Service> {
+        self.previous.as_ref().filter(|previous| !self.went_back && previous.release != self.service.release)
+    }
 }
 
 /// How a release is started, the first time and again.
@@ -85,6 +111,9 @@ pub struct Release {
     pub start_timeout: Seconds,
     /// The order that made it.
     pub order: String,
+    /// The container that it runs in; none where it is a process of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
 }
 
 /// The most characters of a release's name: what every file system takes.
@@ -181,6 +210,8 @@ pub enum What {
     Reinstated,
     /// It was ended.
     Stopped,
+    /// Its container's engine could not be asked, and it counts as ended.
+    Forgotten,
     /// Its deployment is over; the verdict says how.
     Ended,
 }
@@ -201,6 +232,7 @@ mod tests {
             health: Health::default(),
             start_timeout: Seconds::known(1),
             order: "RUN/TASK#1.0.0".into(),
+            container: None,
         }
     }
 

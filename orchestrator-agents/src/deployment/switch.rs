@@ -1,5 +1,6 @@
 //! The agent that brings a kept release back: what `orchestrate deploy switch` and `deploy rollback` run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use orchestrator_core::BoxError;
@@ -14,13 +15,15 @@ use orchestrator_core::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::deploy::ten_seconds;
+use super::deploy::{program, ten_seconds};
+use super::hosts::Host;
 use super::ops::{
-    ClaimEnvironment, ClaimInput, PromoteOutput, Reinstate, ReinstateInput, ReleaseEnvironment, ReleaseInput,
-    StopService,
+    ActOnHost, ClaimEnvironment, ClaimInput, LookOnHost, MOVED, PrepareHost, PrepareHostInput, PromoteOutput,
+    Reinstate, ReinstateInput, ReleaseEnvironment, ReleaseInput, StopService,
 };
 use super::supervise::Supervisor;
-use super::{Ended, Ending, Environment, Patience, Seconds, Version};
+use super::targets::{OnHostOf, on};
+use super::{Ended, Ending, Environment, HostName, Patience, Seconds, Version};
 use crate::said::outcome;
 
 /// Gives all traffic to a kept release: as it runs, or started from its folder and found healthy.
@@ -46,6 +49,23 @@ pub struct SwitchDeploymentConfig {
     /// How long another deployment of the environment is waited for, such as `10m`; by default it is an error at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Patience>,
+    /// The host that it is on; none where it is on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<OnHost>,
+}
+
+/// Where a release is kept, when that is not this machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OnHost {
+    /// The host.
+    pub host: Host,
+    /// Names of the secrets that its services may be given.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub secrets: BTreeSet<String>,
+    /// The other hosts of the environment; each is given its own release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<HostName>,
 }
 
 /// What counts now.
@@ -77,25 +97,51 @@ const AGAIN: u64 = 2;
 
 impl SwitchDeploymentConfig {
     fn actions(&self) -> Result<Vec<Action>, BoxError> {
-        let Self { environment, version, release, grace, wait: _ } = self.clone();
-        let claim = ClaimInput { environment: environment.clone(), version };
-        let back = ReinstateInput { environment, release, grace, claimed: true };
-        Ok(vec![
-            ClaimEnvironment::action(&claim)?,
-            Reinstate::action(&back)?,
+        let Self { environment, version, release, grace, wait: _, on } = self.clone();
+        let host = self.one_of_several().cloned();
+        let claim = ClaimInput {
+            environment: environment.clone(),
+            version,
+            brings: Some(release.clone()),
+            direct: false,
+            expects: None,
+            host,
+        };
+        let back = ReinstateInput { environment: environment.clone(), release, grace, claimed: true };
+        let mut actions = vec![
+            self.placed(ClaimEnvironment::action(&claim)?)?,
+            self.placed(Reinstate::action(&back)?)?,
             self.release(Ending::Reinstated, String::new())?,
-        ])
+        ];
+        if let Some(OnHost { host, secrets, beside }) = on {
+            // The program may be another one by now.
+            let prepare = PrepareHostInput { host, environment, secrets, beside };
+            actions.insert(0, PrepareHost::action(&prepare)?);
+        }
+        Ok(actions)
+    }
+
+    /// The host, where there are others.
+    fn one_of_several(&self) -> Option<&HostName> {
+        self.on.as_ref().filter(|on| !on.beside.is_empty()).map(|on| &on.host.name)
+    }
+
+    fn placed(&self, action: Action) -> Result<Action, BoxError> {
+        let Some(OnHost { host, secrets, .. }) = &self.on else { return Ok(action) };
+        on(host, &OnHostOf { environment: &self.environment, secrets }, action)
     }
 
     fn release(&self, verdict: Ending, why: String) -> Result<Action, BoxError> {
         let (version, release) = (self.version.clone(), Some(self.release.clone()));
         let ended = Some(Ended { version, release, verdict, why });
-        ReleaseEnvironment::action(&ReleaseInput { environment: self.environment.clone(), ended, run: None })
+        let input = ReleaseInput { environment: self.environment.clone(), ended, run: None };
+        self.placed(ReleaseEnvironment::action(&input)?)
     }
 
-    fn passed(now: PromoteOutput) -> Conclusion<SwitchedDeployment> {
+    fn passed(now: PromoteOutput, at: Option<&HostName>) -> Conclusion<SwitchedDeployment> {
         let PromoteOutput { environment, version, release, url, previous, problems, traffic, .. } = now;
-        let summary = format!("{environment}: {version} has all traffic and answers at {url}");
+        let on = at.map_or(String::new(), |host| format!(" on {host}"));
+        let summary = format!("{environment}: {version} has all traffic and answers at {url}{on}");
         let took = traffic.and_then(|traffic| traffic.took_ms);
         let metric = |ms| Metric::new("deploy.switch", ms, "ms", Evidence::of("reinstate"));
         let finding = |problem: String| Finding::new("deploy/unfinished", Severity::Warning, problem);
@@ -128,7 +174,11 @@ impl Agent for SwitchDeployment {
         if let Some(failed) = failed {
             return Ok(Verdict::failed(failed));
         }
-        let own = &receipts[usize::from(waited > 0).min(receipts.len())..];
+        let ahead = usize::from(waited > 0);
+        if let Some(prepared) = config.on.as_ref().and_then(|_| receipts.get(ahead)).filter(|it| !it.ok()) {
+            return Ok(Verdict::failed(format!("nothing was switched: {}", prepared.status)));
+        }
+        let own = &receipts[(ahead + usize::from(config.on.is_some())).min(receipts.len())..];
         if let Some(claim) = own.first().filter(|claim| !claim.ok()) {
             let lives = matches!(claim.status, Status::Failed { transient: true, .. });
             if !lives || waited >= config.wait.map_or(0, Patience::seconds) {
@@ -143,11 +193,16 @@ impl Agent for SwitchDeployment {
             });
         }
         match outcome::<PromoteOutput>(own.get(1)) {
-            Ok(now) => Ok(Verdict::Passed(SwitchDeploymentConfig::passed(now))),
+            Ok(now) => Ok(Verdict::Passed(SwitchDeploymentConfig::passed(now, config.one_of_several()))),
             Err(why) => {
                 let (version, environment) = (&config.version, &config.environment);
-                let failed =
-                    format!("{environment}: {version} did not get the traffic, which stays as it was: {why}");
+                let on = config.one_of_several().map_or(String::new(), |host| format!(" on {host}"));
+                let what = if why.contains(MOVED) {
+                    format!("has the traffic{on}, and does not count yet")
+                } else {
+                    format!("did not get the traffic{on}, which stays as it was")
+                };
+                let failed = format!("{environment}: {version} {what}: {why}");
                 let why = why.lines().next().unwrap_or_default().chars().take(500).collect();
                 let actions = vec![config.release(Ending::Failed, why)?];
                 Ok(Verdict::More { actions, carried: Json::of(&Carried { waited, failed: Some(failed) })? })
@@ -157,10 +212,13 @@ impl Agent for SwitchDeployment {
 
     fn operations(&self) -> Result<Vec<Arc<dyn DynOperation>>, NameError> {
         Ok(vec![
-            dyn_operation(ClaimEnvironment)?,
+            dyn_operation(ClaimEnvironment { supervisor: self.supervisor.clone() })?,
             dyn_operation(Reinstate { supervisor: self.supervisor.clone() })?,
             dyn_operation(StopService)?,
             dyn_operation(ReleaseEnvironment)?,
+            dyn_operation(PrepareHost { program: program(self.supervisor.as_ref()) })?,
+            dyn_operation(ActOnHost { program: program(self.supervisor.as_ref()) })?,
+            dyn_operation(LookOnHost { program: program(self.supervisor.as_ref()) })?,
         ])
     }
 }

@@ -5,7 +5,9 @@
 //! containers, needs a target of its own and operations of its own; the rounds stay.
 
 mod command;
+mod docker;
 mod local;
+mod ssh;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
@@ -14,11 +16,14 @@ use orchestrator_core::order::Receipt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::hosts::SshTarget;
 use super::{DeployConfig, Process, Version};
 
 pub use command::CommandTarget;
 pub(super) use command::Commands;
+pub use docker::DockerTarget;
 pub(super) use local::Local;
+pub(super) use ssh::{OnHostOf, Ssh, on};
 
 /// Where versions run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,8 +31,12 @@ pub(super) use local::Local;
 pub enum TargetConfig {
     /// Processes of this machine, each version in a folder of its own with a port of its own.
     Local {},
+    /// Processes of a host that is reached by ssh.
+    Ssh(SshTarget),
     /// Wherever the project's own commands bring them.
     Command(CommandTarget),
+    /// Containers of an engine on this machine.
+    Docker(DockerTarget),
 }
 
 impl Default for TargetConfig {
@@ -37,8 +46,22 @@ impl Default for TargetConfig {
 }
 
 impl TargetConfig {
+    /// Whether an address of one is an address of the other too: both are on this machine, or on a host of both.
+    pub(super) fn shares_addresses(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ssh(one), Self::Ssh(other)) => one.hosts.iter().any(|host| other.hosts.contains(host)),
+            (Self::Ssh(_), _) | (_, Self::Ssh(_)) => false,
+            _ => true,
+        }
+    }
+
     pub(super) fn is_local(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether nothing of the checkout needs to be named to be deployed.
+    pub(super) fn needs_no_artifact(&self) -> bool {
+        matches!(self, Self::Command(_) | Self::Docker(_))
     }
 
     /// The target itself, for the deployment of `config` by `run`; whether its environment is claimed.
@@ -49,7 +72,9 @@ impl TargetConfig {
     ) -> Result<Box<dyn Target + 'c>, BoxError> {
         Ok(match &config.target {
             Self::Local {} => Box::new(Local { config, claimed }),
+            Self::Ssh(target) => Box::new(Ssh::new(Local { config, claimed }, target)?),
             Self::Command(commands) => Box::new(Commands::new(config, commands, run)?),
+            Self::Docker(docker) => docker.of(config, claimed)?,
         })
     }
 }
@@ -94,8 +119,18 @@ pub(super) trait Target {
     /// Whether shares of the traffic can be given.
     fn has_shares(&self) -> bool;
 
-    /// What must be there before anything is started.
-    fn ahead(&self) -> Result<Vec<Action>, BoxError>;
+    /// What comes before anything else, even before the claim.
+    fn first(&self) -> Result<Vec<Action>, BoxError> {
+        Ok(Vec::new())
+    }
+
+    /// The action as it is performed where versions run.
+    fn placed(&self, action: Action) -> Result<Action, BoxError> {
+        Ok(action)
+    }
+
+    /// What must be there before anything is started, and while a version is tried.
+    fn ahead(&self, trying: bool) -> Result<Vec<Action>, BoxError>;
 
     /// Starts the version.
     fn start(&self) -> Result<Vec<Action>, BoxError>;
@@ -112,7 +147,8 @@ pub(super) trait Target {
     /// What counts now, by the receipts of [`finish`](Self::finish).
     fn finished(&self, started: &Started, receipts: &[&Receipt]) -> Result<Now, String>;
 
-    /// Gives all traffic back to the version before, in one step, then ends this one.
+    /// Gives all traffic back to the version before, in one step, then ends this one. Where that one does not run and does not come up,
+    /// nothing is switched and nothing ends.
     fn revert(&self, started: &Started, before: Option<&str>) -> Result<Vec<Action>, BoxError>;
 
     /// Ends a version that never had traffic; where it did not even start, what may be left of it.

@@ -37,6 +37,9 @@ pub struct ProxyConfig {
     /// The same by cookie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary_cookie: Option<NameValue>,
+    /// The name of a cookie that keeps clients where they are: whoever was given the new version stays with it while its share grows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<String>,
 }
 
 /// Files of a certificate.
@@ -120,6 +123,7 @@ impl ProxyConfig {
             prefix: self.prefix.to_string(),
             backends: shares.iter().map(backend).collect(),
             canary,
+            sticky: self.sticky.clone(),
         }
     }
 }
@@ -181,17 +185,25 @@ mod tests {
 
     #[test]
     fn routes_of_others_stay() {
-        let config =
-            config(json!({ "listen": "127.0.0.1:1", "canary_header": { "name": "x-try", "value": "1" } }));
+        let config = config(
+            json!({ "listen": "127.0.0.1:1", "canary_header": { "name": "x-try", "value": "1" }, "sticky": "place" }),
+        );
         let production = Environment::new("production").unwrap();
         let at: SocketAddr = "127.0.0.1:20001".parse().unwrap();
-        let other =
-            Route { name: "other".into(), host: None, prefix: "/o".into(), backends: vec![], canary: None };
+        let other = Route {
+            name: "other".into(),
+            host: None,
+            prefix: "/o".into(),
+            backends: vec![],
+            canary: None,
+            sticky: None,
+        };
         let table = Table { routes: vec![other.clone()] };
         let shares_of = [("old".to_owned(), at, 95), ("new".to_owned(), at, 5)];
         let one = with_route(&table, config.route(&production, &shares_of, Some("new")));
         assert_eq!((one.routes.len(), &one.routes[0]), (2, &other));
         assert_eq!(one.routes[1].canary.as_ref().unwrap().version, "new");
+        assert_eq!(one.routes[1].sticky.as_deref(), Some("place"));
         assert_eq!(shown(&shares(&one, &production)), "new 5 %, old 95 %");
         let two = with_route(&one, config.route(&production, &shares_of[..1], Some("new")));
         assert_eq!((two.routes.len(), two.routes[1].canary.is_none()), (2, true));

@@ -41,9 +41,10 @@ fn prettier(path: &RelPath, look: &Workspace) -> Option<Vec<String>> {
 }
 
 fn python(path: &RelPath, look: &Workspace) -> Option<Vec<String>> {
-    let manifest = up(path)
+    let manifest = path
+        .above()
         .into_iter()
-        .find_map(|folder| look.read_text(&join(&folder, "pyproject.toml")?).ok().flatten())
+        .find_map(|folder| look.read_text(&folder.join("pyproject.toml").ok()?).ok().flatten())
         .unwrap_or_default();
     let ruff = manifest.contains("[tool.ruff") || named(path, look, &["ruff.toml", ".ruff.toml"]);
     let black = manifest.contains("[tool.black");
@@ -65,28 +66,12 @@ fn edition(look: &Workspace) -> String {
 
 /// A file of the nearest folder above that has it, relative to the root.
 fn above(path: &RelPath, look: &Workspace, name: &str) -> Option<String> {
-    let found = up(path).into_iter().filter_map(|folder| join(&folder, name));
+    let found = path.above().into_iter().filter_map(|folder| folder.join(name).ok());
     found.into_iter().find(|path| look.exists(path)).map(|path| path.to_string())
 }
 
 fn named(path: &RelPath, look: &Workspace, names: &[&str]) -> bool {
     names.iter().any(|name| above(path, look, name).is_some())
-}
-
-/// The folders from the one that the file is in up to the root.
-fn up(path: &RelPath) -> Vec<RelPath> {
-    let mut folders = Vec::new();
-    let mut rest = path.as_str();
-    while let Some((folder, _)) = rest.rsplit_once('/') {
-        folders.extend(RelPath::new(folder));
-        rest = folder;
-    }
-    folders.push(RelPath::root());
-    folders
-}
-
-fn join(folder: &RelPath, name: &str) -> Option<RelPath> {
-    if folder.is_root() { RelPath::new(name).ok() } else { folder.join(name).ok() }
 }
 
 fn of(name: &str) -> RelPath {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use orchestrator_core::BoxError;
 use orchestrator_core::operation::SecretSource;
@@ -90,9 +90,10 @@ impl Psql {
         Ok(Self { postgres, database, secrets: Secrets(secrets) })
     }
 
-    /// Runs SQL to its end, or as far as the first error, and gives what it printed.
-    pub(crate) fn run(&self, sql: &str) -> Result<String, BoxError> {
-        self.postgres.sql(&self.database, sql).map_err(|error| self.secrets.masked(error))
+    /// Runs SQL to its end, or as far as the first error, and gives what it printed. After `limit` the tool is ended.
+    pub(crate) fn run(&self, sql: &str, limit: Duration) -> Result<String, BoxError> {
+        let ran = self.postgres.sql_within(&self.database, sql, limit);
+        ran.map_err(|error| self.secrets.masked(error))
     }
 }
 

@@ -161,24 +161,12 @@ impl Language {
 /// The runner, its folder and its command line without the files.
 type Found = (Kind, RelPath, Vec<String>);
 
-/// The folders from that of a file up to the root.
-fn above(path: &RelPath) -> Vec<RelPath> {
-    let mut folders = Vec::new();
-    let mut at = path.as_str();
-    while let Some((folder, _)) = at.rsplit_once('/') {
-        folders.extend(RelPath::new(folder));
-        at = folder;
-    }
-    folders.push(RelPath::root());
-    folders
-}
-
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 fn javascript(path: &RelPath, look: &Workspace) -> Result<Result<Found, String>, BoxError> {
-    for folder in above(path) {
+    for folder in path.above() {
         for (kind, name, args) in [
             (Kind::Vitest, "vitest", &["run", "--reporter=json"][..]),
             (Kind::Jest, "jest", &["--json", "--ci", "--runTestsByPath"]),
@@ -195,7 +183,7 @@ fn javascript(path: &RelPath, look: &Workspace) -> Result<Result<Found, String>,
 fn python(path: &RelPath, look: &Workspace) -> Result<Result<Found, String>, BoxError> {
     let flags = ["-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-rA"];
     let project = ["pyproject.toml", "setup.cfg", "setup.py", "pytest.ini", "tox.ini"];
-    let folders = above(path);
+    let folders = path.above();
     let mut home = RelPath::root();
     for folder in &folders {
         let is_project =
@@ -227,7 +215,7 @@ fn python(path: &RelPath, look: &Workspace) -> Result<Result<Found, String>, Box
 fn rust(path: &RelPath, look: &Workspace) -> Result<Found, String> {
     let is_package =
         |folder: &RelPath| folder.join("Cargo.toml").is_ok_and(|manifest| look.exists(&manifest));
-    let folder = above(path).into_iter().find(is_package).ok_or("there is no `Cargo.toml` above it")?;
+    let folder = path.above().into_iter().find(is_package).ok_or("there is no `Cargo.toml` above it")?;
     if look.tool_version("cargo").is_none() {
         return Err("cargo is not installed: see https://rustup.rs".into());
     }

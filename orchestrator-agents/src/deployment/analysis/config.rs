@@ -12,7 +12,8 @@ use crate::deployment::Seconds;
 pub struct WatchConfig {
     /// Seconds that it must do well with all of the traffic before it is promoted.
     pub seconds: Seconds,
-    /// Percentages of the traffic that it gets before it gets all, one step after the other; none by default.
+    /// Percentages of the traffic that it gets before it gets all, each more than the one before; none by default.
+    #[serde(deserialize_with = "ascending")]
     #[schemars(inner(range(min = 1, max = 99)), length(max = 20))]
     pub canary: Vec<u32>,
     /// Seconds that each of those steps takes at least.
@@ -60,6 +61,25 @@ impl Default for WatchConfig {
     }
 }
 
+/// The most steps of a canary.
+const MOST_STEPS: usize = 20;
+
+/// Steps of a canary: each more than the one before, and none of them nobody or everybody.
+fn ascending<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<u32>, D::Error> {
+    let steps = Vec::<u32>::deserialize(from)?;
+    let wrong = |why: String| Err(serde::de::Error::custom(format!("`canary` {why}")));
+    if steps.len() > MOST_STEPS {
+        return wrong(format!("has {} steps; at most {MOST_STEPS} are taken", steps.len()));
+    }
+    if let Some(step) = steps.iter().find(|step| !(1..=99).contains(*step)) {
+        return wrong(format!("has a step of {step} %: each is from 1 to 99, and 100 comes by itself"));
+    }
+    if let Some((from, to)) = steps.iter().zip(steps.iter().skip(1)).find(|(from, to)| from >= to) {
+        return wrong(format!("goes from {from} % to {to} %: each step is more than the one before"));
+    }
+    Ok(steps)
+}
+
 /// When a version is too slow: a slow request is one that takes longer than 95 % of the requests to the version before did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -101,6 +121,11 @@ pub struct Guards {
     /// MiB of resident memory that it may use; a leak is only told by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rss_mb: Option<u64>,
+    /// MiB an hour by which its memory may keep growing: more than that is shown at a level of one in ten thousand, by a minute of looks or
+    /// more after the warm-up. None by default: a leak is only told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub leak_mb_per_hour: Option<u64>,
 }
 
 impl Default for Guards {
@@ -113,6 +138,7 @@ impl Default for Guards {
             p95_ms: Some(LatencyGuard::default()),
             min_requests: 100,
             rss_mb: None,
+            leak_mb_per_hour: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a look at a watched version decides, with the numbers that made it.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,23 @@ impl Decision {
         let said = self.numbers.iter().filter(|(_, value)| **value != 0.0);
         said.map(|(name, value)| (name.as_str(), three_digits(*value)))
     }
+
+    /// Why, the share of the traffic, how many requests failed, and how many of the version before: for a line that lives on a screen.
+    pub fn line(&self) -> String {
+        let number = |name: &str| self.numbers.get(name).copied().filter(|number| *number > 0.0);
+        let mut line = self.why.clone();
+        if let Some(percent) = number("stage.percent") {
+            let _ = write!(line, " · {percent:.0} % of the traffic");
+        }
+        let share = |name: &str| self.numbers.get(name).copied().unwrap_or_default() * 100.0;
+        if let Some(requests) = number("errors.requests") {
+            let _ = write!(line, " · {:.2} % of {requests:.0} requests failed", share("errors.share"));
+        }
+        if number("errors.before.requests").is_some() {
+            let _ = write!(line, ", before {:.2} %", share("errors.before.share"));
+        }
+        line
+    }
 }
 
 /// Three significant digits, more only where they are whole.
@@ -72,6 +89,31 @@ fn three_digits(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_says_how_both_versions_do() {
+        let numbers =
+            |said: &[(&str, f64)]| said.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        let of = |numbers| Decision {
+            verdict: Verdict::Hold,
+            why: "12 s of this step's 60 s".into(),
+            numbers,
+            would: None,
+            told: Vec::new(),
+        };
+        let all = [
+            ("stage.percent", 25.0),
+            ("errors.requests", 345.0),
+            ("errors.share", 0.0029),
+            ("errors.before.requests", 900.0),
+            ("errors.before.share", 0.0),
+        ];
+        assert_eq!(
+            of(numbers(&all)).line(),
+            "12 s of this step's 60 s · 25 % of the traffic · 0.29 % of 345 requests failed, before 0.00 %"
+        );
+        assert_eq!(of(numbers(&[])).line(), "12 s of this step's 60 s");
+    }
 
     #[test]
     fn figures_are_short() {

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Decision, Sample, WatchConfig, Watcher};
 
+/// The number of the rules that a [`Watcher`] decides by. It grows with every change by which the same samples are decided, or told, otherwise:
+/// a recording of earlier rules is then not taken for one that is wrong.
+pub const RULES: u32 = 1;
+
 /// A line of a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", untagged)]
@@ -15,6 +19,9 @@ pub enum Line {
     Watch {
         /// What it looks for.
         config: Box<WatchConfig>,
+        /// By which rules it decides; 0 of those that had no number yet.
+        #[serde(default)]
+        rules: u32,
     },
     /// A look.
     Sample {
@@ -37,6 +44,8 @@ pub enum Line {
 pub struct Recording {
     /// What it looked for.
     pub config: WatchConfig,
+    /// By which rules it was decided.
+    pub rules: u32,
     /// What each look saw, from the first on.
     pub samples: Vec<Sample>,
     /// What was decided, by look. The last may be missing, where the watch was cut off.
@@ -78,9 +87,9 @@ impl Recording {
                 torn += 1;
                 continue;
             };
-            if let Line::Watch { config } = line {
+            if let Line::Watch { config, rules } = line {
                 let (samples, decisions) = (Vec::new(), BTreeMap::new());
-                found = Some(Self { config: *config, samples, decisions, torn: 0 });
+                found = Some(Self { config: *config, rules, samples, decisions, torn: 0 });
             } else {
                 found.as_mut().ok_or(RecordingError::NoConfig)?.take(line, at + 1)?;
             }
@@ -115,16 +124,21 @@ impl Recording {
     }
 
     /// Decides again, by the config that it was watched with or by another one. With another one it is what that would have decided,
-    /// as long as traffic was what it was.
+    /// as long as traffic was what it was. Of a recording by other [`RULES`] only verdicts are compared.
     pub fn replay(&self, config: Option<&WatchConfig>) -> Replay {
         let mut watcher = Watcher::new(config.unwrap_or(&self.config));
         let decisions: Vec<Decision> = self.samples.iter().map(|sample| watcher.look(sample)).collect();
+        let other_rules = self.rules != RULES;
         let text = |decision: &Decision| serde_json::to_string(decision).unwrap_or_default();
+        let same = |one: &Decision, other: &Decision| {
+            let alike = (one.verdict, one.would) == (other.verdict, other.would);
+            alike && (other_rules || text(one) == text(other))
+        };
         let mut differ = self.decisions.iter().filter(|(look, recorded)| {
-            decisions.get(**look as usize).is_none_or(|decided| text(decided) != text(recorded))
+            decisions.get(**look as usize).is_none_or(|decided| !same(decided, recorded))
         });
         let differs = differ.next().map(|(look, _)| *look);
-        Replay { decisions, compared: self.decisions.len(), differs }
+        Replay { decisions, compared: self.decisions.len(), differs, other_rules }
     }
 }
 
@@ -137,4 +151,6 @@ pub struct Replay {
     pub compared: usize,
     /// The first look whose recorded decision is not the same, byte for byte; none where all are.
     pub differs: Option<u64>,
+    /// Whether it was recorded by other rules than these: then `differs` is about verdicts alone.
+    pub other_rules: bool,
 }

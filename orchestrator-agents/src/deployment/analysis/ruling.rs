@@ -26,6 +26,8 @@ pub enum Reason {
     Crashes,
     /// It uses too much memory.
     Memory,
+    /// Its memory keeps growing, faster than it may.
+    Leak,
     /// Every request failed, look after look.
     Outage,
     /// Too many errors, by the sequential test.
@@ -44,6 +46,8 @@ pub enum Reason {
     Watching,
     /// Its time is over and it had too few requests.
     FewRequests,
+    /// Its time is over and the proxy does not say what came of its requests.
+    Silent,
     /// Its time is over and it looks worse than it should, which is not proven.
     Leaning,
     /// Its time is over and its last health check or probe failed, or there was none.

@@ -16,6 +16,9 @@ pub struct Sample {
     /// What came of the smoke test that was sent as a probe; none where none was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Answered>,
+    /// Why the probe whose turn it was could not even be made ready; none where it was sent, or none was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsent: Option<String>,
     /// How the process of the version is; none where nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Life>,

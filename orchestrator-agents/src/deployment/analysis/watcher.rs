@@ -34,6 +34,9 @@ pub struct Watcher {
     pub(super) stage_requests: u64,
     pub(super) last: Last,
     pub(super) seen: Seen,
+    /// Milliseconds for which the proxy has not said what it counted.
+    #[serde(default)]
+    pub(super) silent: u64,
     pending: Pending,
     pub(super) errors: Signal,
     pub(super) slow: Signal,
@@ -41,6 +44,7 @@ pub struct Watcher {
     pub(super) late_before: Before,
     pub(super) error_guard: Window,
     pub(super) late_guard: Window,
+    #[serde(default)]
     pub(super) memory: Memory,
     pub(super) outage: (u32, u64),
     pub(super) unhealthy: u32,
@@ -70,6 +74,7 @@ impl Watcher {
             stage_requests: 0,
             last: Last::default(),
             seen: Seen::default(),
+            silent: 0,
             pending: Pending::default(),
             errors: Signal::default(),
             slow: Signal::default(),
@@ -131,6 +136,10 @@ impl Watcher {
         self.watched = self.watched.saturating_add(change.ms);
         self.staged = self.staged.saturating_add(change.ms);
         self.seen = change.seen;
+        self.silent = match change.seen {
+            Seen::Silent => self.silent.saturating_add(change.ms),
+            Seen::Nothing | Seen::Counted => 0,
+        };
         let hard = self.hard(change);
         let soft = self.traffic(change);
         let ruling = match hard.or(soft) {
@@ -175,6 +184,10 @@ impl Watcher {
         }
         let guards = &self.config.guards;
         let heavy = guards.rss_mb.zip(change.rss_kib).is_some_and(|(most, rss)| rss / 1024 >= most.max(1));
+        let leaks = guards
+            .leak_mb_per_hour
+            .zip(self.memory.leak())
+            .is_some_and(|(most, leak)| leak.at_least >= most.max(1) as f64);
         [
             (change.gone, Reason::Gone),
             (change.crash_loop, Reason::CrashLoop),
@@ -182,6 +195,7 @@ impl Watcher {
             (self.unhealthy >= guards.health_failures.max(1), Reason::Health),
             (self.unprobed >= guards.health_failures.max(1), Reason::Probes),
             (heavy, Reason::Memory),
+            (leaks, Reason::Leak),
         ]
         .into_iter()
         .find_map(|(is_so, reason)| is_so.then_some(reason))
@@ -308,6 +322,8 @@ impl Watcher {
             Some(Reason::Unwell)
         } else if self.stage_requests < self.needs() {
             Some(Reason::FewRequests)
+        } else if self.seen == Seen::Silent {
+            Some(Reason::Silent)
         } else if self.leans() {
             Some(Reason::Leaning)
         } else {
@@ -324,13 +340,16 @@ impl Watcher {
         Ruling { verdict, reason: if verdict == Verdict::RollBack { Reason::Undecided } else { reason } }
     }
 
-    /// Whether what was seen speaks against it, although it proves nothing.
+    /// Whether what was seen speaks against it, although it proves nothing: it is over what it may, and over what the version before was
+    /// seen to do. That one's upper bound is not asked: where few of its requests are known it says little.
     fn leans(&self) -> bool {
         let bars = [
             (&self.errors, self.config.objective.value()),
             (&self.slow, self.config.slower.as_ref().map_or(1.0, |slower| slower.share.value())),
         ];
-        bars.into_iter().any(|(signal, bar)| signal.share() > bar && signal.evidence() >= 1.0)
+        bars.into_iter().any(|(signal, bar)| {
+            signal.share() > signal.before.share().unwrap_or(0.0).max(bar) && signal.over() >= 1.0
+        })
     }
 }
 

@@ -12,7 +12,8 @@
 //! | `evidence.needed` | evidence from which on it goes back |
 //! | `guard.errors.*`, `guard.late.*` | the `limit`; `requests`, `bad`, `evidence` and what was `needed` when it was judged last |
 //! | `health.failures`, `probe.failures`, `outage.looks`, `outage.requests` | one after the other |
-//! | `restarts`, `rss_mib`, `leak_mib_per_hour` | of its process |
+//! | `restarts`, `rss_mib` | of its process |
+//! | `leak_mib_per_hour`, `.at_least` | how fast its memory keeps growing, where it does, and the lower bound of that |
 
 use std::collections::BTreeMap;
 
@@ -67,6 +68,11 @@ fn why(watcher: &Watcher, sample: &Sample, reason: Reason) -> String {
             let (now, most) = (watcher.memory.now().unwrap_or_default(), guards.rss_mb.unwrap_or_default());
             format!("it uses {now:.0} MiB of memory; {most} are allowed")
         }
+        Reason::Leak => {
+            let (leak, most) = (watcher.memory.leak(), guards.leak_mb_per_hour.unwrap_or_default());
+            let at_least = leak.map_or(0.0, |leak| leak.at_least);
+            format!("its memory keeps growing by at least {at_least:.0} MiB an hour; {most} are allowed")
+        }
         Reason::Outage => {
             let (looks, requests) = watcher.outage;
             format!("all of {requests} requests failed in {looks} looks one after the other")
@@ -97,6 +103,9 @@ fn why(watcher: &Watcher, sample: &Sample, reason: Reason) -> String {
             watcher.stage_requests,
             watcher.needs()
         ),
+        Reason::Silent => {
+            format!("the proxy has not said for {} s what came of its requests", watcher.silent / 1000)
+        }
         Reason::Leaning => "it looks worse than it should, which is not proven yet".into(),
         Reason::Unwell if watcher.unprobed > 0 => {
             format!("its last probe failed{}", said(sample.probe.as_ref()))
@@ -138,11 +147,15 @@ fn percent(share: f64) -> String {
 /// What people should know besides.
 fn told(watcher: &Watcher, sample: &Sample) -> Vec<String> {
     let mut told = Vec::new();
-    if let Some(leak) = watcher.memory.leak() {
-        told.push(format!("its memory keeps growing: {leak:.0} MiB an hour"));
+    if watcher.memory.leak().is_some() {
+        // By how much changes with each look: that is in the numbers.
+        told.push("its memory keeps growing".to_owned());
     }
     if let Traffic::Unanswered { why } = &sample.traffic {
         told.push(format!("the proxy did not say what it counted: {why}"));
+    }
+    if let Some(why) = &sample.unsent {
+        told.push(format!("a probe was not sent: {why}"));
     }
     if let Some(why) = &sample.unrecorded {
         told.push(format!("this look is not in the recording: {why}"));
@@ -177,7 +190,8 @@ fn numbers(watcher: &Watcher) -> BTreeMap<String, f64> {
         number.map(|number| numbers.insert(name.to_owned(), number));
     };
     say("rss_mib", watcher.memory.now());
-    say("leak_mib_per_hour", watcher.memory.leak());
+    say("leak_mib_per_hour", watcher.memory.leak().map(|leak| leak.mib_per_hour));
+    say("leak_mib_per_hour.at_least", watcher.memory.leak().map(|leak| leak.at_least));
     let config = &watcher.config;
     signal(&mut say, "errors", &watcher.errors, config.objective.value());
     if let Some((slower, over)) = config.slower.as_ref().zip(watcher.last.slow_over()) {

@@ -4,10 +4,12 @@ use orchestrator_core::evidence::{Finding, Metric};
 use orchestrator_core::id::RunId;
 use serde::{Deserialize, Serialize};
 
+use super::fleet::Among;
+use super::loading::Load;
 use crate::deployment::Ending;
 use crate::deployment::analysis::{Decision, Watcher};
 use crate::deployment::migrations::MigrationFiles;
-use crate::deployment::ops::{CheckHealthOutput, Drained, ObserveInput, Serving, SmokeOutput};
+use crate::deployment::ops::{CheckHealthOutput, Drained, PendingMigrationsOutput, Serving, SmokeOutput};
 use crate::deployment::targets::Started;
 
 /// What is known so far.
@@ -28,6 +30,9 @@ pub(super) struct Known {
     /// What served before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) before: Option<Serving>,
+    /// What counted before and is down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) down: Option<Serving>,
     /// What people should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
@@ -40,6 +45,9 @@ pub(super) struct Known {
     /// The migrations, as they lay in the checkout when this was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) migrations: Option<MigrationFiles>,
+    /// Which of them are pending; until the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pending: Option<PendingMigrationsOutput>,
     /// What was measured of them, and remarks about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) migrated: Vec<Metric>,
@@ -50,11 +58,20 @@ pub(super) struct Known {
     pub(super) had_traffic: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) watch: Option<Watch>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) load: Option<Load>,
+    pub(super) logs: Option<Logs>,
     #[serde(default)]
     pub(super) figures: Figures,
+    /// How often its end was put off because its claim could not be read.
+    #[serde(default)]
+    pub(super) unread: u32,
     /// How it ends, as the history is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ending: Option<Ending>,
+    /// What it must know of the others, where it is one of several hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) among: Option<Among>,
 }
 
 /// The step whose receipts come next.
@@ -67,6 +84,8 @@ pub(super) enum Step {
     Ask,
     /// Health and smoke tests.
     Prove,
+    /// A load runs from now on.
+    Load,
     /// Its first or next share of the traffic.
     Shift,
     /// A look.
@@ -81,6 +100,8 @@ pub(super) enum Step {
     Unfinished(String),
     /// It could not go back, for that reason.
     Stuck(String),
+    /// It was to count, and could neither do so nor go back, for that reason.
+    Undecided(String),
 }
 
 /// What a receipt is about.
@@ -88,6 +109,7 @@ pub(super) enum Step {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Part {
     Wait,
+    First,
     Pending,
     Claim,
     Expand,
@@ -96,6 +118,8 @@ pub(super) enum Part {
     Confirm,
     Health,
     Smoke,
+    Load,
+    Log,
     Shift,
     Look,
     Probe,
@@ -105,18 +129,21 @@ pub(super) enum Part {
     Contract,
     Revert,
     Abandon,
+    EndLoad,
     Release,
+    Prune,
 }
 
 /// The watch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Watch {
     pub(super) watcher: Watcher,
-    /// The next look.
-    pub(super) next: ObserveInput,
     /// What was decided last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last: Option<Decision>,
+    /// Whether nobody answered for the traffic at the last look: then the proxy is put back before the next one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unanswered: bool,
     /// The decisions that were more than to go on looking; the first fifty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) trace: Vec<Decision>,
@@ -126,6 +153,33 @@ pub(super) struct Watch {
     /// Who decided, where a person did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<String>,
+    /// How many looks in a row could not be made.
+    #[serde(default)]
+    pub(super) blind: u32,
+    /// Whether all that was said until now may be about a host that was watched before this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) fresh: bool,
+}
+
+/// How it stands with what its log had that the one of the version before never had: what is told of it is among the remarks.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Logs {
+    /// How many kinds of errors there are, and how many of them only for a short time.
+    #[serde(default)]
+    pub(super) kinds: u64,
+    #[serde(default)]
+    pub(super) young: u64,
+    /// How many looks the promotion was put off for them.
+    #[serde(default, skip_serializing_if = "is_nought")]
+    pub(super) held: u64,
+    /// Why lines may be missing; the first few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) gaps: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_nought(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What was measured on the way.
@@ -160,18 +214,31 @@ impl Known {
             run: None,
             waited: 0,
             before: None,
+            down: None,
             notes: Vec::new(),
             started: None,
             health: None,
             smoke: None,
             migrations: None,
+            pending: None,
             migrated: Vec::new(),
             remarks: Vec::new(),
             had_traffic: false,
             watch: None,
+            load: None,
+            logs: None,
             figures: Figures::default(),
+            unread: 0,
             ending: None,
+            among: None,
         }
+    }
+
+    /// Whether there is a version before, even one that is down, or one of another host with the same database: it may be started
+    /// again, so its schema stays.
+    pub(super) fn has_before(&self) -> bool {
+        let elsewhere = self.among.as_ref().is_some_and(|among| among.old);
+        self.before.is_some() || self.down.is_some() || elsewhere
     }
 
     /// What each receipt of the round is about; rounds of earlier versions did not say.
@@ -185,11 +252,13 @@ impl Known {
             Step::Promote => &[Part::Finish],
             Step::GiveUp(_) => &[Part::Abandon],
             Step::Ask
+            | Step::Load
             | Step::Shift
             | Step::Watch
             | Step::RollBack(_)
             | Step::Unfinished(_)
-            | Step::Stuck(_) => &[],
+            | Step::Stuck(_)
+            | Step::Undecided(_) => &[],
         }
     }
 }

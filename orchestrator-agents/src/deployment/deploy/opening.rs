@@ -3,78 +3,157 @@
 use orchestrator_core::BoxError;
 use orchestrator_core::action::{Action, Await};
 use orchestrator_core::agent::Verdict;
+use orchestrator_core::json::Json;
 use orchestrator_core::operation::Operation;
 use orchestrator_core::order::Status;
 use orchestrator_core::workspace::Workspace;
 
-use super::DeployConfig;
 use super::known::{Known, Part, Step};
-use super::rounds::{Concluded, Course, Round};
+use super::rounds::{Concluded, Course, Round, placed};
+use super::{DeployConfig, fleet};
 use crate::deployment::migrations::{self, Stage};
 use crate::deployment::ops::{
     AppliedMigrations, CheckHealth, CheckHealthInput, ClaimEnvironment, ClaimInput, ClaimOutput,
-    PendingMigrationsOutput, SmokeInput, Watched,
+    ConfirmClaim, ConfirmInput, Expected, PendingMigrationsOutput, SmokeInput, Watched,
 };
+use crate::deployment::proof::probes;
 use crate::deployment::targets::Target;
-use crate::deployment::{Ending, TargetConfig};
+use crate::deployment::{Ending, Process, TargetConfig};
 use crate::said::outcome;
 
 /// Seconds between two tries to claim an environment that somebody else has.
-const AGAIN: u64 = 2;
+pub(super) const AGAIN: u64 = 2;
 
 /// The first round, and what is known before it.
-pub(super) fn first(config: &DeployConfig, look: &Workspace) -> Result<(Vec<Action>, Known), BoxError> {
+pub(super) fn first(config: &DeployConfig, look: &Workspace) -> Result<(Vec<Action>, Json), BoxError> {
+    super::loading::check(config)?;
+    probes(&config.smoke)?;
     let files = config.migrations.as_ref().map(|migrations| migrations.look(look)).transpose()?;
     let mut known = Known::first(look.run().cloned(), files);
-    let round = opening(config, &known, &*TargetConfig::of(config, look.run(), true)?)?;
+    if fleet::is_of(config) {
+        return fleet::first(config, known);
+    }
+    let target = TargetConfig::of(config, look.run(), true)?;
     let actions;
-    (known.parts, actions) = round.into_iter().unzip();
-    Ok((actions, known))
+    (known.parts, actions) = placed(opening(config, &known, &*target)?, &*target)?;
+    Ok((actions, Json::of(&known)?))
 }
 
-/// Claims, and starts at once where nothing has to be known before that.
+/// What follows the first round where that is withheld. Which migrations are applied is known once it was looked what serves.
+pub(super) fn foreseen(config: &DeployConfig, carried: &Json) -> Result<Vec<Action>, BoxError> {
+    if fleet::is_of(config) {
+        return fleet::foreseen(config, carried);
+    }
+    let known: Known = if carried.is_null() { Known::unclaimed() } else { carried.parse()? };
+    let looks = known.step == Step::Open && known.parts().contains(&Part::Pending);
+    if !looks {
+        return Ok(Vec::new());
+    }
+    let target = TargetConfig::of(config, known.run.as_ref(), known.claimed)?;
+    starts(&*target)
+}
+
+/// Looks which migrations are pending; then claims, and starts at once where nobody has to be asked before.
 pub(super) fn opening(config: &DeployConfig, known: &Known, target: &dyn Target) -> Result<Round, BoxError> {
     let (environment, version) = (config.environment.clone(), config.version.value()?.clone());
-    let mut round = Vec::new();
+    let mut asks = config.approve && target.starts_serving();
+    let mut expects = None;
+    // Once: before what is pending was looked at.
+    let first = if known.pending.is_none() && known.among.is_none() { target.first()? } else { Vec::new() };
+    let mut round: Round = first.into_iter().map(|action| (Part::First, action)).collect();
     if let (Some(migrations), Some(files)) = (&config.migrations, &known.migrations) {
-        let look = migrations::look_actions(migrations, files, &environment, Stage::Expand)?;
-        round.extend(look.into_iter().map(|action| (Part::Pending, action)));
+        let Some(pending) = &known.pending else {
+            // Before anything is claimed, so that what follows is known then: a dry run shows it, too.
+            let look = migrations::look_actions(migrations, files, &environment, Stage::Expand)?;
+            round.extend(look.into_iter().map(|action| (Part::Pending, action)));
+            return Ok(round);
+        };
+        let blocked = migrations::blocked(migrations, files, &staged(pending, known, target)?);
+        asks |= blocked.is_some_and(|question| !known.is_agreed(&question));
+        // Which stage comes first hangs on what serves: it must be so still when it is claimed.
+        let release = known.before.as_ref().map(|before| before.release.clone());
+        expects = (!asks).then_some(Expected { release });
     }
-    round.push((Part::Claim, ClaimEnvironment::action(&ClaimInput { environment, version })?));
-    if config.migrations.is_none() && !(config.approve && target.starts_serving()) {
+    let direct = config.proxy.is_none() && !target.starts_serving();
+    let host = known.among.as_ref().map(|among| among.host.clone());
+    let claim = ClaimInput { environment: environment.clone(), version, brings: None, direct, expects, host };
+    if known.among.is_some() {
+        // It was claimed when all hosts were. Since then it may have gone to somebody else, and come back.
+        let confirm = ConfirmInput { environment: environment.clone() };
+        round.push((Part::Confirm, ConfirmClaim::action(&confirm)?));
+    }
+    round.push((Part::Claim, ClaimEnvironment::action(&claim)?));
+    if target.starts_serving() {
+        // A command asks nobody: what was cut off after the claim must not go on where somebody else has it by now.
+        round.push((Part::Confirm, ConfirmClaim::action(&ConfirmInput { environment })?));
+    }
+    if !asks {
         round.extend(starting(config, known, target)?);
     }
     Ok(round)
 }
 
+/// What is pending, in the stage that comes first.
+fn staged(
+    pending: &PendingMigrationsOutput,
+    known: &Known,
+    target: &dyn Target,
+) -> Result<PendingMigrationsOutput, String> {
+    migrations::staged(pending, stage(Some(pending), known, target))
+}
+
+/// Of a target that serves by itself nobody knows whether there is a version before; but none needs what a database does not have.
+fn stage(pending: Option<&PendingMigrationsOutput>, known: &Known, target: &dyn Target) -> Stage {
+    let empty = pending.is_some_and(|pending| pending.empty);
+    migrations::first_stage(known.has_before() || target.starts_serving() && !empty)
+}
+
 pub(super) fn starting(config: &DeployConfig, known: &Known, target: &dyn Target) -> Result<Round, BoxError> {
     let mut round = Vec::new();
     if let (Some(migrations), Some(files)) = (&config.migrations, &known.migrations) {
-        // Of a target that serves by itself nobody knows whether there is a version before.
-        let stage = migrations::first_stage(known.before.is_some() || target.starts_serving());
+        let stage = stage(known.pending.as_ref(), known, target);
         let expand = migrations::expand_actions(migrations, files, &config.environment, stage)?;
         round.extend(expand.into_iter().map(|action| (Part::Expand, action)));
     }
-    round.extend(target.ahead()?.into_iter().map(|action| (Part::Ahead, action)));
-    round.extend(target.start()?.into_iter().map(|action| (Part::Start, action)));
+    round.extend(ahead(target)?);
     Ok(round)
+}
+
+/// The start, and what must be there before.
+fn ahead(target: &dyn Target) -> Result<Round, BoxError> {
+    let ahead = target.ahead(false)?.into_iter().map(|action| (Part::Ahead, action));
+    Ok(ahead.chain(target.start()?.into_iter().map(|action| (Part::Start, action))).collect())
+}
+
+/// The same as actions.
+pub(super) fn starts(target: &dyn Target) -> Result<Vec<Action>, BoxError> {
+    placed(ahead(target)?, target).map(|(_, actions)| actions)
 }
 
 impl Course<'_> {
     pub(super) fn opened(mut self) -> Concluded {
-        if let Some((Part::Pending, why)) = self.failure() {
+        if let Some((Part::First, why)) = self.failure() {
             // Nothing is claimed yet.
             let version = self.config.version.value()?;
             return Ok(Verdict::failed(format!(
-                "{}: {version} was not deployed: its migrations: {why}",
+                "{}: {version} was not deployed: {why}",
                 self.config.environment
             )));
+        }
+        if let Some((Part::Pending, why)) = self.failure() {
+            return self.not_migrated(&why);
+        }
+        if let (Some((Part::Confirm, why)), true) = (self.failure(), self.known.among.is_some()) {
+            return self.lost(&why);
+        }
+        if self.known.parts().contains(&Part::Pending) && !self.known.parts().contains(&Part::Claim) {
+            return self.found_pending();
         }
         if self.known.parts().contains(&Part::Claim) {
             match outcome::<ClaimOutput>(self.about(Part::Claim).first().copied()) {
                 Ok(claimed) => {
-                    let ClaimOutput { took_over, serves, notes, .. } = claimed;
-                    self.known.before = serves;
+                    let ClaimOutput { took_over, serves, down, notes, claim: _ } = claimed;
+                    (self.known.before, self.known.down) = (serves, down);
                     self.known.notes.extend(
                         took_over
                             .map(|claim| format!("the claim of {claim} was taken over: its owner is gone")),
@@ -96,12 +175,36 @@ impl Course<'_> {
             _ => {
                 let asked = self.config.approve && self.target.starts_serving();
                 let asked = asked.then(|| format!("deploy {version} to {}?", self.config.environment));
-                match self.blocked()?.or(asked) {
-                    Some(question) => self.ask(question),
+                let blocked = self.blocked()?.filter(|question| !self.known.is_agreed(question));
+                match blocked.or(asked) {
+                    Some(question) => {
+                        self.known.asks(&question);
+                        self.ask(question)
+                    }
                     None => self.start(),
                 }
             }
         }
+    }
+
+    /// Its migrations cannot be applied as they are. Nothing is claimed yet.
+    fn not_migrated(&self, why: &str) -> Concluded {
+        let (environment, version) = (&self.config.environment, self.config.version.value()?);
+        Ok(Verdict::failed(format!("{environment}: {version} was not deployed: its migrations: {why}")))
+    }
+
+    /// Which migrations are pending, and what serves: claims next.
+    fn found_pending(mut self) -> Concluded {
+        let pending: PendingMigrationsOutput = outcome(self.about(Part::Pending).first().copied())?;
+        self.known.before.clone_from(&pending.serves);
+        self.known.down.clone_from(&pending.down);
+        if let Err(why) = staged(&pending, &self.known, self.target) {
+            return self.not_migrated(&why);
+        }
+        self.known.pending = Some(pending);
+        self.blocked()?;
+        let round = opening(self.config, &self.known, self.target)?;
+        self.more(Step::Open, round)
     }
 
     /// Why a person must agree before the migrations are applied.
@@ -109,10 +212,11 @@ impl Course<'_> {
         let (Some(config), Some(files)) = (&self.config.migrations, &self.known.migrations) else {
             return Ok(None);
         };
-        let mut pending: PendingMigrationsOutput = outcome(self.about(Part::Pending).first().copied())?;
-        if self.known.before.is_none() && !self.target.starts_serving() {
-            pending.stage = Stage::All;
-        }
+        let pending = match self.known.pending.clone() {
+            Some(pending) => pending,
+            None => outcome(self.about(Part::Pending).first().copied())?,
+        };
+        let pending = staged(&pending, &self.known, self.target)?;
         let blocked = migrations::blocked(config, files, &pending);
         self.known.remarks = migrations::findings(config, files, &pending);
         Ok(blocked)
@@ -134,12 +238,14 @@ impl Course<'_> {
     /// What the start gave.
     fn came_up(mut self) -> Concluded {
         self.migrated(Part::Expand);
+        self.known.pending = None;
         let started = match self.target.started(&self.about(Part::Start)) {
             Ok(started) => started,
             Err(why) => return self.give_up(format!("did not start: {why}"), Ending::Failed),
         };
         let (url, version) = (started.url.clone(), Some(started.version.clone()));
         let (environment, release) = (self.config.environment.clone(), started.release.clone());
+        let contained = started.process.as_ref().is_some_and(Process::is_contained);
         let service = Some(Watched { environment, release, process: started.process.clone() });
         self.known.started = Some(started);
         self.known.had_traffic = self.target.starts_serving();
@@ -148,7 +254,12 @@ impl Course<'_> {
         let mut round = vec![(Part::Health, CheckHealth::action(&health)?)];
         if !self.config.smoke.is_empty() {
             round.push((Part::Smoke, SmokeInput { url, tests: self.config.smoke.clone() }.action()?));
+            if contained {
+                // One that its engine starts again answers again: only it says that it ended meanwhile.
+                round.push((Part::Health, CheckHealth::action(&health)?));
+            }
         }
+        round.extend(self.read_log()?);
         self.more(Step::Prove, round)
     }
 
@@ -170,6 +281,8 @@ impl Course<'_> {
         }
         self.known.waited += AGAIN;
         let message = format!("another deployment to {} to end", self.config.environment);
+        // What is pending, and what serves, is looked at anew then.
+        (self.known.pending, self.known.before, self.known.down) = (None, None, None);
         let wait: Action = Await { signal: None, seconds: Some(AGAIN), message }.into();
         let round = std::iter::once((Part::Wait, wait))
             .chain(opening(self.config, &self.known, self.target)?)

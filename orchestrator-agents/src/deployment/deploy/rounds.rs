@@ -1,9 +1,9 @@
 //! The rounds of a deployment: what the receipts of each mean, and what is next. Pure.
 //!
 //! ```text
-//! open ─► prove ─► [ask] ─► shift ─► watch ┬► promote
-//!   │       │        │        │       ▲  │ └► roll back
-//!   └───────┴────────┴► give up        └──┘ (shift: the next share)
+//! open ─► prove ─► [ask] ─► [load] ─► shift ─► watch ┬► promote
+//!   │       │        │         │         │       ▲  │ └► roll back
+//!   └───────┴────────┴─────────┴► give up        └──┘ (shift: the next share)
 //! ```
 //!
 //! With a target that serves as soon as it starts, a person is asked before, and nothing is shifted. Each way ends with a round that
@@ -12,16 +12,17 @@
 use orchestrator_core::BoxError;
 use orchestrator_core::action::{Action, Await};
 use orchestrator_core::agent::{Task, Verdict};
+use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::json::Json;
 use orchestrator_core::operation::Operation;
 use orchestrator_core::order::Receipt;
 
-use super::known::{Known, Part, Step};
+use super::known::{Known, Part, Step, Watch};
 use super::told;
-use super::{DeployConfig, DeployOutput};
+use super::{DeployConfig, DeployOutput, fleet};
 use crate::deployment::ops::{
-    CheckHealth, CheckHealthInput, ConfirmClaim, ConfirmInput, ReleaseEnvironment, ReleaseInput, SmokeOutput,
-    Switched, Watched,
+    CheckHealth, CheckHealthInput, ConfirmClaim, ConfirmInput, ReleaseEnvironment, ReleaseInput,
+    ReleaseOutput, SmokeOutput, Switched, Watched,
 };
 use crate::deployment::targets::{Started, Target};
 use crate::deployment::{Ended, Ending, TargetConfig};
@@ -33,14 +34,25 @@ pub(super) type Round = Vec<(Part, Action)>;
 
 /// What the receipts of a round mean.
 pub(super) fn conclude(task: &Task<DeployConfig>, receipts: &[Receipt]) -> Concluded {
+    if fleet::is_of(&task.config) {
+        return fleet::conclude(task, receipts);
+    }
     // The first round of earlier versions carried nothing.
     let known: Known = if task.carried.is_null() { Known::unclaimed() } else { task.carried.parse()? };
+    concluded(task, known, receipts)
+}
+
+/// The same of what is known.
+pub(super) fn concluded(task: &Task<DeployConfig>, known: Known, receipts: &[Receipt]) -> Concluded {
     let target = TargetConfig::of(&task.config, known.run.as_ref(), known.claimed)?;
-    let course = Course { task, config: &task.config, target: &*target, known, receipts };
+    let mut course = Course { task, config: &task.config, target: &*target, known, receipts };
+    course.read_load();
+    course.read_end();
     match course.known.step.clone() {
         Step::Open => course.opened(),
         Step::Ask => course.answered(),
         Step::Prove => course.proved(),
+        Step::Load => course.loaded(),
         Step::Shift => course.shifted(),
         Step::Watch => course.looked(),
         Step::Promote => course.promoted(),
@@ -48,7 +60,13 @@ pub(super) fn conclude(task: &Task<DeployConfig>, receipts: &[Receipt]) -> Concl
         Step::GiveUp(why) => Ok(told::given_up(course.config, &course.known, &why, course.failure())),
         Step::Unfinished(why) => Ok(told::unfinished(course.config, &course.known, &why)),
         Step::Stuck(why) => Ok(told::stuck(course.config, &course.known, &why)),
+        Step::Undecided(why) => Ok(told::undecided(course.config, &course.known, &why)),
     }
+}
+
+/// What each action is about, and the actions as they are performed where versions run.
+pub(super) fn placed(round: Round, target: &dyn Target) -> Result<(Vec<Part>, Vec<Action>), BoxError> {
+    round.into_iter().map(|(part, action)| Ok((part, target.placed(action)?))).collect()
 }
 
 /// A deployment on its way.
@@ -70,13 +88,15 @@ impl Course<'_> {
     /// What failed first in the round, and why. What was only to be read or recorded stops nothing.
     pub(super) fn failure(&self) -> Option<(Part, String)> {
         let all = self.known.parts().iter().zip(self.receipts);
-        let mut counts = all.filter(|(part, _)| !matches!(part, Part::Read | Part::Record));
+        let mut counts = all.filter(|(part, _)| {
+            !matches!(part, Part::Read | Part::Record | Part::EndLoad | Part::Log | Part::Prune)
+        });
         counts.find(|(_, receipt)| !receipt.ok()).map(|(part, receipt)| (*part, receipt.status.to_string()))
     }
 
     pub(super) fn more(mut self, step: Step, round: Round) -> Concluded {
         let actions;
-        (self.known.parts, actions) = round.into_iter().unzip();
+        (self.known.parts, actions) = placed(round, self.target)?;
         self.known.step = step;
         Ok(Verdict::More { actions, carried: Json::of(&self.known)? })
     }
@@ -96,11 +116,27 @@ impl Course<'_> {
         if !self.known.claimed {
             return Ok(Vec::new());
         }
+        let mut round = self.unload(verdict)?;
         let release = self.known.started.as_ref().map(|started| started.release.clone());
         let why: String = why.lines().next().unwrap_or_default().chars().take(500).collect();
         let ended = Some(Ended { version: self.config.version.value()?.clone(), release, verdict, why });
         let input = ReleaseInput { environment: self.config.environment.clone(), ended, run: None };
-        Ok(vec![(Part::Release, ReleaseEnvironment::action(&input)?)])
+        round.push((Part::Release, ReleaseEnvironment::action(&input)?));
+        Ok(round)
+    }
+
+    /// An end that nobody could write down, or a claim that could not be given back, is said with whatever came of the deployment.
+    fn read_end(&mut self) {
+        let environment = &self.config.environment;
+        let said = self.about(Part::Release).first().and_then(|receipt| {
+            let why = match outcome::<ReleaseOutput>(Some(receipt)) {
+                Ok(ReleaseOutput { untold, .. }) => untold?,
+                Err(why) => format!("{why}; its claim stays until its run has ended"),
+            };
+            Some(format!("{environment}: how this deployment ended is not in the history: {why}"))
+        });
+        let finding = |message| Finding::new("deploy/untold", Severity::Warning, message);
+        self.known.remarks.extend(said.map(finding));
     }
 
     fn proved(mut self) -> Concluded {
@@ -128,6 +164,13 @@ impl Course<'_> {
                     Ending::Failed,
                 );
             }
+        }
+        if let Some(again) = self.about(Part::Health).get(1).filter(|again| !again.ok()) {
+            let why = again.status.to_string();
+            return self.give_up(format!("was not deployed: it is not healthy: {why}"), Ending::Failed);
+        }
+        if let Some(why) = self.logged() {
+            return self.give_up(format!("was not deployed: {why}"), Ending::Failed);
         }
         if self.config.approve && !self.target.starts_serving() {
             let (version, url) = (self.config.version.value()?, self.started()?.url.clone());
@@ -187,14 +230,20 @@ impl Course<'_> {
     }
 
     /// Its first traffic, or all of it where nobody watches.
-    fn go(mut self, mut round: Round) -> Concluded {
+    pub(super) fn go(mut self, mut round: Round) -> Concluded {
+        if self.known.before.is_some()
+            && let Some(load) = self.load()?
+        {
+            round.extend(load);
+            return self.more(Step::Load, round);
+        }
         let Some(config) = &self.config.watch else { return self.finish(round) };
-        self.known.watch = Some(self.watch(config)?);
+        let fresh = self.known.among.as_ref().is_some_and(|among| among.later);
+        self.known.watch = Some(Watch { fresh, ..Self::watch(config) });
         let shift = self.shift()?;
         if shift.is_empty() {
             return self.tick();
         }
-        self.known.had_traffic = true;
         round.extend(shift);
         self.more(Step::Shift, round)
     }
@@ -216,6 +265,8 @@ impl Course<'_> {
     }
 
     fn shifted(mut self) -> Concluded {
+        // One that was not even tried to switch never had any.
+        self.known.had_traffic |= !self.about(Part::Shift).is_empty();
         match self.failure() {
             Some((Part::Health, why)) => {
                 self.give_up(format!("was not deployed: it is not healthy: {why}"), Ending::Failed)
@@ -228,7 +279,11 @@ impl Course<'_> {
                     .and_then(|receipt| receipt.output.parse::<Switched>().ok());
                 let figures = &mut self.known.figures;
                 figures.switch_ms = figures.switch_ms.or(switched.and_then(|switched| switched.took_ms));
-                self.tick()
+                match self.load()? {
+                    // Before its first version an environment answers nobody.
+                    Some(load) => self.more(Step::Load, load),
+                    None => self.tick(),
+                }
             }
         }
     }

@@ -6,11 +6,12 @@ use orchestrator_core::agent::{Conclusion, Verdict};
 use orchestrator_core::evidence::{Evidence, Finding, Metric, Severity};
 
 use super::known::{Figures, Known, Part, Watch};
+use super::loading;
 use super::{DeployConfig, DeployOutput, WatchSummary};
 use crate::deployment::analysis::Decision;
-use crate::deployment::ops::SmokeResult;
+use crate::deployment::ops::{MOVED, SmokeResult};
 use crate::deployment::targets::Now;
-use crate::deployment::{Ending, Version};
+use crate::deployment::{Ending, TargetConfig, Version};
 
 /// `3 smoke tests passed`.
 pub(super) fn tests(known: &Known) -> String {
@@ -27,9 +28,18 @@ pub(super) fn passed(config: &DeployConfig, known: &Known, now: Now) -> Verdict<
         return Verdict::failed("the journal does not say what was started");
     };
     let watched = known.watch.as_ref().map_or(String::new(), |watch| format!("; watched: {}", why(watch)));
-    let summary =
-        format!("{}: {} answers at {url} ({}{watched})", config.environment, started.version, tests(known));
-    let mut findings = findings(known);
+    let on = match &config.target {
+        TargetConfig::Ssh(target) => target.hosts.first().map_or(String::new(), |host| format!(" on {host}")),
+        _ => String::new(),
+    };
+    let summary = format!(
+        "{}: {} answers at {url}{on} ({}{watched}{})",
+        config.environment,
+        started.version,
+        tests(known),
+        loading::said(known)
+    );
+    let mut findings = findings(config, known);
     let unfinished = |problem: &String| Finding::new("deploy/unfinished", Severity::Warning, problem.clone());
     findings.extend(problems.iter().map(unfinished));
     let output = DeployOutput {
@@ -41,6 +51,8 @@ pub(super) fn passed(config: &DeployConfig, known: &Known, now: Now) -> Verdict<
         port: process.map(|(_, port)| port),
         previous: previous.or_else(|| other(known).cloned()),
         watch: known.watch.as_ref().map(summed),
+        load: known.load.as_ref().and_then(|load| load.summary.clone()),
+        hosts: Vec::new(),
     };
     Verdict::Passed(Conclusion::new(summary, output).metrics(metrics(known)).findings(findings))
 }
@@ -99,7 +111,7 @@ pub(super) fn given_up(
     if known.ending == Some(Ending::Skipped) {
         return Verdict::Skipped(Conclusion::new(summary, ()).metrics(metrics(known)));
     }
-    failed(known, summary)
+    failed(config, known, summary)
 }
 
 /// It had traffic, and what was before it has that again.
@@ -111,44 +123,65 @@ pub(super) fn rolled_back(config: &DeployConfig, known: &Known, why: &str) -> Ve
         (None, Some(started)) if started.process.is_none() => "the rollback command was run".to_owned(),
         (None, _) => "nothing serves: there was no version before".to_owned(),
     };
-    failed(known, format!("{}: {version} was rolled back: {why}; {now}", config.environment))
+    let load = loading::said(known);
+    failed(config, known, format!("{}: {version} was rolled back: {why}; {now}{load}", config.environment))
 }
 
 /// It counts, and something that belongs to it failed.
 pub(super) fn unfinished(config: &DeployConfig, known: &Known, why: &str) -> Verdict<DeployOutput> {
     let version = config.version.value().map(Version::as_str).unwrap_or_default();
-    failed(known, format!("{}: {version} serves now, but {why}", config.environment))
+    failed(config, known, format!("{}: {version} serves now, but {why}", config.environment))
 }
 
 /// It could neither stay nor go.
 pub(super) fn stuck(config: &DeployConfig, known: &Known, why: &str) -> Verdict<DeployOutput> {
     let version = config.version.value().map(Version::as_str).unwrap_or_default();
     let environment = &config.environment;
+    let still = if why.contains(MOVED) { "" } else { "what had the traffic has it still and " };
     failed(
+        config,
         known,
         format!(
-            "{environment}: {version} was to be rolled back: {why}; what had the traffic has it still and no version was ended: see \
+            "{environment}: {version} was to be rolled back: {why}; {still}no version was ended: see \
              `orchestrate deploy status --environment {environment}`, then `orchestrate deploy rollback --environment {environment}`"
         ),
     )
 }
 
-fn failed(known: &Known, summary: String) -> Verdict<DeployOutput> {
-    Verdict::Failed(Conclusion::new(summary, ()).metrics(metrics(known)).findings(findings(known)))
+/// It was to count, and whose the environment is cannot be told.
+pub(super) fn undecided(config: &DeployConfig, known: &Known, why: &str) -> Verdict<DeployOutput> {
+    let version = config.version.value().map(Version::as_str).unwrap_or_default();
+    let environment = &config.environment;
+    failed(
+        config,
+        known,
+        format!(
+            "{environment}: {version} could not be made current: {why}; what had the traffic has it still and no version was ended: see \
+             `orchestrate deploy status --environment {environment}`; whoever deploys next puts it right"
+        ),
+    )
 }
 
-fn findings(known: &Known) -> Vec<Finding> {
+fn failed(config: &DeployConfig, known: &Known, summary: String) -> Verdict<DeployOutput> {
+    let conclusion = Conclusion::new(summary, ()).metrics(metrics(known));
+    Verdict::Failed(conclusion.findings(findings(config, known)))
+}
+
+fn findings(config: &DeployConfig, known: &Known) -> Vec<Finding> {
     let note = |note: &String| Finding::new("deploy/note", Severity::Note, note.clone());
     let mut findings: Vec<Finding> = known.notes.iter().map(note).collect();
     findings.extend(known.remarks.iter().cloned());
+    findings.extend(loading::findings(config, known));
     let smoke = known.smoke.iter().flat_map(|smoke| &smoke.results);
     findings.extend(smoke.flat_map(SmokeResult::findings));
     if let Some(watch) = &known.watch {
-        if known.started.as_ref().is_some_and(|_| watch.next.route.is_none()) {
+        let has_shares = config.proxy.is_some() && !matches!(config.target, TargetConfig::Command(_));
+        if known.started.is_some() && !has_shares {
             let message = "no proxy stands before this environment: it was watched by health checks alone";
             findings.push(Finding::new("watch/health-only", Severity::Note, message));
         }
         findings.extend(watch.trace.iter().map(decision));
+        findings.extend(leak(watch));
         findings.extend(
             watch.told.iter().map(|told| Finding::new("watch/told", Severity::Warning, told.clone())),
         );
@@ -160,6 +193,15 @@ fn findings(known: &Known) -> Vec<Finding> {
         findings.push(Finding::new("deploy/cut", Severity::Warning, message));
     }
     findings
+}
+
+/// How fast its memory grew, where it did until the end.
+fn leak(watch: &Watch) -> Option<Finding> {
+    let numbers = &watch.last.as_ref()?.numbers;
+    let (slope, least) = (numbers.get("leak_mib_per_hour")?, numbers.get("leak_mib_per_hour.at_least")?);
+    let message =
+        format!("its memory grew by {slope:.0} MiB an hour, at least by {least:.0}, until the watch ended");
+    Some(Finding::new("watch/leak", Severity::Warning, message))
 }
 
 fn decision(decision: &Decision) -> Finding {
@@ -210,6 +252,7 @@ fn metrics(known: &Known) -> Vec<Metric> {
         ));
     }
     metrics.extend(switched(figures));
+    metrics.extend(loading::metrics(known));
     metrics
 }
 

@@ -88,24 +88,54 @@ fn own_patterns_say_what_counts() {
     assert_eq!(all.seen.into_keys().collect::<Vec<_>>(), ["E# broke"]);
 }
 
+fn fresh(old: &Signatures, new: &Signatures) -> Fresh {
+    let mut left = new.clone();
+    left.leave_out(old);
+    Fresh::of(&left, 0)
+}
+
 #[test]
 fn what_is_new_is_told_and_fails_where_it_should() {
     let (old, new) = (
         signatures(&["error: a 1", "error: a 2"]),
         signatures(&["error: a 3", "error: b 1", "error: b 2", "error: c"]),
     );
-    let fresh: Vec<(String, u64)> =
-        new.beyond(&old).into_iter().map(|(signature, seen)| (signature, seen.count)).collect();
-    assert_eq!(fresh, [("error: b <number>".to_owned(), 2), ("error: c".to_owned(), 1)]);
+    let new = fresh(&old, &new);
+    let ranked: Vec<(&str, u64)> =
+        new.shown.ranked().into_iter().map(|(signature, seen)| (signature.as_str(), seen.count)).collect();
+    assert_eq!(ranked, [("error: b <number>", 2), ("error: c", 1)]);
     let watch = |config| serde_json::from_value::<LogWatch>(config).unwrap();
-    let (findings, why) = watch(json!({})).judge(&old, &new);
+    let (findings, why) = watch(json!({})).judge(&new, 2);
     assert_eq!((findings.len(), findings[0].severity, why), (2, Severity::Warning, None));
     assert!(findings[0].message.ends_with("error: b 1"), "{}", findings[0].message);
-    let (findings, why) = watch(json!({ "fail": true, "max_new": 1 })).judge(&old, &new);
+    let fails = watch(json!({ "on_new": "fail", "max_new": 1 }));
+    let (findings, why) = fails.judge(&new, 2);
     assert_eq!(findings[0].severity, Severity::Error);
     assert!(why.unwrap().starts_with("2 kinds of errors are new in the log, more than 1"));
-    assert_eq!(watch(json!({ "fail": true, "max_new": 2 })).judge(&old, &new).1, None);
-    assert_eq!(watch(json!({ "fail": true })).judge(&old, &old), (Vec::new(), None));
+    let (findings, why) = fails.judge(&new, 1);
+    assert_eq!((findings.len(), findings[0].severity, why), (2, Severity::Warning, None), "one is young");
+    assert_eq!(watch(json!({ "on_new": "fail", "max_new": 2 })).judge(&new, 2).1, None);
+    assert_eq!(watch(json!({ "on_new": "fail" })).judge(&fresh(&old, &old), 0), (Vec::new(), None));
+}
+
+/// Kinds count, however often each was logged, and all of them, although few are shown.
+#[test]
+fn kinds_count_and_not_lines() {
+    let mut all = Signatures::default();
+    let word = |n: u8| char::from(b'a' + n).to_string();
+    for n in 0..24 {
+        (0..=n).for_each(|_| all.take(&format!("error: {}", word(n)), &LogWatch::default()));
+    }
+    let fresh = Fresh::of(&all, 4);
+    assert_eq!((fresh.shown.seen.len(), fresh.kinds, fresh.sure()), (20, 24, 20));
+    let watch: LogWatch = serde_json::from_value(json!({ "on_new": "fail", "max_new": 23 })).unwrap();
+    let (findings, why) = watch.judge(&fresh, fresh.kinds);
+    assert!(
+        why.unwrap().starts_with("24 kinds of errors are new in the log, more than 23, such as: error: x")
+    );
+    assert_eq!(findings.len(), 21);
+    assert_eq!(findings[20].message, "4 more kinds of new errors are in the log");
+    assert_eq!(watch.judge(&fresh, fresh.sure()).1, None);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use orchestrator_core::evidence::{Evidence, Finding, Metric, Severity};
 use orchestrator_core::operation::Operation;
 use orchestrator_core::order::Receipt;
 
-use super::{Kind, MigrationFiles, Migrations, Stage};
+use super::{Kind, MigrationFiles, Migrations, Stage, due};
 use crate::deployment::Environment;
 use crate::deployment::ops::{
     AppliedMigrations, ApplyMigrations, MigrateInput, PendingMigrations, PendingMigrationsOutput,
@@ -35,6 +35,7 @@ fn input(
         files: files.files.clone(),
         stage,
         timeout: config.timeout,
+        claimed: false,
     }
 }
 
@@ -55,7 +56,8 @@ pub fn expand_actions(
     environment: &Environment,
     stage: Stage,
 ) -> Result<Vec<Action>, BoxError> {
-    Ok(vec![ApplyMigrations::action(&input(config, files, environment, stage))?])
+    let input = MigrateInput { claimed: true, ..input(config, files, environment, stage) };
+    Ok(vec![ApplyMigrations::action(&input)?])
 }
 
 /// Applies what is left after the new version was promoted. None where the folder holds no contract file.
@@ -67,7 +69,17 @@ pub fn contract_actions(
     if config.dialect().is_some() && files.files.iter().all(|file| file.kind == Kind::Expand) {
         return Ok(Vec::new());
     }
-    Ok(vec![ApplyMigrations::action(&input(config, files, environment, Stage::Contract))?])
+    let input = MigrateInput { claimed: true, ..input(config, files, environment, Stage::Contract) };
+    Ok(vec![ApplyMigrations::action(&input)?])
+}
+
+/// What is pending in a stage. Fails where the order of the files allows none of it: the look itself does not, where nothing serves.
+pub fn staged(pending: &PendingMigrationsOutput, stage: Stage) -> Result<PendingMigrationsOutput, String> {
+    let files = match (pending.stage, stage) {
+        (Stage::All, Stage::Expand) => due(&pending.pending, stage)?,
+        _ => pending.pending.clone(),
+    };
+    Ok(PendingMigrationsOutput { stage, pending: files, ..pending.clone() })
 }
 
 /// Why a person must agree before this stage is applied; none where nobody needs to. Only files that are pending count, and only

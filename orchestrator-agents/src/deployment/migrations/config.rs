@@ -56,7 +56,8 @@ pub enum MigratedDatabase {
 pub struct Commands {
     /// Applies what is pending in that stage. It must bear being called again.
     pub apply: Vec<String>,
-    /// Exits with 0 when nothing of that stage is pending; what it prints says what is. It must only read.
+    /// Exits with 0 when nothing of that stage is pending; what it prints says what is, and is what a rollback behind a `contract`
+    /// names later. It must only read.
     pub check: Vec<String>,
     /// Variables besides the allow-list; values may be secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

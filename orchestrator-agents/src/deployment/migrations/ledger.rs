@@ -74,8 +74,9 @@ pub fn due(pending: &[MigrationFile], stage: Stage) -> Result<Vec<MigrationFile>
         Stage::All => Ok(pending.to_vec()),
         Stage::Expand => match expand_after {
             Some((contract, expand)) => Err(format!(
-                "`{}` comes after `{}`, which is only applied once a version was promoted; give the contract file a later number",
-                expand.name, contract.name
+                "`{}` comes after `{}`, which is only applied once a version was promoted; deploy a version without `{}` first, or, \
+                 where the contract file was applied nowhere yet, give it a later number",
+                expand.name, contract.name, expand.name
             )),
             None => Ok(pending.iter().filter(is_expand).cloned().collect()),
         },

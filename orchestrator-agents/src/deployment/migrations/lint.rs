@@ -1,8 +1,9 @@
 //! What a file of SQL does to a version that runs on the database meanwhile. What cannot be read is said, never passed over.
 
+mod calls;
+mod condition;
+mod own;
 mod rules;
-
-use std::collections::BTreeSet;
 
 use sqlparser::ast::Statement as Tree;
 use sqlparser::dialect::{Dialect as Grammar, PostgreSqlDialect, SQLiteDialect};
@@ -10,6 +11,7 @@ use sqlparser::parser::{Parser, ParserError};
 
 use super::statements::{Statement, split};
 use super::{Dialect, Flaw, Kind, Weight};
+use own::Own;
 
 /// How deep expressions may nest.
 const DEEPEST: usize = 40;
@@ -32,7 +34,7 @@ pub(super) fn lint(file: &str, kind: Kind, text: &str, dialect: Dialect) -> Lint
         Err(error) => return Linted { refused: vec![format!("`{file}`: {error}")], flaws: Vec::new() },
     };
     let mut linted = Linted { refused: refused(file, &statements), flaws: Vec::new() };
-    let mut own = Own::default();
+    let mut own = Own::new(dialect);
     for statement in &statements {
         let remarks = match parse(statement.text, dialect) {
             Ok(tree) => rules::remarks(&tree, &mut own, dialect),
@@ -64,15 +66,6 @@ pub(super) fn lint(file: &str, kind: Kind, text: &str, dialect: Dialect) -> Lint
     linted
 }
 
-/// What a file itself made: to change that harms nobody.
-#[derive(Debug, Default)]
-pub(super) struct Own {
-    /// Tables.
-    tables: BTreeSet<String>,
-    /// Columns, with their table.
-    columns: BTreeSet<(String, String)>,
-}
-
 /// What one statement does.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Remark {
@@ -94,9 +87,12 @@ fn parse(text: &str, dialect: Dialect) -> Result<Tree, ParserError> {
     };
     let mut parser = Parser::new(grammar).with_recursion_limit(DEEPEST).try_with_sql(text)?;
     let tree = parser.parse_statement()?;
-    let rest = parser.next_token();
+    let mut rest = parser.next_token();
+    if rest.token == sqlparser::tokenizer::Token::SemiColon {
+        rest = parser.next_token();
+    }
     match rest.token {
-        sqlparser::tokenizer::Token::EOF | sqlparser::tokenizer::Token::SemiColon => Ok(tree),
+        sqlparser::tokenizer::Token::EOF => Ok(tree),
         other => Err(ParserError::ParserError(format!("`{other}` was not expected{}", rest.span.start))),
     }
 }

@@ -13,7 +13,7 @@ mod statements;
 mod tests;
 
 pub use actions::{
-    blocked, contract_actions, expand_actions, findings, first_stage, look_actions, metrics, outcome,
+    blocked, contract_actions, expand_actions, findings, first_stage, look_actions, metrics, outcome, staged,
 };
 pub use config::{Commands, MigratedDatabase, Migrations};
 pub use files::{MigrationFile, MigrationFiles};
@@ -22,5 +22,5 @@ pub use ledger::{Applied, Standing, compare, due};
 pub use stage::{Kind, Stage};
 pub use statements::Dialect;
 
-pub(crate) use files::MOST_BYTES;
+pub(crate) use files::{MOST_BYTES, kind_of};
 pub(crate) use lint::check_statements;

@@ -35,7 +35,7 @@ const WORDS: usize = 6;
 
 /// Splits a text.
 pub(crate) fn split(text: &str, dialect: Dialect) -> Result<Vec<Statement<'_>>, SplitError> {
-    let mut scan = Scan { text, at: 0, line: 1, dialect };
+    let mut scan = Scan { text, at: 0, line: 1, begins: true, dialect };
     let (mut all, mut current) = (Vec::new(), None::<Open>);
     while let Some(token) = scan.next()? {
         match token {
@@ -45,7 +45,7 @@ pub(crate) fn split(text: &str, dialect: Dialect) -> Result<Vec<Statement<'_>>, 
                 _ => all.extend(current.take().map(|open| open.close(text, at))),
             },
             Token::Other { at, line, word } => {
-                let open = current.get_or_insert_with(|| Open::new(at, line));
+                let open = current.get_or_insert_with(|| Open::new(at, line, dialect));
                 open.take(word);
             }
         }
@@ -66,11 +66,12 @@ struct Open {
     /// Within a trigger: the token before.
     last: Option<String>,
     ends: bool,
+    dialect: Dialect,
 }
 
 impl Open {
-    fn new(at: usize, line: u32) -> Self {
-        Self { at, line, words: Vec::new(), last: None, ends: false }
+    fn new(at: usize, line: u32, dialect: Dialect) -> Self {
+        Self { at, line, words: Vec::new(), last: None, ends: false, dialect }
     }
 
     fn take(&mut self, word: Option<&str>) {
@@ -83,6 +84,10 @@ impl Open {
     }
 
     fn is_trigger(&self) -> bool {
+        // Elsewhere a trigger calls a function, and has no body.
+        if self.dialect != Dialect::Sqlite {
+            return false;
+        }
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         matches!(
             words.as_slice(),
@@ -116,6 +121,8 @@ struct Scan<'s> {
     text: &'s str,
     at: usize,
     line: u32,
+    /// Whether nothing but blanks stands before in this line.
+    begins: bool,
     dialect: Dialect,
 }
 
@@ -125,7 +132,12 @@ impl<'s> Scan<'s> {
     }
 
     fn skip(&mut self, bytes: usize) {
-        self.line += self.rest()[..bytes].matches('\n').count() as u32;
+        let skipped = &self.rest()[..bytes];
+        self.line += skipped.matches('\n').count() as u32;
+        self.begins = match skipped.rsplit_once('\n') {
+            Some((_, start)) => start.trim().is_empty(),
+            None => self.begins && skipped.trim().is_empty(),
+        };
         self.at += bytes;
     }
 
@@ -137,6 +149,9 @@ impl<'s> Scan<'s> {
         let rest = self.rest();
         let Some(first) = rest.chars().next() else { return Ok(None) };
         let (at, line) = (self.at, self.line);
+        if self.dialect == Dialect::Sqlite && self.ends_by_word() {
+            return Err(self.error("a line with `go` or `/` alone ends a statement for `sqlite3`: write `;`"));
+        }
         let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
         if first == '\0' {
             return Err(self.error("it holds a NUL byte"));
@@ -182,6 +197,15 @@ impl<'s> Scan<'s> {
         }
         self.skip(first.len_utf8());
         Ok(Some(Token::Other { at, line, word: Some(&rest[..first.len_utf8()]) }))
+    }
+
+    /// Whether a line begins here that the shell of SQLite takes for a semicolon. A line is looked through once at most.
+    fn ends_by_word(&self) -> bool {
+        let rest = self.rest();
+        let go = || rest.get(..2).filter(|word| word.eq_ignore_ascii_case("go")).map(|_| &rest[2..]);
+        let Some(after) = rest.strip_prefix('/').or_else(go).filter(|_| self.begins) else { return false };
+        let after = after.split(['\n', '\r']).next().unwrap_or_default().trim();
+        after.is_empty() || after.starts_with("--") || after.starts_with("/*")
     }
 
     /// The bytes of a comment. Those of PostgreSQL nest.

@@ -15,8 +15,8 @@ use super::error::DeployError;
 use super::halt::{Halt, looking};
 use super::launch::secrets_of;
 use super::place::Place;
-use super::{process, supervise};
-use crate::deployment::{Environment, Health, Method, Process, Version};
+use super::{containers, process, supervise};
+use crate::deployment::{Environment, Health, Method, Process, Seconds, Service, Version};
 use crate::ops::http::{Ask, ask};
 
 /// What to ask.
@@ -109,35 +109,72 @@ pub(super) fn check(
     let begun = Instant::now();
     let limit = health.timeout.duration();
     let (mut probes, mut pause) = (0, FIRST_PAUSE);
+    let mut told = None;
     loop {
         halt.check()?;
         probes += 1;
         let left = limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
-        let timeout = health.request_timeout.duration().min(left);
-        let last = match ask(&Ask {
-            method: Method::Get,
-            url: &url,
-            headers: &[],
-            body: None,
-            timeout,
-            redirects: 0,
-        }) {
-            Ok(answer) => match health.problems(&answer, version.as_ref()).join("; ") {
-                problems if problems.is_empty() => {
-                    let took_ms = begun.elapsed().as_secs_f64() * 1e3;
-                    return Ok(CheckHealthOutput { url, latency_ms: answer.latency_ms, probes, took_ms });
-                }
-                problems => problems,
-            },
-            Err(error) => error,
+        let (asked, cut) = (Instant::now(), left < health.request_timeout.duration());
+        let answer = probe(&url, health, version.as_ref(), left);
+        // A probe that had less than its time and no answer in it says less than those before.
+        let answer = answer.map_err(|why| match told.take() {
+            Some(before) if cut && asked.elapsed() >= left => before,
+            _ => why,
+        });
+        // Of one that answers, too: it may have ended and be back. An engine that cannot be asked now may say so in a moment.
+        let stands = match watch.map_or(Ok(()), Watch::check) {
+            Err(error @ (DeployError::NoEngine { .. } | DeployError::Engine { .. })) => {
+                Err(error.to_string())
+            }
+            stands => Ok(stands?),
         };
-        watch.map_or(Ok(()), Watch::check)?;
+        let last = match (answer, stands) {
+            (Ok(latency_ms), Ok(())) => {
+                let took_ms = begun.elapsed().as_secs_f64() * 1e3;
+                return Ok(CheckHealthOutput { url, latency_ms, probes, took_ms });
+            }
+            (Err(problems), _) | (Ok(_), Err(problems)) => problems,
+        };
         if begun.elapsed() + pause >= limit {
             return Err(DeployError::Unhealthy { url, seconds: health.timeout.to_string(), probes, last });
         }
+        told = Some(last);
         halt.pause(pause)?;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Asks once, within that time at most; milliseconds until a healthy answer, or what is wrong with it.
+fn probe(url: &str, health: &Health, version: Option<&Version>, left: Duration) -> Result<f64, String> {
+    let timeout = health.request_timeout.duration().min(left);
+    let answer = ask(&Ask { method: Method::Get, url, headers: &[], body: None, timeout, redirects: 0 })?;
+    match health.problems(&answer, version).join("; ") {
+        problems if problems.is_empty() => Ok(answer.latency_ms),
+        problems => Err(problems),
+    }
+}
+
+/// How long a service may take to show by its answers that it runs, where nobody else can tell.
+const SHOWS: Seconds = Seconds::known(5);
+
+/// Whether a service answers its health check: one whose container's engine cannot be asked runs then.
+pub(super) fn answers(place: &Place, service: &Service) -> bool {
+    let health = place.release(&service.release).ok().flatten().map(|release| release.health);
+    let mut health = health.unwrap_or_default();
+    if health.timeout > SHOWS {
+        health.timeout = SHOWS;
+    }
+    let (url, version) = (service.url.clone(), Some(service.version.clone()));
+    check(&CheckHealthInput { url, health, version, service: None }, None, &Halt::default()).is_ok()
+}
+
+/// Whether somebody is behind the port of a service: what it answers does not matter. That the port is open shows nothing where an engine
+/// holds and forwards it; a connection that nobody takes inside is closed at once.
+pub(super) fn speaks(url: &str, health: &Health) -> bool {
+    let url = format!("{url}{}", health.path);
+    let (begun, timeout) = (Instant::now(), health.request_timeout.duration());
+    let asked = ask(&Ask { method: Method::Get, url: &url, headers: &[], body: None, timeout, redirects: 0 });
+    asked.is_ok() || begun.elapsed() >= timeout
 }
 
 /// A deployed service with what is needed to tell its end.
@@ -162,7 +199,12 @@ impl Watch {
             return Ok(());
         }
         // One that is started again is the same candidate: whether it is healthy is what the answers say.
-        let Err(stands) = supervise::comes_back(&self.place, &release) else { return Ok(()) };
+        let stands = match containers::never_failed(&self.place, &release) {
+            Some(failed) => failed?.map_or(Ok(()), |how| Err(Some(how))),
+            None => supervise::comes_back(&self.place, &release),
+        };
+        let Err(stands) = stands else { return Ok(()) };
+        containers::bring_log(&self.place, &release);
         let tail = process::tail(&self.log, &self.secrets);
         let tail = stands.map(|stands| format!("{tail}\n({stands})")).unwrap_or(tail);
         Err(DeployError::Gone { environment, release, tail })

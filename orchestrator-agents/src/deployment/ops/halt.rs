@@ -21,6 +21,16 @@ pub(super) struct Halt {
 const SLICE: Duration = Duration::from_millis(20);
 
 impl Halt {
+    /// One that ends with that stop.
+    pub(super) fn of(stop: &Stop) -> Self {
+        Self { stop: stop.clone(), left: Arc::default() }
+    }
+
+    /// Ends the work when this goes: nobody waits for it any more.
+    pub(super) fn leaving(&self) -> Leaving {
+        Leaving(self.left.clone())
+    }
+
     /// An error where it is time to end.
     pub(super) fn check(&self) -> Result<(), DeployError> {
         if self.stop.level() > StopLevel::Go || self.left.load(Ordering::SeqCst) {
@@ -42,7 +52,7 @@ impl Halt {
 }
 
 /// Tells the work that nobody waits for it: a task whose time is up drops what it waits for.
-struct Leaving(Arc<AtomicBool>);
+pub(super) struct Leaving(Arc<AtomicBool>);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
@@ -55,8 +65,8 @@ pub(super) async fn blocking<T: Send + 'static>(
     site: &Site<'_>,
     work: impl FnOnce(&Halt) -> Result<T, DeployError> + Send + 'static,
 ) -> Result<T, BoxError> {
-    let halt = Halt { stop: site.stop.clone(), left: Arc::default() };
-    let _leaving = Leaving(halt.left.clone());
+    let halt = Halt::of(site.stop);
+    let _leaving = halt.leaving();
     Ok(tokio::task::spawn_blocking(move || work(&halt)).await??)
 }
 

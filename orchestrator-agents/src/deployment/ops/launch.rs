@@ -12,12 +12,16 @@ use orchestrator_core::action::EnvValue;
 use orchestrator_core::local::ORDER_VARIABLE;
 use orchestrator_core::operation::{SecretSource, Site};
 
+#[cfg(feature = "docker")]
+use super::containers;
 use super::error::{DeployError, Tried};
 use super::halt::Halt;
 use super::place::Place;
 use super::port;
 use super::process::{self, TAG};
 use super::supervise::{self, Hands};
+#[cfg(feature = "docker")]
+use crate::deployment::Container;
 use crate::deployment::service::url;
 use crate::deployment::supervise::Supervisor;
 use crate::deployment::{Process, Release, Service};
@@ -51,7 +55,11 @@ impl Surroundings {
 
     /// That environment, without what belongs to an order.
     pub(super) fn of(env: &[(OsString, OsString)]) -> Self {
-        let env = env.iter().filter(|(name, _)| name != ORDER_VARIABLE).cloned().collect();
+        let env = env
+            .iter()
+            .filter(|(name, _)| name != ORDER_VARIABLE && name != super::claim::OWNER)
+            .cloned()
+            .collect();
         Self { env, ..Self::default() }
     }
 
@@ -105,12 +113,18 @@ impl Launch<'_> {
         started: impl Fn(&Service) -> Result<(), DeployError>,
     ) -> Result<Service, DeployError> {
         let mut chances = 3;
+        #[cfg(not(feature = "docker"))]
+        if self.release.container.is_some() {
+            return Err(DeployError::NoContainers);
+        }
         loop {
             chances -= 1;
             match self.attempt(port, &started) {
                 // Somebody else took the picked port in the moment between.
-                Err(DeployError::Exited { port: given, .. } | DeployError::Taken(given))
+                Err(DeployError::Exited { port: given, .. })
                     if port == 0 && chances > 0 && !port::is_free(given) => {}
+                // What an engine forwards may be taken although nobody listens there.
+                Err(DeployError::Taken(_)) if port == 0 && chances > 0 => {}
                 done => return done,
             }
         }
@@ -123,16 +137,65 @@ impl Launch<'_> {
     ) -> Result<Service, DeployError> {
         let port = port::pick(port)?;
         let tag = self.release.tag();
+        #[cfg(feature = "docker")]
+        if let Some(container) = &self.release.container {
+            return self.contained(container, port, started);
+        }
+        let mut process = None;
         let up = self.begin(port).and_then(|service| {
+            process = Some(service.process.clone());
             started(&service)?;
             self.wait(&service)?;
             self.hands().map_or(Ok(()), |hands| hands.keep(&service.release))?;
             Ok(service)
         });
         if up.is_err() {
-            supervise::end(self.place, &self.release.name, None, &tag, Duration::from_secs(1))?;
+            let name = &self.release.name;
+            supervise::end(self.place, name, process.as_ref(), &tag, Duration::from_secs(1))?;
         }
         up
+    }
+
+    /// The same in a container.
+    #[cfg(feature = "docker")]
+    fn contained(
+        &self,
+        container: &Container,
+        publish: u16,
+        started: &impl Fn(&Service) -> Result<(), DeployError>,
+    ) -> Result<Service, DeployError> {
+        let Self { place, release, surroundings, halt, .. } = *self;
+        let fill = |text: &String| release.fill(text, &release.name, container.port);
+        let declared = surroundings.declared.iter().map(|(name, value)| (name.clone(), fill(value)));
+        let own = ("PORT".to_owned(), container.port.to_string());
+        let starting = containers::Starting {
+            place,
+            release: &release.name,
+            container,
+            args: container.args.iter().map(fill).collect(),
+            env: std::iter::once(own).chain(declared).collect(),
+            publish,
+            health: &release.health,
+            halt,
+        };
+        let up = starting.begin().and_then(|process| {
+            let service = self.service(process, publish);
+            started(&service)?;
+            starting.wait(release.start_timeout)?;
+            Ok(service)
+        });
+        up.map_err(|error| {
+            // What keeps it from being ended keeps its log back, too; what is left over then is ended by whoever deploys next.
+            let ended = supervise::end(place, &release.name, None, &release.tag(), Duration::from_secs(1));
+            let tail = || surroundings.tail(&place.log(&release.name));
+            match error {
+                DeployError::Ended { name, how, .. } => DeployError::Ended { name, how, tail: tail() },
+                DeployError::Silent { port, seconds, .. } => {
+                    DeployError::Silent { port, seconds, tail: tail() }
+                }
+                error => ended.err().unwrap_or(error),
+            }
+        })
     }
 
     fn hands(&self) -> Option<Hands<'_>> {

@@ -1,5 +1,6 @@
-//! `read-signatures`: error lines of a release's log since the last look.
+//! `read-signatures`: error lines of a release's log since the last look, or what is new in it beside the log of another one.
 
+mod known;
 mod reading;
 
 use async_trait::async_trait;
@@ -10,11 +11,13 @@ use orchestrator_core::operation::{Already, Operation, Site};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::containers;
 use super::error::DeployError;
 use super::halt::looking;
 use super::launch::secrets_of;
+use super::observe::clock;
 use super::place::Place;
-use crate::deployment::{Environment, LogWatch, Signatures};
+use crate::deployment::{Environment, Fresh, LogWatch, Signatures};
 
 /// Which log, and from where on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,7 +30,11 @@ pub struct ReadSignaturesInput {
     /// What counts as an error.
     #[serde(default)]
     pub watch: LogWatch,
-    /// Where the last look ended; the last 16 MiB of the log without one.
+    /// The release before: what is told are kinds of errors that its log never had, all since the first such look; error lines of this
+    /// look without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
+    /// Where the last look ended; the last 16 MiB of the log and its earlier parts without one. With `beside` that is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<LogCursor>,
 }
@@ -40,13 +47,19 @@ pub struct LogCursor {
     pub file: u64,
     /// The bytes of it that were read, up to the end of a line.
     pub offset: u64,
+    /// Of the bytes before that: tells whether they were taken out of the file since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<u64>,
 }
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadSignaturesOutput {
-    /// Error lines of this look.
+    /// Error lines of this look; none with `beside`.
     pub signatures: Signatures,
+    /// With `beside`, what is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<Fresh>,
     /// Where the next look goes on; none where there is no log yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<LogCursor>,
@@ -76,16 +89,27 @@ impl Operation for ReadSignatures {
     ) -> Result<ReadSignaturesOutput, BoxError> {
         let place = Place::new(site.state, &input.environment);
         let secrets = secrets_of(&place, &input.release, site);
+        let before = input.beside.as_deref().map(|before| secrets_of(&place, before, site));
+        let before_secrets = before.unwrap_or_default();
         looking(site, move |halt| {
-            let ReadSignaturesInput { environment, release, watch, from } = input;
+            let ReadSignaturesInput { environment, release, watch, beside, from } = input;
             if place.release(&release)?.is_none() {
                 return Err(DeployError::NoRelease { environment, release });
             }
-            let log = match &watch.file {
-                Some(file) => file.under(&place.release_folder(&release)),
-                None => place.log(&release),
+            if watch.file.is_none() {
+                // Of both, the one before last: what it logged and nobody has brought would be new.
+                for release in std::iter::once(&release).chain(&beside) {
+                    containers::brought(&place, release)?;
+                }
+            }
+            let log = |release: &str| match &watch.file {
+                Some(file) => file.under(&place.release_folder(release)),
+                None => place.log(release),
             };
-            reading::read(&log, from, &watch, &secrets, halt)
+            let new = |from| reading::read(&log(&release), from, &watch, &secrets, halt);
+            let Some(before) = beside.filter(|before| *before != release) else { return new(from) };
+            let old = |from| reading::read(&log(&before), from, &watch, &before_secrets, halt);
+            known::compared(&place, (&release, &new), (&before, &old), &clock())
         })
         .await
     }

@@ -14,7 +14,12 @@ use orchestrator_core::path::RelPath;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::migrations::{Applied, Dialect, MigratedDatabase, MigrationFile, Stage, compare, due};
+use super::claim::{self, Serving};
+use super::contracted;
+use super::place::Place;
+use crate::deployment::migrations::{
+    Applied, Dialect, Kind, MigratedDatabase, MigrationFile, Stage, compare, due,
+};
 use crate::deployment::{Environment, Seconds};
 use crate::ops::here::{Here, Scratch, blocking};
 use record::{Database, Means};
@@ -35,6 +40,9 @@ pub struct MigrateInput {
     pub stage: Stage,
     /// Seconds that one file, or one command, may take.
     pub timeout: Seconds,
+    /// Whether the environment must be claimed by the task that orders it; asked before anything is applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
 }
 
 /// What is pending.
@@ -55,9 +63,18 @@ pub struct PendingMigrationsOutput {
     /// Whether there is no database yet.
     #[serde(default)]
     pub new: bool,
+    /// Whether nothing serves, and nothing is in the database that a version may need.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty: bool,
     /// What the user's tool said is pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
+    /// What serves in the environment: where nothing does, all files are applied at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serves: Option<Serving>,
+    /// What counts there and is down: its schema stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down: Option<Serving>,
 }
 
 /// What was applied.
@@ -109,7 +126,10 @@ impl Operation for PendingMigrations {
         site: &Site<'_>,
     ) -> Result<PendingMigrationsOutput, BoxError> {
         let (means, order) = (Means::of(&input, site)?, order.clone());
-        blocking(site, move |here| pending(here, &input, &order, &means)).await
+        let (serves, down) = claim::serving(&Place::new(site.state, &input.environment))?;
+        let none = serves.is_none() && down.is_none();
+        let found = blocking(site, move |here| pending(here, &input, &order, &means, none)).await?;
+        Ok(PendingMigrationsOutput { serves, down, ..found })
     }
 
     async fn already(
@@ -139,8 +159,12 @@ impl Operation for ApplyMigrations {
         order: &OrderKey,
         site: &Site<'_>,
     ) -> Result<AppliedMigrations, BoxError> {
+        if input.claimed {
+            claim::confirm(&Place::new(site.state, &input.environment), order)?;
+        }
         let (means, order) = (Means::of(&input, site)?, order.clone());
-        blocking(site, move |here| apply(here, &input, &order, &means)).await
+        let place = Place::new(site.state, &input.environment);
+        blocking(site, move |here| apply(here, &input, &order, &means, &place)).await
     }
 
     fn advice(&self, input: &MigrateInput) -> Option<String> {
@@ -149,9 +173,12 @@ impl Operation for ApplyMigrations {
             MigratedDatabase::Postgres(_) | MigratedDatabase::Command(_) => "the database".to_owned(),
         };
         let stage = input.stage;
-        Some(format!(
-            "migrations ({stage}) stay: the version before works with them; to take data back, restore {what} from a backup"
-        ))
+        let but = match stage {
+            Stage::Expand => "the version before works with them",
+            Stage::Contract => "versions before may not work without what they took away",
+            Stage::All => "no version ran without them",
+        };
+        Some(format!("migrations ({stage}) stay: {but}; to take data back, restore {what} from a backup"))
     }
 
     async fn already(
@@ -161,8 +188,9 @@ impl Operation for ApplyMigrations {
         site: &Site<'_>,
     ) -> Already<AppliedMigrations> {
         let (input, order, means) = (input.clone(), order.clone(), Means::of(input, site));
+        let place = Place::new(site.state, &input.environment);
         let done = match means {
-            Ok(means) => blocking(site, move |here| done(here, &input, &order, &means)).await,
+            Ok(means) => blocking(site, move |here| done(here, &input, &order, &means, &place)).await,
             Err(error) => Err(error),
         };
         match done {
@@ -192,26 +220,55 @@ fn database<'h>(
     Ok(means.database(here, input, scratch)?.ok_or("the database of the migrations is not known")?)
 }
 
+/// What is pending, where `none` says that no version serves, nor counts.
 fn pending(
     here: &Here,
     input: &MigrateInput,
     order: &OrderKey,
     means: &Means,
+    none: bool,
 ) -> Result<PendingMigrationsOutput, BoxError> {
     let stage = input.stage;
     if let Means::Tool(tool) = means {
         let said = tool.check(here, input)?;
         let (pending, later, ahead) = (Vec::new(), Vec::new(), Vec::new());
-        return Ok(PendingMigrationsOutput { stage, pending, later, applied: None, ahead, new: false, said });
+        return Ok(PendingMigrationsOutput {
+            stage,
+            pending,
+            later,
+            applied: None,
+            ahead,
+            new: false,
+            empty: false,
+            said,
+            serves: None,
+            down: None,
+        });
     }
     let scratch = here.scratch(order, "migrations")?;
     let database = database(here, input, means, &scratch)?;
     let applied = database.applied()?;
     let standing = compare(&input.files, &applied)?;
-    let pending = due(&standing.pending, stage)?;
+    let (stage, pending) = match due(&standing.pending, stage) {
+        // Where no version runs nobody needs what a contract file takes away: all are applied in order.
+        Err(_) if none && stage == Stage::Expand => (Stage::All, standing.pending.clone()),
+        due => (stage, due?),
+    };
+    let empty = none && database.is_empty()?;
     let later = standing.pending.into_iter().filter(|file| !pending.contains(file)).collect();
     let (applied, new) = (Some(applied.len() as u32), !database.is_there());
-    Ok(PendingMigrationsOutput { stage, pending, later, applied, ahead: standing.ahead, new, said: None })
+    Ok(PendingMigrationsOutput {
+        stage,
+        pending,
+        later,
+        applied,
+        ahead: standing.ahead,
+        new,
+        empty,
+        said: None,
+        serves: None,
+        down: None,
+    })
 }
 
 fn apply(
@@ -219,9 +276,13 @@ fn apply(
     input: &MigrateInput,
     order: &OrderKey,
     means: &Means,
+    place: &Place,
 ) -> Result<AppliedMigrations, BoxError> {
     let stage = input.stage;
     if let Means::Tool(tool) = means {
+        if stage == Stage::Contract {
+            contracted::note(place, tool.takes_away(here, input)?.as_slice())?;
+        }
         let said = Some(tool.apply(here, input)?).filter(|said| !said.is_empty());
         if let Some(pending) = tool.check(here, input)? {
             return Err(format!("migrations are still pending after they were applied: {pending}").into());
@@ -237,15 +298,29 @@ fn apply(
     // All of them are read before the first is applied.
     let text = |file| record::text(here, &input.folder, file, dialect(input));
     let texts = due.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    contracted::correct(place, &input.files, &before)?;
     let mut applied = Vec::with_capacity(due.len());
     for (file, text) in due.iter().zip(&texts) {
         here.go_on()?;
         let done = applied.len() as u64;
         here.progress.step(format!("applying {}", file.name), Some((done, due.len() as u64)));
-        let took_ms = Some(record::apply(&*database, file, text, order, input.timeout.duration())?);
-        applied.push(AppliedMigration { name: file.name.clone(), took_ms });
+        if stage == Stage::Contract && file.kind == Kind::Contract {
+            contracted::note(place, std::slice::from_ref(&file.name))?;
+        }
+        let took_ms = match record::apply(&*database, file, text, order, input.timeout.duration()) {
+            Ok(took_ms) => took_ms,
+            Err(error) => {
+                // What was not applied took nothing away. Where that cannot be seen the note stays; the first error is the one to tell.
+                let _ = database.settled().map(|rows| contracted::correct(place, &input.files, &rows));
+                return Err(error);
+            }
+        };
+        // One that another order applied meanwhile is not this one's.
+        applied.extend(took_ms.map(|took| AppliedMigration { name: file.name.clone(), took_ms: Some(took) }));
     }
-    let left = compare(&input.files, &database.applied()?)?.pending;
+    let rows = database.applied()?;
+    contracted::correct(place, &input.files, &rows)?;
+    let left = compare(&input.files, &rows)?.pending;
     if let Some(file) = left.iter().find(|file| due.contains(file)) {
         return Err(format!("`{}` is still pending after it was applied", file.name).into());
     }
@@ -259,6 +334,7 @@ fn done(
     input: &MigrateInput,
     order: &OrderKey,
     means: &Means,
+    place: &Place,
 ) -> Result<Option<AppliedMigrations>, BoxError> {
     let stage = input.stage;
     if let Means::Tool(tool) = means {
@@ -269,7 +345,9 @@ fn done(
     let scratch = here.scratch(order, "migrations")?;
     let rows = database(here, input, means, &scratch)?.applied()?;
     let standing = compare(&input.files, &rows)?;
-    if !due(&standing.pending, stage)?.is_empty() {
+    // What another place applied is noted here, too: before it is, this is not done.
+    let unnoted = stage == Stage::Contract && contracted::corrected(place, &input.files, &rows)?.is_some();
+    if unnoted || !due(&standing.pending, stage)?.is_empty() {
         return Ok(None);
     }
     let order = order.to_string();

@@ -13,14 +13,19 @@ use super::error::DeployError;
 use super::halt::{Halt, looking};
 use super::place::Place;
 use super::smoke;
-use crate::deployment::analysis::{Answered, Decision, Sample, WatchConfig, Watcher};
+use crate::deployment::analysis::{Answered, Decision, Observed, Sample, WatchConfig, Watcher};
 use crate::deployment::{Health, Method, Seconds, SmokeTest, Version};
 use crate::ops::http::{Ask, ask};
 
+use looks::looks;
+
 mod counts;
 mod life;
+mod looks;
 mod recording;
 
+pub(super) use life::clock;
+pub(super) use looks::{Heard, pause, until_news};
 pub use recording::{RecordDecision, RecordDecisionInput};
 
 /// At what to look.
@@ -43,7 +48,7 @@ pub struct ObserveInput {
     /// When it counts as healthy.
     #[serde(default)]
     pub health: Health,
-    /// Smoke tests to probe with, one with each look in turn; those that do more than read are passed over.
+    /// Smoke tests to probe with, one with each look in turn; those that cannot be sent alone are passed over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<SmokeTest>,
     /// Seconds that each answer may take at most.
@@ -57,6 +62,22 @@ pub struct ObserveInput {
     /// What the look before decided, for the recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<Decision>,
+    /// How many looks it is at most, a second from each other: they end as soon as there is anything to decide or to hear.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub looks: u32,
+    /// Who judges whether there is; without it one look is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub watcher: Option<Box<Watcher>>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_one(looks: &u32) -> bool {
+    *looks == 1
 }
 
 fn two_seconds() -> Seconds {
@@ -74,7 +95,7 @@ impl ObserveInput {
     }
 }
 
-/// Looks once at a watched version. What cannot be seen is part of what it gives; it fails only where it is stopped.
+/// Looks at a watched version, once or some times. What cannot be seen is part of what it gives; it fails only where it is stopped.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Observe;
 
@@ -83,49 +104,55 @@ impl Operation for Observe {
     const NAME: &'static str = "observe";
     const EFFECT: Effect = Effect::Reads;
     type Input = ObserveInput;
-    type Output = Sample;
+    type Output = Observed;
 
     async fn call(
         &self,
         input: ObserveInput,
-        _order: &OrderKey,
+        order: &OrderKey,
         site: &Site<'_>,
-    ) -> Result<Sample, BoxError> {
+    ) -> Result<Observed, BoxError> {
         let place = Place::new(site.state, &input.new.environment);
-        let probe = probe_of(&input, site)?;
-        site.progress.step(format!("watching {}", input.new.release), None);
-        looking(site, move |halt| {
-            let mut sample = look(&place, &input, probe.as_ref(), halt)?;
-            // A recording is for people: where it cannot be written, the watch goes on and says so.
-            sample.unrecorded = recording::keep(&place, &input, &sample).err().map(|error| error.to_string());
-            Ok(sample)
-        })
-        .await
+        let probes = probes_of(&input, site);
+        let heard = Heard::now(&place, order, site);
+        site.progress.step(said(&input), None);
+        looking(site, move |halt| looks(&place, input, &probes, &heard, halt)).await
     }
 
     /// A look that broke off is taken again.
-    async fn already(&self, _: &ObserveInput, _: &OrderKey, _: &Site<'_>) -> Already<Sample> {
+    async fn already(&self, _: &ObserveInput, _: &OrderKey, _: &Site<'_>) -> Already<Observed> {
         Already::NotDone
     }
 }
 
-/// A smoke test whose turn it is, with what it needs.
-type Probe = (SmokeTest, smoke::Ready);
+/// How it stands, in a line: what the look before decided.
+fn said(input: &ObserveInput) -> String {
+    let name = input.version.as_ref().map_or(input.new.release.as_str(), |version| version.as_str());
+    match &input.decided {
+        Some(decided) => format!("watching {name}: {}", decided.line()),
+        None => format!("watching {name}"),
+    }
+}
 
-fn probe_of(input: &ObserveInput, site: &Site<'_>) -> Result<Option<Probe>, BoxError> {
-    let harmless: Vec<&SmokeTest> =
-        input.probes.iter().filter(|test| test.effect() == Effect::Reads).collect();
-    if harmless.is_empty() {
-        return Ok(None);
-    }
-    let mut test = harmless[(input.look % harmless.len() as u64) as usize].clone();
-    if test.timeout > input.patience {
-        test.timeout = input.patience;
-    }
-    // One look is one answer.
-    (test.repeat, test.retries) = (1, 0);
-    let ready = smoke::ready(&test, site)?;
-    Ok(Some((test, ready)))
+/// A smoke test whose turn it is, with what it needs, or why that could not be had.
+type Probe = (SmokeTest, Result<smoke::Ready, String>);
+
+/// The probes of the looks that are to come, in turn; none where there are none.
+fn probes_of(input: &ObserveInput, site: &Site<'_>) -> Vec<Probe> {
+    let alone: Vec<&SmokeTest> =
+        input.probes.iter().filter(|test| test.depends(&input.probes).is_none()).collect();
+    let turns = (u64::from(input.looks)).min(alone.len() as u64);
+    let turn = |look: u64| {
+        let mut test = alone[(look % alone.len() as u64) as usize].clone();
+        if test.timeout > input.patience {
+            test.timeout = input.patience;
+        }
+        // One look is one answer.
+        (test.repeat, test.retries) = (1, 0);
+        let ready = smoke::ready(&test, site).map_err(|error| format!("`{}`: {error}", test.name));
+        (test, ready)
+    };
+    (0..turns).map(|turn_of| turn(input.look + turn_of)).collect()
 }
 
 fn look(
@@ -137,17 +164,27 @@ fn look(
     halt.check()?;
     let clock = life::clock();
     let traffic = counts::traffic(place, input);
-    let process = life::life(place, &input.new);
+    let process = life::life(place, &input.new, input.patience.duration());
     halt.check()?;
-    let health = Some(health(input));
-    halt.check()?;
-    let probe = probe.map(|(test, ready)| smoke::alone(&input.url, test, ready, halt)).transpose()?;
-    let probe = probe.map(|result| Answered {
-        what: result.name,
-        wrong: (!result.problems.is_empty()).then(|| result.problems.join("; ")),
-        latency_ms: result.latency_ms,
+    // At once: a version that hangs takes both as long as they may, and each look would take as long as the two together.
+    let (health, answered) = std::thread::scope(|scope| {
+        let health = scope.spawn(|| health(input));
+        let answered = match probe {
+            Some((test, Ok(ready))) => probed(&input.url, test, ready, halt).map(Some),
+            _ => Ok(None),
+        };
+        (health.join(), answered)
     });
-    Ok(Sample { clock, traffic, health, probe, process, unrecorded: None })
+    let health = health.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    // What is wrong there is no fault of the version.
+    let unsent = probe.and_then(|(_, ready)| ready.as_ref().err().cloned());
+    Ok(Sample { clock, traffic, health: Some(health), probe: answered?, unsent, process, unrecorded: None })
+}
+
+fn probed(url: &str, test: &SmokeTest, ready: &smoke::Ready, halt: &Halt) -> Result<Answered, DeployError> {
+    let result = smoke::alone(url, test, ready, halt)?;
+    let wrong = (!result.problems.is_empty()).then(|| result.problems.join("; "));
+    Ok(Answered { what: result.name, wrong, latency_ms: result.latency_ms })
 }
 
 fn health(input: &ObserveInput) -> Answered {

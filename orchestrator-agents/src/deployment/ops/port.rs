@@ -1,9 +1,12 @@
 //! Ports on loopback: picks free ones, and says whether something listens.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::error::DeployError;
 
@@ -25,7 +28,7 @@ pub(super) fn pick(port: u16) -> Result<u16, DeployError> {
     let handed_out = handed_out();
     let mut candidates = (0..TRIES).map(|n| PICKED.start() + (first + n) % size);
     let free = candidates.find(|port| !handed_out.contains(port) && is_free(*port));
-    free.or_else(|| bind(0)).ok_or(DeployError::Taken(0))
+    free.or_else(handed).ok_or(DeployError::Taken(0))
 }
 
 /// The ports that the kernel hands out.
@@ -38,14 +41,25 @@ fn handed_out() -> RangeInclusive<u16> {
     }
 }
 
-fn bind(port: u16) -> Option<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
-    Some(listener.local_addr().ok()?.port())
+/// One that the kernel hands out.
+fn handed() -> Option<u16> {
+    let address = rustix::net::getsockname(&hold(0)?).ok()?;
+    Some(SocketAddr::try_from(address).ok()?.port())
+}
+
+/// The port, bound as long as that lives; none where somebody has it. It does not listen: a process that is started elsewhere in this
+/// moment has a copy until its program is loaded, and would keep the port from the service that is to have it.
+fn hold(port: u16) -> Option<OwnedFd> {
+    let socket =
+        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).ok()?;
+    sockopt::set_socket_reuseaddr(&socket, true).ok()?;
+    rustix::net::bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok()?;
+    Some(socket)
 }
 
 /// Whether nobody holds the port.
-pub(super) fn is_free(port: u16) -> bool {
-    bind(port).is_some()
+pub(in crate::deployment) fn is_free(port: u16) -> bool {
+    hold(port).is_some()
 }
 
 /// Whether somebody listens on the port.
@@ -58,6 +72,8 @@ pub(super) fn listens(port: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -69,5 +85,16 @@ mod tests {
         let taken = listener.local_addr().unwrap().port();
         assert!(listens(taken) && !is_free(taken));
         assert!(matches!(pick(taken), Err(DeployError::Taken(port)) if port == taken));
+    }
+    #[test]
+    fn a_port_that_is_looked_at_can_be_listened_on_meanwhile() {
+        let port = pick(0).unwrap();
+        let looked = hold(port).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
+        assert!(hold(port).is_none() && !is_free(port));
+        drop(looked);
+        drop(listener);
+        assert!(is_free(port));
+        assert!(handed().is_some_and(|port| handed_out().contains(&port)));
     }
 }

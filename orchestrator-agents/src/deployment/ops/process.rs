@@ -5,9 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use orchestrator_core::local::environ;
 use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group};
 
 use super::error::DeployError;
+use super::hidden::Hidden;
 use crate::deployment::Process;
 
 /// The variable that tells whose a process is.
@@ -53,7 +55,12 @@ pub(super) fn is_alive(process: &Process) -> bool {
 fn tags() -> Vec<(u32, String)> {
     let Ok(folders) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = folders.flatten().filter_map(|folder| folder.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter_map(|pid| Some((pid, tag_of(&fs::read(format!("/proc/{pid}/environ")).ok()?)?))).collect()
+    pids.filter_map(|pid| Some((pid, tag(pid)?))).collect()
+}
+
+/// What a process carries in `ORCHESTRATE_SERVICE`; none where it carries nothing, or may not be looked at.
+pub(super) fn tag(pid: u32) -> Option<String> {
+    tag_of(&environ(pid)?)
 }
 
 fn tag_of(environ: &[u8]) -> Option<String> {
@@ -137,19 +144,33 @@ fn send(members: &[Process], signal: Signal) {
 /// The last lines of a log, at most 4 KiB and 20 lines, with secrets masked.
 pub(super) fn tail(log: &Path, secrets: &[String]) -> String {
     const BYTES: usize = 4096;
-    let bytes = read_end(log, BYTES as u64).unwrap_or_default();
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret.as_str(), "***");
-    }
+    // What stands for the bytes of a character that was cut is longer than they are.
+    const CUT: usize = 8;
+    let hidden = Hidden::new(secrets);
+    // A secret may begin before what is shown.
+    let bytes = read_end(log, (BYTES + hidden.longest() + CUT) as u64).unwrap_or_default();
+    let cut = bytes.len().saturating_sub(BYTES);
+    let mut text = hidden.hide(&String::from_utf8_lossy(&bytes));
+    // What was read besides is not shown; a character that is cut there goes with it.
+    let shown = text.ceil_char_boundary(cut.min(text.len()));
+    text.drain(..shown);
     let lines: Vec<&str> = text.lines().collect();
     let last = lines[lines.len().saturating_sub(20)..].join("\n");
     if last.trim().is_empty() { "(its log is empty)".into() } else { last }
 }
 
+/// Opens a file that a service may have put something else in place of: what is no file would hold up whoever opens it.
+pub(super) fn open_log(log: &Path) -> std::io::Result<fs::File> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(log)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is no file")) }
+}
+
 fn read_end(log: &Path, bytes: u64) -> std::io::Result<Vec<u8>> {
     use std::io::{Read, Seek, SeekFrom};
-    let mut file = fs::File::open(log)?;
+    let mut file = open_log(log)?;
     let size = file.metadata()?.len();
     file.seek(SeekFrom::Start(size.saturating_sub(bytes)))?;
     let mut end = Vec::new();
@@ -174,5 +195,48 @@ mod tests {
     fn tags_are_found_in_an_environment() {
         assert_eq!(tag_of(b"A=1\0ORCHESTRATE_SERVICE=staging/1/x\0").as_deref(), Some("staging/1/x"));
         assert_eq!(tag_of(b"A=ORCHESTRATE_SERVICE=x\0ORCHESTRATE_SERVICES=y\0"), None);
+    }
+
+    #[test]
+    fn what_is_put_in_place_of_a_log_holds_up_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("service.log");
+        rustix::fs::mknodat(rustix::fs::CWD, &log, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert_eq!(tail(&log, &[]), "(its log is empty)");
+    }
+
+    #[test]
+    fn a_secret_that_the_window_cuts_is_masked() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("service.log");
+        let rest = "x".repeat(4096 - 3);
+        std::fs::write(&log, format!("before s3cret{rest}")).unwrap();
+        let tail = tail(&log, &["s3cret".into()]);
+        assert!(!tail.contains("ret"), "{}", &tail[..20]);
+        assert!(tail.ends_with(&rest));
+    }
+
+    #[test]
+    fn a_secret_is_masked_however_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("service.log");
+        let secrets = [
+            "hunter2",
+            "hunter2-production-9f3c",
+            "p@ss/word1",
+            "pi",
+            "pin",
+            "",
+            "-BEGIN-\nMIIEpAIBAAK\n-END-",
+        ];
+        let secrets = secrets.map(str::to_owned);
+        let lines = "postgres://app:p%40ss%2Fword1@db\nbasic cEBzcy93b3JkMQ==\nhunter2-production-9f3c\nMIIEpAIBAAK\nxpinx";
+        std::fs::write(&log, lines).unwrap();
+        let masked = "postgres://app:***@db\nbasic ***\n***\n***\nx***x";
+        assert_eq!(tail(&log, &secrets), masked);
+        // A form is longer than the secret itself: the window may cut that as well.
+        let rest = "x".repeat(4096 - 3);
+        std::fs::write(&log, format!("before p%40ss%2Fword1{rest}")).unwrap();
+        assert!(!tail(&log, &secrets).contains("rd1"));
     }
 }

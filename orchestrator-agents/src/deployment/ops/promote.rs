@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::claim;
 use super::error::DeployError;
-use super::halt::{Halt, blocking};
+use super::halt::blocking;
 use super::launch::secrets_of;
 use super::place::Place;
 use super::reinstate::{Reinstate, ReinstateInput};
 use super::stop::{GRACE, StopInput, StopService, Which};
 use super::traffic::{self, Switched};
-use super::{process, supervise};
+use super::{containers, process, supervise};
 use crate::deployment::{Current, Environment, Process, Seconds, Service, Version, What};
 
 /// What becomes current.
@@ -67,9 +67,13 @@ pub struct PromoteOutput {
     /// What its proxy did, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Switched>,
+    /// Of a release that came back: milliseconds until it ran and was healthy, before its traffic was switched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_ms: Option<f64>,
 }
 
-/// Makes the candidate current, then ends the version before it. Twice is as good as once.
+/// Gives the candidate all traffic and makes it current, then ends the version before it. Twice is as good as once. Where its traffic
+/// cannot be switched it does not become current: nothing counts that clients do not get.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Promote;
 
@@ -94,11 +98,11 @@ impl Operation for Promote {
             if input.claimed {
                 claim::confirm(&place, &order)?;
             }
-            let wanted =
-                Wanted { release: &input.release, on_watch: input.keep_previous, order: order.to_string() };
-            let current = current_or_candidate(&place, &wanted, &secrets)?;
+            let service = current_or_candidate(&place, &input.release, &secrets)?;
+            let traffic = traffic::only(&place, &service, halt)?;
+            let current = counts(&place, &service, input.keep_previous, &order.to_string())?;
             let previous = if input.keep_previous { Previous::Stays } else { Previous::Ends(input.grace) };
-            Ok(settle(&place, &current, previous, halt))
+            Ok(settle(&place, &current, previous, traffic))
         })
         .await
     }
@@ -139,46 +143,42 @@ pub(super) fn back(place: &Place, release: &str) -> Result<Action, BoxError> {
     }
 }
 
-/// What is to be current.
-struct Wanted<'a> {
-    release: &'a str,
-    on_watch: bool,
-    order: String,
+/// What is to be current, as it runs.
+fn current_or_candidate(place: &Place, release: &str, secrets: &[String]) -> Result<Service, DeployError> {
+    let current = place.current()?.map(|current| current.service);
+    if let Some(service) = current.filter(|service| service.release == release) {
+        return runs(place, &service, secrets).map(|_| service);
+    }
+    let candidate = place.candidate()?;
+    let Some(service) = candidate.as_ref().filter(|candidate| candidate.release == release) else {
+        let found = candidate.map_or_else(|| "none".into(), |found| format!("`{}`", found.release));
+        let (environment, release) = (place.environment.clone(), release.to_owned());
+        return Err(DeployError::NoCandidate { environment, release, found });
+    };
+    runs(place, service, secrets)
 }
 
 /// The switch, unless it was made already.
-fn current_or_candidate(
-    place: &Place,
-    wanted: &Wanted<'_>,
-    secrets: &[String],
-) -> Result<Current, DeployError> {
-    let Wanted { release, on_watch, order } = wanted;
+fn counts(place: &Place, service: &Service, on_watch: bool, order: &str) -> Result<Current, DeployError> {
     let current = place.current()?;
-    if let Some(current) = current.as_ref().filter(|current| current.service.release == *release) {
-        runs(place, &current.service, secrets)?;
-        let now = Current { on_watch: *on_watch, ..current.clone() };
+    if let Some(current) = current.as_ref().filter(|current| current.service.release == service.release) {
+        let now = Current { on_watch, ..current.clone() };
         if now != *current {
             place.set_current(Some(&now))?;
         }
         return Ok(now);
     }
-    let candidate = place.candidate()?;
-    let Some(service) = candidate.as_ref().filter(|candidate| candidate.release == *release) else {
-        let found = candidate.map_or_else(|| "none".into(), |found| format!("`{}`", found.release));
-        let (environment, release) = (place.environment.clone(), (*release).to_owned());
-        return Err(DeployError::NoCandidate { environment, release, found });
-    };
-    let service = runs(place, service, secrets)?;
-    let before = current.map(|before| Current { on_watch: *on_watch, ..before });
-    switch(place, &service, before, What::Promoted, order)
+    let before = current.map(|before| Current { on_watch, ..before });
+    switch(place, service, before, What::Promoted, order)
 }
 
 /// The service as it runs: its supervisor may have started it again.
 fn runs(place: &Place, service: &Service, secrets: &[String]) -> Result<Service, DeployError> {
-    if let Some(process) = supervise::running(place, service) {
+    if let Some(process) = supervise::running(place, service)? {
         return Ok(Service { process, ..service.clone() });
     }
     let Service { environment, release, .. } = service.clone();
+    containers::bring_log(place, &release);
     let tail = process::tail(&place.log(&release), secrets);
     Err(DeployError::Gone { environment, release, tail })
 }
@@ -192,13 +192,19 @@ pub(super) fn switch(
     order: &str,
 ) -> Result<Current, DeployError> {
     let on_watch = before.as_ref().is_some_and(|before| before.on_watch);
-    // A release that is started again keeps the one that was before it.
-    let previous = before.and_then(|before| {
-        if before.service.release == service.release { before.previous } else { Some(before.service) }
-    });
-    let current = Current { service: service.clone(), previous, on_watch };
-    place.tell(what, &service.version, &service.release, Some(order))?;
+    let (previous, went_back) = match before {
+        None => (None, false),
+        // A release that is started again keeps the one that was before it.
+        Some(before) if before.service.release == service.release => (before.previous, before.went_back),
+        // An order begins with its run, and that with its time.
+        Some(before) => {
+            let went_back = what == What::Reinstated && before.service.order > service.order;
+            (Some(before.service), went_back)
+        }
+    };
+    let current = Current { service: service.clone(), previous, on_watch, went_back };
     place.set_current(Some(&current))?;
+    place.note(what, &service.version, &service.release, Some(order));
     Ok(current)
 }
 
@@ -212,18 +218,15 @@ pub(super) enum Previous {
 }
 
 /// All that follows the switch; may be repeated. What of it does not succeed is told and fails nothing: the release is
-/// current already, and a failure would say that it is not. Where the proxy could not be told, the version before stays: clients
-/// may be sent to it yet.
-pub(super) fn settle(place: &Place, current: &Current, before: Previous, halt: &Halt) -> PromoteOutput {
-    let Current { service, previous, on_watch: _ } = current;
-    let mut problems = Vec::new();
-    let traffic = traffic::only(place, service, halt);
-    let switched = traffic.is_ok();
-    let traffic = traffic.unwrap_or_else(|error| {
-        problems.push(format!("its traffic could not be switched: {error}"));
-        None
-    });
-    problems.extend(traffic.iter().flat_map(|traffic| traffic.problems.clone()));
+/// current already, and a failure would say that it is not.
+pub(super) fn settle(
+    place: &Place,
+    current: &Current,
+    before: Previous,
+    traffic: Option<Switched>,
+) -> PromoteOutput {
+    let Current { service, previous, on_watch: _, went_back: _ } = current;
+    let mut problems: Vec<String> = traffic.iter().flat_map(|traffic| traffic.problems.clone()).collect();
     let public = traffic::public(place, service).unwrap_or_else(|_| service.url.clone());
     let mut tried = |done: Result<(), DeployError>, what: &str| {
         problems.extend(done.err().map(|error| format!("{what}: {error}")));
@@ -231,17 +234,18 @@ pub(super) fn settle(place: &Place, current: &Current, before: Previous, halt: &
     tried(place.set_url(Some(&public)), "where it answers could not be written");
     tried(forget_candidate(place, &service.release), "it is still recorded as candidate");
     let other = previous.as_ref().filter(|previous| previous.release != service.release);
-    if let (Some(previous), Previous::Ends(grace), true) = (other, before, switched) {
+    if let (Some(previous), Previous::Ends(grace)) = (other, before) {
         let Service { release, process, tag, .. } = previous;
         let ended = supervise::end(place, release, Some(process), tag, grace.duration());
         tried(ended.map(drop), &format!("{} could not be ended", previous.version));
     }
     let Service { environment, version, release, process, port, .. } = service.clone();
     let previous = previous.as_ref().map(|previous| previous.version.clone());
-    PromoteOutput { environment, version, release, process, port, url: public, previous, problems, traffic }
+    let (url, ready_ms) = (public, None);
+    PromoteOutput { environment, version, release, process, port, url, previous, problems, traffic, ready_ms }
 }
 
-fn forget_candidate(place: &Place, release: &str) -> Result<(), DeployError> {
+pub(super) fn forget_candidate(place: &Place, release: &str) -> Result<(), DeployError> {
     match place.candidate()? {
         Some(candidate) if candidate.release == release => place.set_candidate(None),
         _ => Ok(()),

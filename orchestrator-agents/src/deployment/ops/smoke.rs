@@ -1,5 +1,6 @@
 //! `smoke-test`: sends declared requests and records each answer, the wrong ones and the right ones.
 
+mod memory;
 mod sending;
 
 use std::collections::BTreeMap;
@@ -13,16 +14,19 @@ use orchestrator_core::evidence::{Finding, Severity};
 use orchestrator_core::id::OrderKey;
 use orchestrator_core::operation::{Already, Operation, SecretSource, Site};
 use orchestrator_core::path::RelPath;
+use orchestrator_core::progress::ProgressSink;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::DeployError;
-use super::halt::{Halt, looking};
+use super::halt::{Halt, blocking, looking};
+use super::hidden::Hidden;
 use super::launch::resolve;
 use crate::deployment::{AnswerSchema, Method, SmokeTest, UrlPath};
+use memory::{Memory, Recalled};
 pub(super) use sending::Ready;
-use sending::Sending;
+use sending::{Headers, Sending, Turn};
 
 /// What to send where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +39,11 @@ pub struct SmokeInput {
 }
 
 impl SmokeInput {
+    /// Whether any of them changes something.
+    fn changes(&self) -> bool {
+        self.tests.iter().any(|test| test.effect() > Effect::Reads)
+    }
+
     /// The action that sends them. It reaches as far as the farthest of its tests.
     pub fn action(&self) -> Result<Action, BoxError> {
         let mut action = SmokeTests::action(self)?;
@@ -117,36 +126,77 @@ impl Operation for SmokeTests {
     async fn call(
         &self,
         input: SmokeInput,
-        _order: &OrderKey,
+        order: &OrderKey,
         site: &Site<'_>,
     ) -> Result<SmokeOutput, BoxError> {
         let ready = input.tests.iter().map(|test| ready(test, site)).collect::<Result<Vec<_>, _>>()?;
-        let progress = site.progress.clone();
-        looking(site, move |halt| {
-            let all = input.tests.len() as u64;
-            let mut results = Vec::with_capacity(input.tests.len());
-            let mut sending = Sending { url: &input.url, saved: BTreeMap::new(), halt };
-            for (test, ready) in input.tests.iter().zip(&ready) {
-                progress.step(format!("smoke test {}", test.name), Some((results.len() as u64, all)));
-                results.push(sending.result(test, ready)?);
-            }
-            let failed = results.iter().filter(|result| !result.problems.is_empty()).count() as u32;
-            Ok(SmokeOutput { passed: results.len() as u32 - failed, failed, results })
+        if !input.changes() {
+            let progress = site.progress.clone();
+            return looking(site, move |halt| send(&input, &ready, &progress, None, halt)).await;
+        }
+        let (progress, state, order) = (site.progress.clone(), site.state.to_owned(), order.clone());
+        // A stop waits for the answer to what was sent: nobody would know it afterwards.
+        blocking(site, move |halt| {
+            let (memory, recalled) = Memory::of(&state, &order)?;
+            send(&input, &ready, &progress, Some((memory, recalled)), halt)
         })
         .await
     }
 
-    /// Tests are sent again after a crash, those that change something too: declare what bears that.
-    async fn already(&self, _: &SmokeInput, _: &OrderKey, _: &Site<'_>) -> Already<SmokeOutput> {
-        Already::NotDone
+    /// What changes something is not sent again: it is known what was sent, and what came of it.
+    async fn already(&self, input: &SmokeInput, order: &OrderKey, site: &Site<'_>) -> Already<SmokeOutput> {
+        if !input.changes() {
+            return Already::NotDone;
+        }
+        match memory::over(site.state, order) {
+            Ok(Some(output)) => Already::Done(output),
+            Ok(None) => Already::NotDone,
+            Err(_) => Already::Unknown,
+        }
     }
+}
+
+/// Sends one after the other what was not sent before.
+fn send(
+    input: &SmokeInput,
+    ready: &[Ready],
+    progress: &ProgressSink,
+    memory: Option<(Memory, Recalled)>,
+    halt: &Halt,
+) -> Result<SmokeOutput, DeployError> {
+    let (mut memory, recalled) = memory.unzip();
+    let Recalled { turns, saved, unanswered, over } = recalled.unwrap_or_default();
+    if let Some(over) = over {
+        return Ok(over);
+    }
+    let mut turns = turns.into_iter();
+    let mut results = Vec::with_capacity(input.tests.len());
+    let mut sending = Sending { url: &input.url, saved, halt };
+    for (at, (test, ready)) in input.tests.iter().zip(ready).enumerate() {
+        progress.step(format!("smoke test {}", test.name), Some((at as u64, input.tests.len() as u64)));
+        let mut turn = turns.next().unwrap_or_else(|| Turn::new(test));
+        if unanswered == Some(at) {
+            turn.is_unanswered(test);
+            if let Some(memory) = &mut memory {
+                memory.stands(at, &turn, &sending.saved)?;
+            }
+        }
+        results.push(sending.result(test, ready, turn, memory.as_mut().map(|memory| (memory, at)))?);
+    }
+    let failed = results.iter().filter(|result| !result.problems.is_empty()).count() as u32;
+    let output = SmokeOutput { passed: results.len() as u32 - failed, failed, results };
+    if let Some(memory) = memory {
+        memory.over(&output)?;
+    }
+    Ok(output)
 }
 
 /// What a test needs, looked up before it is sent.
 pub(super) fn ready(test: &SmokeTest, site: &Site<'_>) -> Result<Ready, BoxError> {
     let schema = test.expect.schema_file.as_ref().map(|path| schema(path, site.root)).transpose();
     let schema = schema.map_err(|error| format!("smoke test `{}`: {error}", test.name))?;
-    Ok(Ready { headers: headers(test, site.secrets)?, schema })
+    let (headers, secrets) = headers(test, site.secrets)?;
+    Ok(Ready { headers, hidden: Hidden::new(&secrets), schema })
 }
 
 /// A schema from a file of the checkout.
@@ -163,17 +213,20 @@ pub(super) fn alone(
     ready: &Ready,
     halt: &Halt,
 ) -> Result<SmokeResult, DeployError> {
-    Sending { url, saved: BTreeMap::new(), halt }.result(test, ready)
+    Sending { url, saved: BTreeMap::new(), halt }.result(test, ready, Turn::new(test), None)
 }
 
-fn headers(test: &SmokeTest, secrets: &dyn SecretSource) -> Result<Vec<(String, String)>, DeployError> {
-    let mut headers = Vec::new();
+/// The headers, and those of their values that are secrets.
+fn headers(test: &SmokeTest, secrets: &dyn SecretSource) -> Result<(Headers, Vec<String>), DeployError> {
+    let (mut headers, mut hidden) = (Vec::new(), Vec::new());
     for (name, value) in &test.headers {
-        headers.push((name.clone(), resolve(value, secrets)?.0));
+        let (value, is_secret) = resolve(value, secrets)?;
+        hidden.extend(is_secret.then(|| value.clone()));
+        headers.push((name.clone(), value));
     }
     let typed = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     if !typed && test.body.as_ref().is_some_and(|body| !body.is_string()) {
         headers.push(("content-type".into(), "application/json".into()));
     }
-    Ok(headers)
+    Ok((headers, hidden))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fs, io};
 
 use async_trait::async_trait;
@@ -16,15 +16,15 @@ use orchestrator_core::path::Digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::claim;
+use super::beside::{Beside, fresh_folder};
 use super::error::{DeployError, Tried};
 use super::halt::{Halt, blocking};
-use super::launch::{Launch, Surroundings};
+use super::launch::Surroundings;
 use super::place::Place;
 use super::stop::{self, StopInput, StopService, Which};
-use super::{port, supervise};
+use super::{supervise, traffic};
 use crate::deployment::supervise::Supervisor;
-use crate::deployment::{Environment, Health, Process, Release, Seconds, Service, Version, What};
+use crate::deployment::{Environment, Health, Process, Release, Seconds, Service, Version};
 
 /// What to start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +36,9 @@ pub struct StartInput {
     pub version: Version,
     /// The executable: relative to the root of the checkout, or absolute inside it.
     pub artifact: String,
+    /// Whether it may lie elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
     /// What is run, with `{binary}`, `{port}`, `{version}`, `{environment}`, `{release}`; the binary alone by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub argv: Vec<String>,
@@ -78,7 +81,7 @@ pub struct StartOutput {
 }
 
 impl StartOutput {
-    fn of(service: &Service, took_ms: Option<f64>) -> Self {
+    pub(super) fn of(service: &Service, took_ms: Option<f64>) -> Self {
         let Service { environment, version, release, process, port, url, digest, .. } = service.clone();
         Self { environment, version, release, process, port, url, digest, took_ms }
     }
@@ -106,7 +109,7 @@ impl Operation for StartService {
     ) -> Result<StartOutput, BoxError> {
         let surroundings = Surroundings::new(&input.env, site)?;
         let place = Place::new(site.state, &input.environment);
-        let artifact = find(&input.artifact, site.root, site.state)?;
+        let artifact = find(&input.artifact, input.outside, site.root, site.state)?;
         let (order, supervisor) = (order.clone(), self.supervisor.clone());
         site.progress.step(format!("starting {} in {}", input.version, input.environment), None);
         blocking(site, move |halt| {
@@ -129,9 +132,7 @@ impl Operation for StartService {
         let known = candidate.into_iter().chain(current.map(|current| current.service));
         let order = order.to_string();
         let mut ours = known.into_iter().filter(|service| service.order == order);
-        match ours
-            .find_map(|service| Some(Service { process: supervise::running(&place, &service)?, ..service }))
-        {
+        match ours.find_map(|service| supervise::as_it_runs(&place, service).ok().flatten()) {
             Some(service) => Already::Done(StartOutput::of(&service, None)),
             // What was started without being recorded is ended when the order is repeated.
             None => Already::NotDone,
@@ -139,8 +140,12 @@ impl Operation for StartService {
     }
 }
 
-/// The artifact's own path. It must be a file inside the checkout, or inside the state folder.
-fn find(artifact: &str, root: &Path, state: &Path) -> Result<PathBuf, DeployError> {
+/// The artifact's own path. It must be a file inside the checkout, or inside the state folder, unless it may lie elsewhere.
+fn find(artifact: &str, elsewhere: bool, root: &Path, state: &Path) -> Result<PathBuf, DeployError> {
+    let name = Path::new(artifact).file_name().unwrap_or_default();
+    if name == "release.json" || name.to_string_lossy().starts_with("service.log") {
+        return Err(DeployError::Reserved(artifact.to_owned()));
+    }
     let path = root.join(artifact);
     let path = fs::canonicalize(&path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
@@ -149,7 +154,7 @@ fn find(artifact: &str, root: &Path, state: &Path) -> Result<PathBuf, DeployErro
         _ => DeployError::Io { what: format!("artifact `{artifact}` could not be read"), source: error },
     })?;
     let inside = |folder: &Path| fs::canonicalize(folder).is_ok_and(|folder| path.starts_with(folder));
-    if !inside(root) && !inside(state) {
+    if !elsewhere && !inside(root) && !inside(state) {
         return Err(DeployError::Outside(artifact.to_owned()));
     }
     if path.is_file() { Ok(path) } else { Err(DeployError::NoFile(artifact.to_owned())) }
@@ -170,42 +175,23 @@ impl Begun<'_> {
         supervisor: Option<&Supervisor>,
         halt: &Halt,
     ) -> Result<StartOutput, DeployError> {
-        let Self { place, input, surroundings, .. } = *self;
-        let _locked = place.lock(halt)?;
-        if input.claimed {
-            claim::confirm(place, self.order)?;
-        }
-        end_leftovers(place)?;
-        if input.port != 0 && !port::is_free(input.port) {
-            return Err(DeployError::Taken(input.port));
-        }
-        let release = self.lay_out(artifact)?;
-        let begun = Instant::now();
-        let launch = Launch { place, release: &release, surroundings, halt, supervisor };
-        match launch.run(input.port, |service| place.set_candidate(Some(service))) {
-            Ok(service) => {
-                place.tell(What::Started, &release.version, &release.name, Some(&release.order))?;
-                Ok(StartOutput::of(&service, Some(begun.elapsed().as_secs_f64() * 1e3)))
-            }
-            Err(error) => {
-                place.set_candidate(None)?;
-                place.tell(What::FailedToStart, &release.version, &release.name, Some(&release.order))?;
-                Err(error)
-            }
-        }
+        let Self { place, input, order, surroundings } = *self;
+        let (claimed, port) = (input.claimed, input.port);
+        let beside = Beside { place, order, claimed, port, surroundings, supervisor };
+        beside.start(halt, || self.lay_out(artifact))
     }
 
     /// Makes the release folder: the binary first, what says that it is complete last.
     fn lay_out(&self, artifact: &Path) -> Result<Release, DeployError> {
         let Self { place, input, order, surroundings } = *self;
         let name = Release::name_for(&input.version, order);
-        let folder = place.release_folder(&name);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).tried("cleared", &folder)?;
-        }
-        fs::create_dir_all(&folder).tried("created", &folder)?;
+        let folder = fresh_folder(place, &name)?;
         let binary =
             artifact.file_name().map_or_else(|| "service".into(), |name| name.to_string_lossy().into_owned());
+        // These names belong to what is kept beside it.
+        if binary == "release.json" || binary.starts_with("service.log") {
+            return Err(DeployError::Reserved(binary));
+        }
         let copy = folder.join(&binary);
         copy_executable(artifact, &copy, surroundings)?;
         let release = Release {
@@ -219,16 +205,19 @@ impl Begun<'_> {
             health: input.health.clone(),
             start_timeout: input.start_timeout,
             order: order.to_string(),
+            container: None,
         };
         place.keep_release(&release)?;
         Ok(release)
     }
 }
 
-/// Ends what earlier deployments left half done: everything of this environment that is not current.
-fn end_leftovers(place: &Place) -> Result<(), DeployError> {
+/// Ends what earlier deployments left half done: everything of this environment that is not current and that nobody is sent to.
+pub(super) fn end_leftovers(place: &Place) -> Result<(), DeployError> {
     let current = place.current()?.map(|current| current.service.release);
-    let leftovers = |release: &str| current.as_deref() != Some(release);
+    let shares = traffic::traffic(place).map(|traffic| traffic.shares).unwrap_or_default();
+    let served = |release: &str| shares.get(release).is_some_and(|share| *share > 0);
+    let leftovers = |release: &str| current.as_deref() != Some(release) && !served(release);
     stop::end_releases(place, leftovers, Duration::from_secs(5)).map(drop)
 }
 /// Copies by `cp`: had this process the copy open for writing while another thread starts a command, that command

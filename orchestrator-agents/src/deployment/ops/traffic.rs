@@ -1,7 +1,6 @@
 //! Traffic of an environment that has a proxy: `serve-traffic` sees that it answers, `switch-traffic` says who gets how much, and
 //! `read-traffic` asks what came of it.
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -19,15 +18,17 @@ use serde::{Deserialize, Serialize};
 use super::claim::confirm;
 use super::error::DeployError;
 use super::halt::{Halt, blocking, looking};
-use super::launch::Surroundings;
 use super::place::Place;
 use super::supervise;
-use crate::deployment::supervise::Supervisor;
+use crate::deployment::supervise::{Order, Supervisor};
 use crate::deployment::traffic::{Shares, shares};
 use crate::deployment::{Environment, ProxyConfig, Service};
 
+mod draining;
+mod keeping;
 mod proxy;
 
+pub(super) use keeping::Keeping;
 use proxy::Proxy;
 
 /// How long one answer of the proxy may take.
@@ -43,6 +44,9 @@ pub struct ServeInput {
     pub environment: Environment,
     /// The proxy.
     pub proxy: ProxyConfig,
+    /// Whether a version is tried, or watched: then the shares stay as they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trying: bool,
 }
 
 /// What answers there.
@@ -77,23 +81,25 @@ impl Operation for ServeTraffic {
         site: &Site<'_>,
     ) -> Result<ServeOutput, BoxError> {
         let place = Place::new(site.state, &input.environment);
-        let (order, supervisor) = (order.clone(), self.supervisor.clone());
-        let (surroundings, root) = (Surroundings::new(&BTreeMap::new(), site)?, site.root.to_owned());
+        let (order, keeping) = (order.clone(), Keeping::new(self.supervisor.as_ref(), site)?);
         site.progress.step(format!("asking the proxy of {}", input.environment), None);
         blocking(site, move |halt| {
             let _locked = place.lock(halt)?;
             confirm(&place, &order)?;
-            let ServeInput { environment: _, proxy } = input;
+            let ServeInput { environment: _, proxy, trying } = input;
             let front = Proxy { place: &place, config: &proxy, halt };
-            if let Some(supervisor) = supervisor.as_ref().filter(|_| !front.answers()) {
-                front.kept_by(supervisor, &surroundings, &root)?;
+            // One that a supervisor keeps is kept as it is wanted now; the same order again changes nothing.
+            let kept = place.roster().ok().flatten().is_some_and(|roster| roster.proxy.is_some());
+            if kept || !front.answers() {
+                keeping.order(&front)?;
             }
             let status = front.listening()?;
             place.set_fronted(&proxy)?;
-            let current = place.current()?.map(|current| current.service);
+            let current = place.current()?.map(|current| supervise::stands(&place, current.service));
             let mut now = shares(&status.table, &place.environment);
-            if let Some(service) =
-                current.filter(|_| now.is_empty()).and_then(|service| supervise::as_it_runs(&place, service))
+            // Where nothing is tried yet, what a proxy kept from before a crash may name what is about to end.
+            if let Some(service) = current.transpose()?.flatten()
+                && (if trying { now.is_empty() } else { !now.keys().eq([&service.release]) })
             {
                 only(&place, &service, halt)?;
                 now = [(service.release, 1)].into();
@@ -246,7 +252,7 @@ pub struct Traffic {
     pub generation: u64,
     /// Who gets how much.
     pub shares: Shares,
-    /// How each release stands.
+    /// How each release stands; one that was left out more than once is there for each time.
     pub releases: Vec<ReleaseTraffic>,
 }
 
@@ -290,7 +296,20 @@ impl Operation for ReadTraffic {
     }
 }
 
+impl ReleaseTraffic {
+    /// Whether it is served, or drains yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.drained.as_ref().is_none_or(|drained| drained.took_ms.is_none())
+    }
+}
+
 impl Traffic {
+    /// How a release stands: one that was left out more than once is told of each time, the last time at the end.
+    pub(in crate::deployment) fn latest(&self, release: &str) -> Option<&ReleaseTraffic> {
+        let own = self.releases.iter().rev().filter(|known| known.release == release);
+        own.min_by_key(|known| known.drained.is_some())
+    }
+
     fn of(status: &Status, environment: &Environment) -> Self {
         let own = status.versions.iter().filter(|version| version.route == environment.as_str());
         let releases = own.map(|version| {
@@ -343,13 +362,28 @@ pub(super) fn only(place: &Place, service: &Service, halt: &Halt) -> Result<Opti
     Proxy { place, config: &config, halt }.apply(&wanted, None, None).map(Some)
 }
 
+/// Forgets a proxy that nobody answers for and nobody keeps: a deployment that wants none is not bound to one of old.
+pub(super) fn forget(place: &Place) -> Result<(), DeployError> {
+    let kept = place.roster()?.is_some_and(|roster| roster.proxy.is_some());
+    if kept || place.fronted()?.is_none() || status(place).is_some() {
+        return Ok(());
+    }
+    place.forget_fronted()
+}
+
 /// Drains and ends the proxy of an environment, where one answers. One that does not end in time stays, and is told by nobody but itself.
 pub(super) fn stop(place: &Place, halt: &Halt) -> Result<(), DeployError> {
     let (Some(config), Some(_)) = (place.fronted()?, status(place)) else { return Ok(()) };
+    let until = Instant::now() + config.drain.duration() + MARGIN;
+    // Who keeps it would take its end for a crash, and start it again.
+    let kept = place.roster().ok().flatten().is_some_and(|roster| roster.proxy.is_some());
+    let order = Order::EndProxy { grace_ms: config.drain_ms() };
+    if kept && supervise::ask(place, &order, config.drain.duration() + MARGIN).is_ok() {
+        return Ok(());
+    }
     let socket = place.proxy().join("control.sock");
     // Whether it was told shows below.
     let _ = ask(&socket, &Request::Stop { drain_ms: config.drain_ms() }, PATIENCE);
-    let until = Instant::now() + config.drain.duration() + MARGIN;
     while Instant::now() < until && ask(&socket, &Request::Status, PATIENCE).is_ok() {
         halt.pause(Duration::from_millis(20))?;
     }

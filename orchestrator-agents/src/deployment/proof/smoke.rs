@@ -49,6 +49,10 @@ pub struct SmokeTest {
     #[serde(default, skip_serializing_if = "is_none")]
     #[schemars(range(max = 10))]
     pub retries: u32,
+    /// Whether a watch sends it too, alone and again and again. By default it does where the test only reads, needs nothing that
+    /// another one saved, and comes before the first one that changes something: what comes after may expect what that one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<bool>,
 }
 
 fn ten_seconds() -> Seconds {
@@ -76,6 +80,39 @@ impl SmokeTest {
             Method::Get | Method::Head | Method::Options => Effect::Reads,
             Method::Post | Method::Put | Method::Patch | Method::Delete => Effect::Publishes,
         })
+    }
+}
+
+/// The tests that a watch sends, in order; an error where one is to be sent that cannot stand alone.
+pub(in crate::deployment) fn probes(tests: &[SmokeTest]) -> Result<Vec<SmokeTest>, String> {
+    let changes = tests.iter().position(|test| test.effect() > Effect::Reads).unwrap_or(tests.len());
+    let mut probes = Vec::new();
+    for (at, test) in tests.iter().enumerate() {
+        let dependent = test.depends(tests);
+        if let (Some(true), Some(why)) = (test.probe, &dependent) {
+            return Err(format!(
+                "smoke test `{}` can be no probe: {why}; leave out its `probe: true`",
+                test.name
+            ));
+        }
+        if dependent.is_none() && test.probe.unwrap_or(at < changes) {
+            probes.push(test.clone());
+        }
+    }
+    Ok(probes)
+}
+
+impl SmokeTest {
+    /// Why it cannot be sent alone, among the tests that it comes with.
+    pub(in crate::deployment) fn depends(&self, tests: &[Self]) -> Option<String> {
+        if self.effect() > Effect::Reads {
+            return Some(format!("it says `effect: {}`", self.effect()));
+        }
+        let body = self.body.as_ref().map(Value::to_string).unwrap_or_default();
+        let mut saved = tests.iter().flat_map(|test| test.save.keys()).map(Saved::placeholder);
+        let needs =
+            saved.find(|name| self.path.as_str().contains(name.as_str()) || body.contains(name.as_str()))?;
+        Some(format!("it needs {needs}, which another test saves"))
     }
 }
 

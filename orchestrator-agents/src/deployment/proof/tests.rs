@@ -215,6 +215,61 @@ fn methods_that_change_something_publish() {
     }
 }
 
+#[test]
+fn probes_stand_alone_and_come_before_what_changes_something() {
+    let tests = |json: Value| -> Vec<SmokeTest> { serde_json::from_value(json).unwrap() };
+    let names = |tests: &[SmokeTest]| -> Vec<String> {
+        probes(tests).unwrap().into_iter().map(|test| test.name).collect()
+    };
+    let mut all = json!([
+        { "name": "page", "path": "/" },
+        { "name": "first course", "path": "/courses", "save": { "course": "/0/id" } },
+        { "name": "that course", "path": "/courses/{course}" },
+        { "name": "unlike", "method": "POST", "path": "/find", "effect": "reads", "body": { "id": ["{course}"] } },
+        { "name": "added", "method": "POST", "path": "/students", "save": { "student": "/id" } },
+        { "name": "shown", "path": "/students/{student}" },
+        { "name": "listed", "path": "/students" },
+        { "name": "gone", "path": "/nothing" },
+    ]);
+    assert_eq!(names(&tests(all.clone())), ["page", "first course"]);
+    // What comes later is one where that is said, and what would be one is none.
+    (all[0]["probe"], all[7]["probe"]) = (json!(false), json!(true));
+    assert_eq!(names(&tests(all.clone())), ["first course", "gone"]);
+    for (at, why) in [
+        (4, "smoke test `added` can be no probe: it says `effect: publishes`; leave out its `probe: true`"),
+        (
+            5,
+            "smoke test `shown` can be no probe: it needs {student}, which another test saves; leave out its `probe: true`",
+        ),
+    ] {
+        let mut wrong = all.clone();
+        wrong[at]["probe"] = json!(true);
+        assert_eq!(probes(&tests(wrong)).unwrap_err(), why);
+    }
+}
+
+/// Those of the demo: none that goes before or after its student.
+#[test]
+fn the_probes_of_the_demo_stand_alone() {
+    fn smoke(value: &Value) -> Option<&Value> {
+        match value {
+            Value::Object(fields) => fields.get("smoke").or_else(|| fields.values().find_map(smoke)),
+            Value::Array(items) => items.iter().find_map(smoke),
+            _ => None,
+        }
+    }
+    let demo = include_str!("../../../../orchestrator-cli/demo/orchestration.yaml");
+    let demo: Value = serde_saphyr::from_str(demo).unwrap();
+    let all: Vec<SmokeTest> = serde_json::from_value(smoke(&demo).unwrap().clone()).unwrap();
+    let names: Vec<String> = probes(&all).unwrap().into_iter().map(|test| test.name).collect();
+    assert!(names.len() >= 5 && names.len() < all.len(), "{names:?}");
+    for not in
+        ["the student is shown", "the student is listed", "attendance is listed", "the student is gone"]
+    {
+        assert!(all.iter().any(|test| test.name == not) && !names.iter().any(|name| name == not), "{not}");
+    }
+}
+
 /// What the README shows is what is read.
 #[test]
 fn the_examples_of_the_readme_are_read() {
@@ -223,6 +278,7 @@ fn the_examples_of_the_readme_are_read() {
     struct Proofs {
         health: Option<Health>,
         smoke: Option<Vec<SmokeTest>>,
+        log_watch: Option<crate::deployment::LogWatch>,
         migrations: Option<crate::deployment::migrations::Migrations>,
     }
     let readme = include_str!("../../../../README.md");
@@ -232,8 +288,8 @@ fn the_examples_of_the_readme_are_read() {
         .skip(1)
         .map(|block| serde_saphyr::from_str(block.split("\n```").next().unwrap()).unwrap())
         .collect();
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     assert!(blocks[0].health.as_ref().is_some_and(|health| health.standard));
     assert_eq!(blocks[0].smoke.as_ref().map(Vec::len), Some(5));
-    assert!(blocks[1].migrations.is_some());
+    assert!(blocks[1].migrations.is_some() && blocks[2].log_watch.is_some());
 }

@@ -16,8 +16,8 @@
 //! whoever gets the lock sees every process that there is: nothing is started twice, nothing is lost.
 //!
 //! **Secrets** come over the socket and stay in memory. After the supervisor's own death they are read back from the environment of
-//! the very process that is adopted (`/proc/PID/environ`, which the same user may read). A service that ended while nobody watched and
-//! that was given secrets cannot be started again without them: it is [`State::NeedsSecrets`], and deploying or reinstating it brings
+//! the very process that is adopted (`/proc/PID/environ`, which the same user may read). A service that ended while nobody watched, or
+//! wrote over its environment, and that was given secrets cannot be started again without them: it is [`State::NeedsSecrets`], and deploying or reinstating it brings
 //! them back.
 //!
 //! **Logs** are files that services append to, not pipes: a pipe would block or kill a service whose supervisor died. Rotating copies

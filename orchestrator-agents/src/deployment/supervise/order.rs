@@ -46,7 +46,8 @@ pub enum Order {
         /// Milliseconds until what is left is killed.
         grace_ms: u64,
     },
-    /// Keeps a proxy running from now on, and answers when it serves. Another order replaces the one before.
+    /// Keeps a proxy running from now on, and answers when it serves. Another order replaces the one before; where only the program is
+    /// another, a proxy that serves goes on, and its next start is of that program.
     Proxy {
         /// Which one.
         proxy: ProxyOrder,

@@ -63,7 +63,7 @@ pub enum State {
     Exited,
     /// It crashed five times, each within a minute of the one before. It stays down.
     CrashLoop,
-    /// It ended while no supervisor watched, and the secrets that it was given are known to nobody. It stays down.
+    /// It ended, and the secrets that it was given are known to nobody: no supervisor watched, or it wrote over its environment before the next one could read them. It stays down.
     NeedsSecrets,
     /// It is being ended.
     Ending,
@@ -85,7 +85,7 @@ impl fmt::Display for State {
             Self::Exited => "exited before it was up",
             Self::CrashLoop => "crash loop: it is not started again",
             Self::NeedsSecrets => {
-                "it ended while nobody watched, and its secrets are not known any more; deploy or reinstate it again"
+                "it ended, and the secrets that it was given are not known any more; deploy or reinstate it again"
             }
             Self::Ending => "ending",
         })

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Now, Started, Target};
+use crate::deployment::hosts::quoted;
 use crate::deployment::{DeployConfig, Version};
 
 /// The project's own commands. Words and lines may hold `{version}`, `{artifact}`, `{environment}` and `{release}`; in a shell line
@@ -98,16 +99,6 @@ impl<'c> Commands<'c> {
     }
 }
 
-/// One word for a shell, whatever is in it.
-fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
-    }
-}
-
 impl Target for Commands<'_> {
     fn starts_serving(&self) -> bool {
         true
@@ -117,7 +108,7 @@ impl Target for Commands<'_> {
         false
     }
 
-    fn ahead(&self) -> Result<Vec<Action>, BoxError> {
+    fn ahead(&self, _: bool) -> Result<Vec<Action>, BoxError> {
         Ok(Vec::new())
     }
 

@@ -30,7 +30,9 @@ impl Local<'_> {
 
     fn stop(&self, which: Which) -> Result<Action, BoxError> {
         let DeployConfig { environment, grace, .. } = self.config;
-        StopService::action(&StopInput { environment: Some(environment.clone()), which, grace: *grace })
+        let (environment, claimed) = (Some(environment.clone()), self.claimed);
+        let stop = StopInput { grace: *grace, claimed, ..StopInput::new(environment, which) };
+        StopService::action(&stop)
     }
 
     fn switch(&self, shares: Shares, tried: Option<&str>) -> Result<Action, BoxError> {
@@ -54,9 +56,10 @@ impl Target for Local<'_> {
         self.config.proxy.is_some()
     }
 
-    fn ahead(&self) -> Result<Vec<Action>, BoxError> {
+    fn ahead(&self, trying: bool) -> Result<Vec<Action>, BoxError> {
         let Some(proxy) = self.config.proxy.clone() else { return Ok(Vec::new()) };
-        Ok(vec![ServeTraffic::action(&ServeInput { environment: self.config.environment.clone(), proxy })?])
+        let environment = self.config.environment.clone();
+        Ok(vec![ServeTraffic::action(&ServeInput { environment, proxy, trying })?])
     }
 
     fn start(&self) -> Result<Vec<Action>, BoxError> {
@@ -69,6 +72,7 @@ impl Target for Local<'_> {
             environment: config.environment.clone(),
             version: config.version.value()?.clone(),
             artifact,
+            outside: config.outside,
             argv: config.argv.clone(),
             env: config.env.clone(),
             port: config.port,
@@ -112,22 +116,18 @@ impl Target for Local<'_> {
         let DeployConfig { environment, grace, .. } = self.config;
         let before = before.filter(|before| *before != started.release);
         let stop = self.stop(Which::Release { release: started.release.clone() })?;
-        Ok(match (self.has_shares(), before) {
-            (true, before) => {
-                let shares = before.map(|before| (before.to_owned(), 1)).into_iter().collect();
-                vec![self.switch(shares, None)?, stop]
-            }
-            (false, Some(before)) => {
-                let (environment, release, grace) = (environment.clone(), before.to_owned(), *grace);
-                vec![Reinstate::action(&ReinstateInput {
-                    environment,
-                    release,
-                    grace,
-                    claimed: self.claimed,
-                })?]
-            }
-            (false, None) => vec![stop],
-        })
+        let Some(before) = before else {
+            let switch = if self.has_shares() { Some(self.switch(Shares::new(), None)?) } else { None };
+            return Ok(switch.into_iter().chain([stop]).collect());
+        };
+        // It may have died or crashed meanwhile: only what runs gets the traffic, and only then this one ends.
+        let back = ReinstateInput {
+            environment: environment.clone(),
+            release: before.to_owned(),
+            grace: *grace,
+            claimed: self.claimed,
+        };
+        Ok(vec![Reinstate::action(&back)?, stop])
     }
 
     fn abandon(&self, started: Option<&Started>) -> Result<Vec<Action>, BoxError> {

@@ -6,18 +6,18 @@ use crate::deployment::ops::{
     ClaimEnvironment, ConfirmClaim, Promote, Reinstate, ReleaseEnvironment, StartService, kept, standing,
 };
 
-fn claim(version: &str) -> Value {
+pub(super) fn claim(version: &str) -> Value {
     json!({ "environment": "production", "version": version })
 }
 
 impl Desk {
-    fn claim(&self) -> Option<Value> {
+    pub(super) fn claim(&self) -> Option<Value> {
         let text = std::fs::read(self.state().join("deploy/production/claim.json")).ok()?;
         Some(serde_json::from_slice(&text).unwrap())
     }
 
     /// The process that claimed is no more.
-    fn orphan(&self) {
+    pub(super) fn orphan(&self) {
         let mut claim = self.claim().unwrap();
         claim["process"]["started"] = json!(1);
         std::fs::write(self.state().join("deploy/production/claim.json"), claim.to_string()).unwrap();
@@ -27,8 +27,8 @@ impl Desk {
 #[test]
 fn who_comes_second_is_told_who_was_first() {
     let desk = Desk::new();
-    desk.call(ClaimEnvironment, claim("0.1.0"), &key(1, 0, 0)).unwrap();
-    desk.call(ClaimEnvironment, claim("0.1.0"), &key(1, 1, 0)).unwrap();
+    desk.call(ClaimEnvironment::default(), claim("0.1.0"), &key(1, 0, 0)).unwrap();
+    desk.call(ClaimEnvironment::default(), claim("0.1.0"), &key(1, 1, 0)).unwrap();
     let failed = desk.deploy(2, config("0.2.0", "")).unwrap_err();
     let run = key(1, 0, 0).run;
     assert!(
@@ -49,7 +49,7 @@ fn who_comes_second_is_told_who_was_first() {
 #[test]
 fn a_wait_ends_with_the_other_deployment_or_with_its_time() {
     let desk = Desk::new();
-    desk.call(ClaimEnvironment, claim("0.1.0"), &key(1, 0, 0)).unwrap();
+    desk.call(ClaimEnvironment::default(), claim("0.1.0"), &key(1, 0, 0)).unwrap();
     let mut config = config("0.2.0", "");
     config["wait"] = json!("5s");
     let failed = desk.deploy(2, config.clone()).unwrap_err();
@@ -71,12 +71,12 @@ fn what_a_dead_owner_left_is_put_right_and_its_run_finds_out() {
     let desk = Desk::new();
     desk.deploy(1, config("0.1.0", "")).unwrap();
     let before = desk.current();
-    desk.call(ClaimEnvironment, claim("0.2.0"), &key(2, 0, 0)).unwrap();
+    desk.call(ClaimEnvironment::default(), claim("0.2.0"), &key(2, 0, 0)).unwrap();
     let mut input = start("0.2.0", "");
     input["claimed"] = json!(true);
     let left = desk.call(StartService::default(), input.clone(), &key(2, 0, 1)).unwrap();
     desk.orphan();
-    let claimed = desk.call(ClaimEnvironment, claim("0.3.0"), &key(3, 0, 0)).unwrap();
+    let claimed = desk.call(ClaimEnvironment::default(), claim("0.3.0"), &key(3, 0, 0)).unwrap();
     assert_eq!(
         (&claimed["took_over"]["version"], &claimed["serves"]["version"]),
         (&json!("0.2.0"), &json!("0.1.0"))
@@ -111,13 +111,13 @@ fn a_watch_that_was_cut_off_is_taken_back() {
     let desk = Desk::new();
     desk.deploy(1, config("0.1.0", "")).unwrap();
     let before = desk.current();
-    desk.call(ClaimEnvironment, claim("0.2.0"), &key(2, 0, 0)).unwrap();
+    desk.call(ClaimEnvironment::default(), claim("0.2.0"), &key(2, 0, 0)).unwrap();
     let started = desk.call(StartService::default(), start("0.2.0", ""), &key(2, 0, 1)).unwrap();
     let promote = json!({ "environment": "production", "release": started["release"], "keep_previous": true, "claimed": true });
     desk.call(Promote, promote, &key(2, 2, 0)).unwrap();
     assert_eq!(desk.current().unwrap().0, "0.2.0");
     desk.orphan();
-    let claimed = desk.call(ClaimEnvironment, claim("0.3.0"), &key(3, 0, 0)).unwrap();
+    let claimed = desk.call(ClaimEnvironment::default(), claim("0.3.0"), &key(3, 0, 0)).unwrap();
     assert_eq!(
         claimed["notes"],
         json!(["0.1.0 is the current version again", "0.2.0 was left over and ended"])
@@ -128,12 +128,12 @@ fn a_watch_that_was_cut_off_is_taken_back() {
 #[test]
 fn where_nothing_is_healthy_nothing_is_ended() {
     let desk = Desk::new();
-    desk.call(ClaimEnvironment, claim("0.1.0"), &key(1, 0, 0)).unwrap();
+    desk.call(ClaimEnvironment::default(), claim("0.1.0"), &key(1, 0, 0)).unwrap();
     let mut ill = start("0.1.0", "unhealthy");
     ill["health"]["timeout"] = json!(0.2);
     let left = desk.call(StartService::default(), ill, &key(1, 0, 1)).unwrap();
     desk.orphan();
-    let claimed = desk.call(ClaimEnvironment, claim("0.2.0"), &key(2, 0, 0)).unwrap();
+    let claimed = desk.call(ClaimEnvironment::default(), claim("0.2.0"), &key(2, 0, 0)).unwrap();
     assert!(claimed["notes"].to_string().contains("no version runs"), "{claimed}");
     assert!(alive(left["process"]["pid"].as_u64().unwrap()));
 }
@@ -163,4 +163,52 @@ fn a_kept_release_comes_back_by_its_version() {
     assert_eq!(desk.history()[9..], ["reinstated 0.1.0", "ended 0.1.0"]);
     let stands = standing(&desk.state(), None).unwrap().remove(0);
     assert_eq!((stands.claim, stands.services.len(), stands.proxied), (None, 1, false));
+}
+
+/// A service that crashed and is about to be started again is the version before, for migrations, shares and rollbacks alike; one whose
+/// supervisor died is not.
+#[test]
+fn a_version_in_its_pause_before_a_restart_counts() {
+    let desk = Desk::new();
+    desk.deploy(1, config("0.1.0", "")).unwrap();
+    let folder = desk.state().join("deploy/production");
+    let current: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("current.json")).unwrap()).unwrap();
+    ops::stop_all(&desk.state()).unwrap();
+    std::fs::write(folder.join("current.json"), current.to_string()).unwrap();
+    let roster = |supervisor: Value| {
+        let kept = json!({ "tag": current["tag"], "port": current["port"], "state": "waiting", "since": "2026-11-20T23:44:33Z" });
+        let roster =
+            json!({ "supervisor": supervisor, "services": { current["release"].as_str().unwrap(): kept } });
+        std::fs::write(folder.join("supervise.json"), roster.to_string()).unwrap();
+    };
+    let this = serde_json::to_value(ops::identity(std::process::id()).unwrap()).unwrap();
+    roster(this.clone());
+    let claimed = desk.call(ClaimEnvironment::default(), claim("0.2.0"), &key(2, 0, 0)).unwrap();
+    assert_eq!(claimed["serves"]["version"], "0.1.0");
+    let mut dead = this;
+    dead["started"] = json!(1);
+    roster(dead);
+    let claimed = desk.call(ClaimEnvironment::default(), claim("0.2.0"), &key(2, 0, 0)).unwrap();
+    assert_eq!(claimed["serves"], Value::Null);
+    std::fs::remove_file(folder.join("supervise.json")).unwrap();
+}
+
+/// What was cut off after its claim was taken over changes nothing any more: migrations and ends ask as well.
+#[test]
+fn migrations_and_ends_ask_whose_environment_it_is() {
+    let desk = Desk::new();
+    desk.call(ClaimEnvironment::default(), claim("0.1.0"), &key(1, 0, 0)).unwrap();
+    let stop = json!({ "environment": "production", "claimed": true });
+    let migrate = json!({
+        "environment": "production", "folder": "migrations", "files": [], "stage": "contract", "timeout": 5.0, "claimed": true,
+        "database": { "command": { "apply": ["touch", "applied"], "check": ["true"] } },
+    });
+    for lost in [
+        desk.call(ops::StopService, stop, &key(2, 0, 0)).unwrap_err(),
+        desk.call(ops::ApplyMigrations, migrate, &key(2, 0, 0)).unwrap_err(),
+    ] {
+        assert!(lost.starts_with("the claim of production was lost: it is claimed by run"), "{lost}");
+    }
+    assert!(!desk.folder.path().join("applied").exists());
 }

@@ -55,7 +55,12 @@ fn a_cargo_binary_is_built_then_goes_to_staging_then_to_production() {
             "deploy-production deploy needs [deploy-staging verify-backup-production] {\"A\":\"1\",\"B\":\"2\"} 0",
         ]
     );
-    assert_eq!(groups[1].tasks[0].with["artifact"], "target/release/school");
+    let (with, built) = (&groups[1].tasks[0].with, json!({ "from": "build-release/programs/school" }));
+    assert_eq!(
+        (&with["artifact"], &with["outside"]),
+        (&built, &json!(true)),
+        "where Cargo says that it put it"
+    );
     assert_eq!(groups[1].tasks[0].with["version"], "0.2.0");
 }
 
@@ -98,8 +103,48 @@ fn production_may_ask_and_needs_an_address_of_its_own() {
     assert_eq!((&last["approve"], &last["wait"]), (&json!(true), &json!("600s")));
     let mut same = with;
     same["staging"] = json!({});
+    let error = draft(Stack::Go, true, same.clone()).unwrap_err();
+    assert!(error.contains("cannot both listen on 127.0.0.1:8080"), "{error}");
+    // Hosts have addresses of their own.
+    let to = |host: &str| json!({ "target": { "kind": "ssh", "hosts": [host], "folder": "srv/shop" } });
+    (same["staging"], same["production"]) = (to("stg"), to("web1"));
+    draft(Stack::Go, true, same.clone()).unwrap();
+    same["staging"] = json!({});
+    draft(Stack::Go, true, same.clone()).unwrap();
+    same["staging"] = to("web1");
     let error = draft(Stack::Go, true, same).unwrap_err();
     assert!(error.contains("cannot both listen on 127.0.0.1:8080"), "{error}");
+}
+
+#[test]
+fn a_load_needs_a_proxy_where_it_is_sent() {
+    let mut with = json!({ "artifact": "x", "version": "1.0.0", "load": { "rate": 5 },
+        "production": { "proxy": { "listen": "127.0.0.1:8080" } } });
+    let error = draft(Stack::Go, true, with.clone()).unwrap_err();
+    assert_eq!(error, "staging: `load` needs `proxy`: requests are sent to it, before and after the switch");
+    let load = with["load"].take();
+    with["production"]["load"] = load.clone();
+    with.as_object_mut().unwrap().remove("load");
+    let (groups, _) = draft(Stack::Go, true, with).unwrap();
+    let tasks: Vec<&Value> = groups.iter().flat_map(|group| &group.tasks).map(|task| &task.with).collect();
+    assert_eq!(tasks[0].get("load"), None);
+    assert_eq!(tasks.last().unwrap()["load"]["rate"], 5.0);
+}
+
+#[test]
+fn shadows_only_tell() {
+    let settings = Settings { deploy_to_production: true, shadow: true, ..Settings::default() };
+    let with = json!({ "artifact": "app", "version": "1", "backup": false,
+        "production": { "proxy": { "listen": "127.0.0.1:1" }, "watch": { "seconds": 60 } } });
+    let mut draft = Draft::new(&settings, &with);
+    DeploymentPhase.draft(&project(Stack::Go), &mut draft).unwrap();
+    let (groups, notes) = draft.finish();
+    let tasks: Vec<&Value> = groups.iter().flat_map(|group| &group.tasks).map(|task| &task.with).collect();
+    assert_eq!(tasks.iter().filter(|with| with["watch"]["shadow"] == true).count(), 1, "{tasks:?}");
+    assert!(
+        notes.iter().any(|note| note == "the watch of production only tells: `shadow` is on"),
+        "{notes:?}"
+    );
 }
 
 #[test]
@@ -131,6 +176,9 @@ fn nothing_given_drafts_nothing_and_says_what_to_add() {
     let error =
         draft(Stack::Cargo, false, json!({ "artifact": "x", "health": { "path": "health" } })).unwrap_err();
     assert!(error.contains("`with.health.path`") && error.contains("must start with `/`"), "{error}");
+    let wrong = json!({ "artifact": "x", "production": { "proxy": { "listen": "127.0.1:80" } } });
+    let error = draft(Stack::Cargo, false, wrong).unwrap_err();
+    assert!(error.contains("`with.production.proxy.listen`: `127.0.1:80`: invalid"), "{error}");
 }
 
 #[test]
@@ -140,7 +188,7 @@ fn a_deployment_shows_what_it_starts() {
     let config = json!({ "environment": "staging", "version": "1.0.0", "artifact": "app", "env": { "K": { "secret": "API" } } });
     let agent = dyn_agent(Deploy::default()).unwrap();
     let actions = desk.runtime.block_on(agent.plan(&task(config.into()), &look)).unwrap();
-    insta::assert_snapshot!(actions[0], @r#"call claim-environment {"environment":"staging","version":"1.0.0"} [publishes]"#);
+    insta::assert_snapshot!(actions[0], @r#"call claim-environment {"environment":"staging","version":"1.0.0","direct":true} [publishes]"#);
     insta::assert_snapshot!(actions[1], @r#"call start-service {"environment":"staging","version":"1.0.0","artifact":"app","env":{"K":{"secret":"API"}},"port":0,"health":{"path":"/health","expect_status":200,"timeout":30.0,"request_timeout":5.0},"start_timeout":30.0,"claimed":true} [publishes]"#);
     let wrong = json!({ "environment": "Staging", "version": "1.0.0", "artifact": "app" });
     let error = agent.check(&wrong.into()).unwrap_err();

@@ -163,6 +163,31 @@ fn a_malformed_record_is_an_error_that_names_it() {
     std::fs::remove_file(desk.state().join("deploy/production/current.json")).unwrap();
 }
 
+/// The history cannot be written: the deployment fails as it did, and says besides that nobody was told.
+#[test]
+fn an_end_that_could_not_be_written_down_is_said() {
+    let desk = Desk::new();
+    let untold = |run: u32, mode: &str| {
+        let history = desk.state().join("deploy/production/history.jsonl");
+        let _ = std::fs::remove_file(&history);
+        std::fs::create_dir_all(&history).unwrap();
+        let findings = match desk.deploy(run, config(&format!("0.{run}.0"), mode)) {
+            Ok(passed) => passed.findings,
+            Err(failed) => failed.findings,
+        };
+        let found = findings.into_iter().find(|finding| finding.rule == "deploy/untold").unwrap();
+        assert!(found.message.contains("is not in the history: "), "{}", found.message);
+    };
+    untold(1, "");
+    untold(2, "crash");
+    untold(3, "unhealthy");
+    assert_eq!(desk.current().unwrap().0, "0.1.0");
+    assert!(
+        !desk.state().join("deploy/production/claim.json").exists(),
+        "the claim was given back all the same"
+    );
+}
+
 #[test]
 fn a_stop_ends_a_start_and_what_it_started() {
     let desk = Desk::new();

@@ -103,6 +103,7 @@ async fn promotes(root: PathBuf) {
 /// Dies there; whether it died at all.
 async fn died_at(appends: u64, told: bool, proxied: bool, after: After) -> bool {
     let rig = Rig::new();
+    let _ended = Ended(rig.root.clone());
     rig.write(".gitignore", "target/\n");
     std::fs::create_dir_all(rig.root.join("target/release")).unwrap();
     assert!(

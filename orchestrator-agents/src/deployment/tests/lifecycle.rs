@@ -37,7 +37,7 @@ fn an_unhealthy_version_goes_and_the_old_one_stays() {
     desk.deploy(1, config("0.1.0", "")).unwrap();
     let before = desk.current();
     let mut bad = config("0.2.0", "unhealthy");
-    bad["health"]["timeout"] = json!(0.3);
+    bad["health"]["timeout"] = json!(5);
     let failed = desk.deploy(2, bad).unwrap_err();
     assert!(
         failed.summary.starts_with("production: 0.2.0 was not deployed: it is not healthy: http://"),

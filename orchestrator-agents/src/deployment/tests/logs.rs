@@ -3,21 +3,28 @@
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{Desk, key};
-use crate::deployment::Environment;
 use crate::deployment::ops::{ReadSignatures, ReadSignaturesOutput};
+use crate::deployment::{Environment, Fresh};
 
 const RELEASE: &str = "1.0.0-x";
+const BEFORE: &str = "0.9.0-x";
+
+fn log(desk: &Desk) -> PathBuf {
+    log_of(desk, RELEASE)
+}
 
 /// A release with a log, as `start-service` leaves it.
-fn log(desk: &Desk) -> PathBuf {
-    let folder = desk.state().join("deploy/production/releases").join(RELEASE);
+fn log_of(desk: &Desk, name: &str) -> PathBuf {
+    let folder = desk.state().join("deploy/production/releases").join(name);
     fs::create_dir_all(&folder).unwrap();
     let release = json!({
-        "environment": "production", "version": "1.0.0", "name": RELEASE, "binary": "app",
+        "environment": "production", "version": "1.0.0", "name": name, "binary": "app",
         "digest": orchestrator_core::path::Digest::of(b"").to_string(), "argv": [],
         "env": { "KEY": { "secret": "API" } }, "health": {}, "start_timeout": 1.0, "order": "x",
     });
@@ -122,4 +129,135 @@ fn another_file_may_be_watched_and_no_other_release() {
         let error = desk.call(ReadSignatures, input, &key(1, 0, 0)).unwrap_err();
         assert!(error.contains("has no release"), "{error}");
     }
+}
+
+/// A log that is rotated as the supervisor does it, whose file stays: what was not read is found, and nothing twice.
+#[test]
+fn a_log_whose_beginning_was_taken_out_is_read_on() {
+    let desk = Desk::new();
+    let log = log(&desk);
+    let block = std::os::unix::fs::MetadataExt::blksize(&{
+        add(&log, "");
+        fs::metadata(&log).unwrap()
+    }) as usize;
+    let pad = |at: usize| format!("{}\n", "x".repeat(at - 1));
+    add(&log, &pad(block - 100));
+    add(&log, "error: read before\n");
+    let seen = read(&desk, None, json!({})).unwrap();
+    add(&log, "error: moved away\n");
+    let whole = fs::read(&log).unwrap();
+    add(&log, &pad(500));
+    // All that was there before the last line is moved; it is less than a block, so only the text of it goes.
+    fs::write(log.with_file_name("service.log.1"), &whole).unwrap();
+    let rest = fs::read(&log).unwrap()[whole.len()..].to_vec();
+    fs::write(&log, rest).unwrap();
+    add(&log, "error: after\n");
+    let next = read(&desk, Some(&seen), json!({})).unwrap();
+    let found: Vec<&str> = counts(&next).into_iter().map(|(signature, _)| signature).collect();
+    assert_eq!((found, next.gaps.len()), (vec!["error: after", "error: moved away"], 0), "{:?}", next.gaps);
+    // A first look reads the earlier parts as well.
+    let all = read(&desk, None, json!({})).unwrap();
+    assert_eq!(counts(&all).len(), 3, "{all:?}");
+}
+
+/// A FIFO that nobody writes to holds up whoever opens it as a file.
+#[test]
+fn what_is_no_file_is_told_and_holds_up_nobody() {
+    let desk = Desk::new();
+    let log = log(&desk);
+    let fifo = log.with_file_name("app.log");
+    let (mode, device) = (rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR, 0);
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, device).unwrap();
+    let (ended, waits) = mpsc::channel();
+    let rescue = std::thread::spawn({
+        let fifo = fifo.clone();
+        move || {
+            let hangs = waits.recv_timeout(Duration::from_mins(1)).is_err();
+            hangs.then(|| fs::OpenOptions::new().write(true).open(&fifo).unwrap());
+            hangs
+        }
+    });
+    let error = read(&desk, None, json!({ "file": "app.log" })).unwrap_err();
+    ended.send(()).unwrap();
+    assert!(!rescue.join().unwrap(), "it was held up");
+    assert!(error.contains("app.log` could not be opened"), "{error}");
+    // So with its earlier parts.
+    fs::rename(&fifo, fifo.with_file_name("app.log.1")).unwrap();
+    fs::write(&fifo, "error: x\n").unwrap();
+    let error = read(&desk, None, json!({ "file": "app.log" })).unwrap_err();
+    assert!(error.contains("app.log.1` could not be opened"), "{error}");
+}
+
+/// What is new beside the version before, and what was not compared.
+fn beside(desk: &Desk) -> (Fresh, Vec<String>) {
+    let input = json!({ "environment": "production", "release": RELEASE, "beside": BEFORE });
+    let output = desk.call(ReadSignatures, input, &key(1, 0, 0)).unwrap();
+    let output: ReadSignaturesOutput = serde_json::from_value(output).unwrap();
+    (output.fresh.unwrap(), output.gaps)
+}
+
+/// So many error lines, each of another kind.
+fn kinds(of: std::ops::Range<u32>) -> String {
+    let word =
+        |n: u32| n.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect::<String>();
+    of.map(|n| format!("error: {}\n", word(n))).collect()
+}
+
+/// As if a minute had passed since each new kind of errors was seen.
+pub(super) fn a_minute_later(state: &std::path::Path) {
+    for file in fs::read_dir(state.join("deploy/production/watch")).unwrap().flatten() {
+        let path = file.path();
+        if path.to_string_lossy().ends_with(".log.json") {
+            let mut kept: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            for since in kept["fresh"]["since"].as_object_mut().unwrap().values_mut() {
+                *since = json!(since.as_u64().unwrap().saturating_sub(60_000));
+            }
+            fs::write(&path, kept.to_string()).unwrap();
+        }
+    }
+}
+
+/// Kinds are counted over all looks; what the version before logs as well is new no more, whichever of both was first.
+#[test]
+fn what_is_new_is_known_from_look_to_look() {
+    let desk = Desk::new();
+    let (new, old) = (log(&desk), log_of(&desk, BEFORE));
+    add(&old, "error: known\n");
+    add(&new, "error: known\n");
+    assert_eq!(beside(&desk).0, Fresh::default());
+    for look in 1..=5 {
+        add(&new, &kinds(look * 10..look * 10 + 10));
+        let (fresh, gaps) = beside(&desk);
+        let all = u64::from(look) * 10;
+        assert_eq!((fresh.kinds, fresh.young, fresh.shown.seen.len()), (all, all, all.min(20) as usize));
+        assert_eq!(gaps, [""; 0]);
+    }
+    // A look that was cut off before it was on record is made again.
+    add(&new, &kinds(10..11));
+    let (fresh, _) = beside(&desk);
+    assert_eq!(beside(&desk).0, fresh);
+    assert_eq!(fresh.shown.ranked()[0].1.count, 2);
+    add(&old, &kinds(10..12));
+    a_minute_later(&desk.state());
+    add(&new, &kinds(99..100));
+    let (fresh, _) = beside(&desk);
+    assert_eq!((fresh.kinds, fresh.young, fresh.sure()), (49, 1, 48));
+    // What is kept is made again where it is gone: of both logs.
+    fs::remove_file(desk.state().join(format!("deploy/production/watch/{RELEASE}.log.json"))).unwrap();
+    assert_eq!(beside(&desk).0, Fresh { young: 49, ..fresh });
+}
+
+#[test]
+fn kinds_that_are_too_many_to_be_compared_are_said() {
+    let desk = Desk::new();
+    let (new, old) = (log(&desk), log_of(&desk, BEFORE));
+    add(&new, &kinds(0..1100));
+    let (fresh, gaps) = beside(&desk);
+    assert_eq!((fresh.kinds, fresh.shown.seen.len()), (1000, 20));
+    assert_eq!(gaps, ["over 1000 kinds of errors are in a log: more of its lines are not compared"]);
+    add(&old, &kinds(2000..3100));
+    let (fresh, gaps) = beside(&desk);
+    assert_eq!(fresh, Fresh::default(), "it may have had them all");
+    assert_eq!(gaps.len(), 1);
+    assert!(gaps[0].ends_with("the version before has them, so nothing can be called new"), "{gaps:?}");
 }

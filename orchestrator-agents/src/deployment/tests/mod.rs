@@ -1,20 +1,37 @@
 //! Real processes, real HTTP on loopback. The service is compiled once from `fixtures/service.rs`.
 
+mod back_again;
 mod claims;
 mod commands;
+mod contracted;
 mod crashes;
+#[cfg(feature = "docker")]
+mod docker;
+mod down;
 mod drafts;
+mod dropped;
 mod faults;
+mod forgetting;
 mod hostile;
 mod killed;
 mod lifecycle;
+mod loads;
 mod logs;
+mod looks;
+mod migrated;
 mod migrations;
+mod moved;
 mod observe;
 mod proofs;
+mod pruning;
+mod ssh;
 mod standin;
 mod supervised;
+mod taken_back;
+mod unclaimed;
+mod unconfirmed;
 mod watched;
+mod ways;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -24,6 +41,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use orchestrator_core::BoxError;
 use orchestrator_core::action::{Action, Await, Call};
 use orchestrator_core::agent::{Agent, Conclusion, Task, Verdict, dyn_agent};
 use orchestrator_core::id::{OrderKey, RunId, TaskId};
@@ -141,7 +159,8 @@ impl Desk {
 
     /// Performs actions as the runner does, stopping at the first that fails.
     fn receipts(&self, actions: &[Action], run: u32, round: u32) -> Vec<Receipt> {
-        let operations = self.agent().operations().unwrap();
+        let mut operations = self.agent().operations().unwrap();
+        operations.extend(super::StopDeployment.operations().unwrap());
         let mut receipts = Vec::new();
         for (index, action) in actions.iter().enumerate() {
             let (operation, input) = match action {
@@ -225,10 +244,59 @@ impl Desk {
 impl Drop for Desk {
     fn drop(&mut self) {
         let stopped = ops::stop_all(&self.state());
+        end_all(self.folder.path());
         if !std::thread::panicking() {
             stopped.unwrap();
         }
     }
+}
+
+/// What is left of a folder's deployments when its test ends, also when it fails: nothing.
+struct Ended(PathBuf);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = ops::stop_all(&self.0.join(".orchestrate"));
+        end_all(&self.0);
+    }
+}
+
+/// Kills whoever was given that folder, whatever became of its records; supervisors first, since they would start the others again.
+fn end_all(folder: &Path) {
+    let folder = folder.to_string_lossy().into_owned();
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let mut all = named(&folder);
+        if all.is_empty() || Instant::now() >= until {
+            return;
+        }
+        all.sort_by_key(|(_, is_supervisor)| !is_supervisor);
+        for (pid, _) in all {
+            if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Other processes with that text in their arguments or variables, and whether each is a supervisor.
+fn named(text: &str) -> Vec<(u32, bool)> {
+    let folders = std::fs::read_dir("/proc").unwrap().flatten().map(|folder| folder.path());
+    let numbered = folders.filter_map(|folder| {
+        let pid: u32 = folder.file_name()?.to_str()?.parse().ok()?;
+        let is_over = std::fs::read_to_string(folder.join("stat")).ok()?.contains(") Z ");
+        (pid != std::process::id() && !is_over).then_some((pid, folder))
+    });
+    let said = |folder: &Path, file: &str| {
+        String::from_utf8_lossy(&std::fs::read(folder.join(file)).unwrap_or_default()).into_owned()
+    };
+    let found = numbered.filter_map(|(pid, folder)| {
+        let (words, variables) = (said(&folder, "cmdline"), said(&folder, "environ"));
+        let is_supervisor = words.contains("the_supervisor") || words.contains("\0supervise\0");
+        (words.contains(text) || variables.contains(text)).then_some((pid, is_supervisor))
+    });
+    found.collect()
 }
 
 thread_local! {

@@ -245,7 +245,7 @@ fn the_readme_shows_the_defaults_of_a_watch() {
     let said = WatchConfig {
         canary: vec![5, 25],
         max_hold: Some(1800.0.try_into().unwrap()),
-        guards: Guards { rss_mb: Some(512), ..Guards::default() },
+        guards: Guards { rss_mb: Some(512), leak_mb_per_hour: Some(50), ..Guards::default() },
         ..WatchConfig::default()
     };
     assert_eq!(config, said);

@@ -2,23 +2,25 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use orchestrator_core::evidence::Severity;
 use serde_json::{Value, json};
 
-use super::{Desk, key};
-use crate::deployment::ops::{SmokeOutput, SmokeResult, SmokeTests};
+use super::{Already, Desk, key};
+use crate::deployment::ops::{CheckHealth, Observe, SmokeOutput, SmokeResult, SmokeTests};
 
 /// A server that answers by what it was asked; lives as long as the test's process.
-struct Server {
-    url: String,
+pub(super) struct Server {
+    pub(super) url: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn new(answer: impl Fn(&str, usize) -> String + Send + 'static) -> Self {
+    pub(super) fn new(answer: impl Fn(&str, usize) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -37,6 +39,10 @@ impl Server {
                     }
                     if line.to_lowercase().starts_with("transfer-encoding:") {
                         asked.push_str(" chunked");
+                    }
+                    if let Some(value) = line.strip_prefix("authorization: ") {
+                        asked.push_str(" as ");
+                        asked.push_str(value.trim());
                     }
                     if line.trim().is_empty() {
                         break;
@@ -65,7 +71,7 @@ impl Server {
         Self { url, asked }
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 
@@ -191,4 +197,139 @@ fn a_request_without_a_body_has_none() {
         .collect();
     server.test(&Desk::new(), tests.into()).unwrap();
     assert_eq!(server.asked(), methods.map(|method| format!("{method} /")));
+}
+
+#[test]
+fn a_last_probe_that_had_no_time_left_does_not_hide_what_was_answered() {
+    let server = Server::new(|_, times| {
+        if times > 2 {
+            thread::sleep(Duration::from_secs(30));
+        }
+        r#"503 {"status":"no database"}"#.to_owned()
+    });
+    let health = json!({ "timeout": 1, "request_timeout": 5 });
+    let input = json!({ "url": server.url, "health": health });
+    let error = Desk::new().call(CheckHealth, input, &key(1, 0, 0)).unwrap_err();
+    assert!(error.contains("(3 probes)") && error.contains("503"), "{error}");
+    // One that never answers is said not to.
+    let silent = Server::new(|_, _| {
+        thread::sleep(Duration::from_secs(30));
+        String::new()
+    });
+    let input = json!({ "url": silent.url, "health": health });
+    let error = Desk::new().call(CheckHealth, input, &key(1, 0, 0)).unwrap_err();
+    assert!(error.contains("(1 probes)") && error.contains("timeout"), "{error}");
+}
+
+/// As pages do that tell of an error with the headers of the request: whole, as JSON, and cut where it is told.
+#[test]
+fn a_secret_that_an_answer_repeats_stands_nowhere() {
+    let server = Server::new(|asked, _| {
+        let said = asked.split_once(" as ").map_or("", |(_, said)| said);
+        let room = if asked.starts_with("GET /cut") { 195 } else { 0 };
+        format!("200 {}", json!({ "page": format!("{}{said}", "x".repeat(room)) }))
+    });
+    let mut desk = Desk::new();
+    desk.secrets.insert("KEY".into(), "Bearer s3cret\"key".into());
+    let test = |name: &str, retries: u32| {
+        json!({ "name": name, "path": format!("/{name}"), "headers": { "authorization": { "secret": "KEY" } },
+            "retries": retries, "expect": { "json": { "/page": "right" }, "schema": { "required": ["body"] } } })
+    };
+    let found = server.test(&desk, json!([test("whole", 1), test("cut", 0)])).unwrap();
+    assert!(server.asked().iter().all(|asked| asked.ends_with(" as Bearer s3cret\"key")), "it was sent");
+    let whole = [
+        "/page is \"***\" instead of \"right\"",
+        "the document breaks the schema: \"body\" is a required property",
+    ];
+    assert_eq!(
+        (&found.results[0].problems, &found.results[0].earlier),
+        (&whole.map(String::from).to_vec(), &whole.map(String::from).to_vec())
+    );
+    assert_eq!(
+        found.results[1].problems[0],
+        format!("/page is \"{}***… instead of \"right\"", "x".repeat(195))
+    );
+    // A probe is told too, and kept in the recording.
+    let look = json!({
+        "new": { "environment": "production", "release": "new" }, "url": server.url, "look": 0,
+        "probes": [test("whole", 0)],
+    });
+    let seen = desk.call(Observe, look, &key(1, 1, 0)).unwrap().to_string();
+    let kept = std::fs::read_to_string(desk.state().join("deploy/production/watch/new.jsonl")).unwrap();
+    assert!(seen.contains("***") && kept.contains("***"), "{seen}");
+    assert!(!seen.contains("s3cret") && !kept.contains("s3cret"), "{seen}");
+}
+
+/// Until nobody may ask any more, in a file of its own; what the answers gave for other tests is not left in it.
+#[test]
+fn what_came_of_tests_that_change_something_is_remembered_for_their_order() {
+    let server = Server::new(|asked, _| match asked.split(' ').next() {
+        Some("POST") => r#"201 {"token":"t0ken"}"#.into(),
+        _ => "200 {}".into(),
+    });
+    let desk = Desk::new();
+    let reads = json!({ "url": server.url, "tests": [{ "name": "a", "path": "/a" }] });
+    desk.call(SmokeTests, reads.clone(), &key(1, 0, 0)).unwrap();
+    assert_eq!(desk.already(SmokeTests, reads, &key(1, 0, 0)), Already::NotDone);
+    assert!(!desk.state().join("smoke").exists());
+    let changes = json!({ "url": server.url, "tests": [
+        { "name": "in", "method": "POST", "path": "/in", "save": { "token": "/token" }, "expect": { "status": 201 } },
+        { "name": "b", "path": "/b/{token}" },
+    ] });
+    assert_eq!(desk.already(SmokeTests, changes.clone(), &key(1, 0, 1)), Already::NotDone);
+    let output = desk.call(SmokeTests, changes.clone(), &key(1, 0, 1)).unwrap();
+    assert_eq!(server.asked(), ["GET /a", "POST /in", "GET /b/t0ken"]);
+    let Already::Done(done) = desk.already(SmokeTests, changes.clone(), &key(1, 0, 1)) else { panic!() };
+    assert_eq!(serde_json::to_value(done).unwrap(), output);
+    assert_eq!(desk.call(SmokeTests, changes.clone(), &key(1, 0, 1)).unwrap(), output);
+    assert_eq!(server.asked().len(), 3, "nothing is sent again");
+    let files: Vec<_> = std::fs::read_dir(desk.state().join("smoke")).unwrap().flatten().collect();
+    assert_eq!(files.len(), 1);
+    let (mode, text) = (
+        files[0].metadata().unwrap().permissions().mode(),
+        std::fs::read_to_string(files[0].path()).unwrap(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(!text.contains("t0ken"), "{text}");
+    desk.call(SmokeTests, changes, &key(1, 1, 0)).unwrap();
+    assert_eq!(server.asked().len(), 5, "another order is another one");
+}
+
+/// The process dies at any byte of what it writes down: a request that changes something goes out once.
+#[test]
+fn a_memory_that_is_cut_off_anywhere_sends_nothing_twice() {
+    let tests = json!([
+        { "name": "one", "method": "POST", "path": "/one", "save": { "id": "/id" } },
+        { "name": "look", "path": "/look/{id}" },
+        { "name": "two", "method": "DELETE", "path": "/two/{id}", "repeat": 2 },
+    ]);
+    let written = {
+        let (desk, server) = (Desk::new(), Server::new(|_, _| r#"200 {"id":7}"#.into()));
+        let state = desk.state();
+        std::fs::create_dir_all(state.join("smoke")).unwrap();
+        // The last step, which replaces the file, fails.
+        let name = format!("{}-deploy-1.0.0", key(1, 0, 0).run);
+        std::fs::create_dir_all(state.join(format!("smoke/{name}.fresh/x"))).unwrap();
+        server.test(&desk, tests.clone()).unwrap_err();
+        std::fs::read(state.join(format!("smoke/{name}.jsonl"))).unwrap()
+    };
+    let lines = written.split_inclusive(|byte| *byte == b'\n').count();
+    assert_eq!(lines, 7, "{}", String::from_utf8_lossy(&written));
+    let mut ends: Vec<usize> = (0..=written.len()).step_by(37).collect();
+    ends.extend((0..written.len()).filter(|at| written[*at] == b'\n').flat_map(|at| [at, at + 1]));
+    for end in ends {
+        let (desk, server) = (Desk::new(), Server::new(|_, _| r#"200 {"id":7}"#.into()));
+        let folder = desk.state().join("smoke");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{}-deploy-1.0.0.jsonl", key(1, 0, 0).run)), &written[..end])
+            .unwrap();
+        let text = String::from_utf8_lossy(&written[..end]);
+        let known: Vec<&str> = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
+        let sent = known.iter().filter(|line| line.contains("\"sends\"")).count();
+        let output = server.test(&desk, tests.clone()).unwrap();
+        let changed = server.asked().iter().filter(|asked| !asked.starts_with("GET")).count();
+        assert!(sent + changed <= 3, "{end}: {sent} known, {:?} sent", server.asked());
+        let unknown = known.last().is_some_and(|line| line.contains("\"sends\""));
+        assert_eq!(output.failed > 0, unknown, "{end}: {output:?}");
+    }
 }

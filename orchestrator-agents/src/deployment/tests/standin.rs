@@ -20,6 +20,8 @@ struct Inner {
     left_out: Vec<VersionStatus>,
     /// Tables that were applied, as shares.
     applied: Vec<String>,
+    /// How often it says yet that who was left out is not drained.
+    drains: u32,
     over: bool,
 }
 
@@ -60,6 +62,16 @@ impl Standin {
     pub(super) fn dies(&self) {
         self.inner.lock().unwrap().over = true;
         let _ = std::fs::remove_file(&self.socket);
+    }
+
+    /// Whoever is left out is drained after so many looks.
+    pub(super) fn drains(&self, looks: u32) {
+        self.inner.lock().unwrap().drains = looks;
+    }
+
+    /// So many looks are left until then.
+    pub(super) fn left(&self) -> u32 {
+        self.inner.lock().unwrap().drains
     }
 
     pub(super) fn applied(&self) -> Vec<String> {
@@ -138,7 +150,14 @@ impl Inner {
         self.table.routes.iter().flat_map(of).collect()
     }
 
-    fn status(&self) -> Proxy {
+    fn status(&mut self) -> Proxy {
+        let mut left_out = self.left_out.clone();
+        if self.drains > 0 {
+            self.drains -= 1;
+            for one in &mut left_out {
+                one.drain = Some(Drain::default());
+            }
+        }
         Proxy {
             pid: std::process::id(),
             program: "stand-in".into(),
@@ -147,7 +166,7 @@ impl Inner {
             table: self.table.clone(),
             connections: 0,
             before: Vec::new(),
-            versions: self.versions().into_iter().chain(self.left_out.clone()).collect(),
+            versions: self.versions().into_iter().chain(left_out).collect(),
         }
     }
 }

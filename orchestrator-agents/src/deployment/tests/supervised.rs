@@ -31,14 +31,19 @@ fn the_supervisor() {
 }
 
 /// This very program as supervisor.
-fn supervisor() -> Supervisor {
+pub(super) fn supervisor() -> Supervisor {
+    supervisor_at(&std::env::current_exe().unwrap())
+}
+
+/// The same by another name of its file.
+fn supervisor_at(own: &Path) -> Supervisor {
     let script = r#"STATE="$2" ENVIRONMENT="$5" exec "$0" --exact deployment::tests::supervised::the_supervisor --ignored --nocapture"#;
-    let own = std::env::current_exe().unwrap().to_string_lossy().into_owned();
+    let own = own.to_string_lossy().into_owned();
     Supervisor { program: "/bin/sh".into(), args: vec!["-c".into(), script.into(), own] }
 }
 
 impl Desk {
-    fn supervised() -> Self {
+    pub(super) fn supervised() -> Self {
         let mut desk = Self::new();
         desk.supervisor = Some(supervisor());
         desk
@@ -48,7 +53,7 @@ impl Desk {
         StartService { supervisor: self.supervisor.clone() }
     }
 
-    fn production(&self) -> PathBuf {
+    pub(super) fn production(&self) -> PathBuf {
         self.state().join("deploy/production")
     }
 
@@ -57,7 +62,7 @@ impl Desk {
     }
 
     /// What the supervisor wrote down.
-    fn roster(&self) -> Roster {
+    pub(super) fn roster(&self) -> Roster {
         serde_json::from_slice(&std::fs::read(self.production().join("supervise.json")).unwrap()).unwrap()
     }
 
@@ -68,7 +73,7 @@ impl Desk {
         roster.services.into_values().next().unwrap()
     }
 
-    fn keeper(&self) -> u32 {
+    pub(super) fn keeper(&self) -> u32 {
         self.roster().supervisor.unwrap().pid
     }
 
@@ -81,7 +86,7 @@ impl Desk {
 
     /// Starts a supervisor without an operation.
     fn keeper_again(&self) {
-        let Supervisor { program, args } = supervisor();
+        let Supervisor { program, args } = self.supervisor.clone().unwrap_or_else(supervisor);
         let mut command = Command::new(program);
         command.args(args).arg("--state").arg(self.state()).args([
             "supervise",
@@ -113,7 +118,7 @@ fn processes(wanted: impl Fn(&str) -> bool) -> usize {
     numbered.filter(|folder| wanted(&said(folder, "environ")) || wanted(&said(folder, "cmdline"))).count()
 }
 
-fn kill(pid: u32) {
+pub(super) fn kill(pid: u32) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
 }
 

@@ -1,43 +1,46 @@
 //! A version is given its traffic bit by bit, watched, and promoted; or it goes back.
 
+mod back;
+mod proofs;
+
 use super::standin::{LISTEN, Standin};
 use super::*;
 
 /// A watched deployment behind a proxy.
-fn proxied(version: &str, mode: &str) -> Value {
+pub(super) fn proxied(version: &str, mode: &str) -> Value {
     let mut config = watched(version, mode);
     config["proxy"] = json!({ "listen": LISTEN });
     config
 }
 
 /// A watched deployment.
-fn watched(version: &str, mode: &str) -> Value {
+pub(super) fn watched(version: &str, mode: &str) -> Value {
     let mut config = config(version, mode);
     config["watch"] = json!({ "seconds": 600, "canary": [10], "step_seconds": 300, "warm_up": 0 });
     config
 }
 
 impl Desk {
-    fn when(&self, answer: impl FnMut(usize, &Await) -> Option<Value> + Send + 'static) {
+    pub(super) fn when(&self, answer: impl FnMut(usize, &Await) -> Option<Value> + Send + 'static) {
         *self.waits.lock().unwrap() = Box::new(answer);
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         std::fs::read_to_string(self.state().join("deploy/production/url")).unwrap_or_default()
     }
 
-    fn is_free(&self) -> bool {
+    pub(super) fn is_free(&self) -> bool {
         !self.state().join("deploy/production/claim.json").exists()
     }
 
-    fn running(&self) -> Vec<String> {
+    pub(super) fn running(&self) -> Vec<String> {
         let all = self.deployments().into_iter().filter(|found| found.alive);
         all.map(|found| found.version.to_string()).collect()
     }
 }
 
 /// Says `word` with the second look.
-fn said(word: &'static str) -> impl FnMut(usize, &Await) -> Option<Value> {
+pub(super) fn said(word: &'static str) -> impl FnMut(usize, &Await) -> Option<Value> {
     let mut looks = 0;
     move |_, wait| {
         assert_eq!(wait.signal.as_ref().unwrap().as_str(), "watch.task");
@@ -136,7 +139,8 @@ fn a_proxy_that_goes_away_is_said_and_nothing_is_ended_blindly() {
     });
     let failed = desk.deploy(2, proxied("0.2.0", "")).unwrap_err();
     assert!(
-        failed.summary.contains("ada said so; going back failed: no proxy answers for production"),
+        failed.summary.contains("ada said so; going back failed: ")
+            && failed.summary.contains("no proxy answers for production"),
         "{}",
         failed.summary
     );
@@ -261,4 +265,80 @@ fn a_deployment_of_an_earlier_version_goes_on() {
     }
     assert_eq!(desk.current().unwrap().0, "0.1.0");
     assert_eq!(desk.history(), ["started 0.1.0", "promoted 0.1.0"]);
+}
+
+/// Tests that need what another one saved are sent before the switch and never again: alone they would always fail.
+#[test]
+fn tests_that_need_another_one_do_not_send_a_healthy_version_back() {
+    let desk = Desk::new();
+    let proxy = Standin::at(&desk.state());
+    let mut config = proxied("0.1.0", "");
+    config["smoke"] = json!([
+        { "name": "made", "method": "POST", "path": "/echo", "body": { "id": "hello" }, "save": { "page": "/id" },
+            "expect": { "status": 201 } },
+        { "name": "shown", "path": "/{page}", "expect": { "contains": "hello from" } },
+    ]);
+    let mut looks = 0;
+    desk.when(move |_, _| {
+        looks += 1;
+        (looks > 5).then(|| json!("promote"))
+    });
+    let passed = desk.deploy(1, config.clone()).unwrap();
+    let watch = passed.output.unwrap().value()["watch"].clone();
+    assert_eq!((&watch["looks"], &watch["numbers"]["probe.failures"]), (&json!(6), &json!(0.0)));
+    assert_eq!(proxy.served(), ["hello from 0.1.0"]);
+    config["smoke"][1]["probe"] = json!(true);
+    let task: Task<Json> = task(config.into());
+    let look = Workspace::new(desk.folder.path(), "2026-11-20T23:44:33Z".parse().unwrap());
+    let agent = dyn_agent(desk.agent()).unwrap();
+    let refused = desk.runtime.block_on(agent.plan(&task, &look)).unwrap_err().to_string();
+    assert!(refused.contains("smoke test `shown` can be no probe: it needs {page}"), "{refused}");
+}
+
+/// What a probe needs from the checkout may be gone for a while: that says nothing of the version.
+#[test]
+fn a_probe_that_cannot_be_made_ready_is_told_and_nothing_else() {
+    let desk = Desk::new();
+    let _proxy = Standin::at(&desk.state());
+    let schema = desk.folder.path().join("schema.json");
+    std::fs::write(&schema, "{}").unwrap();
+    let mut config = proxied("0.1.0", "");
+    config["smoke"] =
+        json!([{ "name": "health", "path": "/health", "expect": { "schema_file": "schema.json" } }]);
+    let mut looks = 0;
+    desk.when(move |_, _| {
+        looks += 1;
+        let _ = std::fs::remove_file(&schema);
+        (looks > 4).then(|| json!("promote"))
+    });
+    let passed = desk.deploy(1, config).unwrap();
+    let told = passed
+        .findings
+        .iter()
+        .find(|finding| finding.message.starts_with("a probe was not sent: `health`: "));
+    assert!(told.is_some(), "{:?}", passed.findings);
+}
+
+/// A claim that cannot be read for a moment is not lost, and a look that saw nothing sends nobody back.
+#[test]
+fn a_claim_that_cannot_be_read_for_a_while_does_not_end_the_watch() {
+    let desk = Desk::new();
+    let proxy = Standin::at(&desk.state());
+    let claim = desk.state().join("deploy/production/claim.json");
+    let (mut looks, mut kept) = (0, Vec::new());
+    desk.when(move |_, _| {
+        looks += 1;
+        match looks {
+            2 => {
+                kept = std::fs::read(&claim).unwrap();
+                std::fs::write(&claim, "{").unwrap();
+            }
+            4 => std::fs::write(&claim, &kept).unwrap(),
+            6 => return Some(json!("promote")),
+            _ => {}
+        }
+        None
+    });
+    desk.deploy(1, proxied("0.1.0", "")).unwrap();
+    assert_eq!(proxy.served(), ["hello from 0.1.0"]);
 }

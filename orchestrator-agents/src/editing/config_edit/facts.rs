@@ -185,5 +185,5 @@ fn split(path: &RelPath) -> (RelPath, &str) {
 }
 
 fn join(folder: &RelPath, name: &str) -> Option<RelPath> {
-    if folder.is_root() { RelPath::new(name).ok() } else { folder.join(name).ok() }
+    folder.join(name).ok()
 }

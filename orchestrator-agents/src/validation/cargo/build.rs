@@ -1,5 +1,7 @@
 //! `cargo-build`: builds, and says which programs came of it.
 
+use std::collections::BTreeMap;
+
 use orchestrator_core::agent::{Conclusion, Dependencies, Verdict};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::evidence::Severity;
@@ -29,6 +31,9 @@ tool_config! {
 pub struct Built {
     /// Programs that were built.
     pub executables: Vec<Executable>,
+    /// Where each lies, by the name of its target: `{from: TASK/programs/NAME}`.
+    #[serde(default)]
+    pub programs: BTreeMap<String, String>,
     /// The profile that they were built with.
     pub profile: String,
     /// Warnings of the compiler.
@@ -102,13 +107,14 @@ impl Tool for CargoBuild {
             .into_iter()
             .map(|(name, path)| Executable { name, path: ran.relative(&path) })
             .collect();
+        let programs = executables.iter().map(|found| (found.name.clone(), found.path.clone())).collect();
         let n = executables.len() as u64;
         let summary = match warnings {
             0 => format!("{} built", text::count(n, "program")),
             w => format!("{} built, {}", text::count(n, "program"), text::count(w, "warning")),
         };
         let metrics = [ran.metric("build.executables", n), ran.metric("build.warnings", warnings)];
-        let output = Built { executables, profile: config.profile.clone(), warnings };
+        let output = Built { executables, programs, profile: config.profile.clone(), warnings };
         Verdict::Passed(Conclusion::new(summary, output).metrics(metrics).findings(messages.findings))
     }
 }

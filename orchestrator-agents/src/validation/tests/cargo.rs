@@ -181,7 +181,7 @@ fn builds() {
     let build = fixture!(0, "cargo_build.out", "cargo_build.err");
     assert_snapshot!(concluded(CargoBuild, CargoBuildConfig::default(), build), @r#"
     passed: 1 program built, 1 warning
-    output {"executables":[{"name":"tiny","path":"target/debug/tiny"}],"profile":"dev","warnings":1}
+    output {"executables":[{"name":"tiny","path":"target/debug/tiny"}],"programs":{"tiny":"target/debug/tiny"},"profile":"dev","warnings":1}
     build.executables = 1
     build.warnings = 1
     Warning unused_variables src/main.rs:2:9 unused variable: `unused`

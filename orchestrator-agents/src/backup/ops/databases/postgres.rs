@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::operation::Transient;
@@ -17,12 +18,15 @@ use orchestrator_core::stop::Stop;
 use super::credentials::Credentials;
 use super::dump_file::{self, DumpFile};
 use super::engine::{Dump, Engine};
-use super::piped::{Source, pipe, text};
+use super::piped::{Source, failed, missing, pipe, text};
 use super::session::Session;
 use super::sql;
 use crate::backup::databases::{Address, Dumped, Table};
 use crate::ops::here::Here;
+use crate::ops::process::{self, ProcessError};
 
+/// The most characters that are kept of what `psql` says of an error.
+const MOST_SAID: usize = 64 << 10;
 /// The last line of a dump that is whole.
 const TRAILER: &str = "-- PostgreSQL database dump complete";
 /// Tables whose rows a dump holds; those of extensions are the extensions' own.
@@ -72,6 +76,21 @@ impl Postgres {
 
     pub(super) fn sql(&self, database: &str, sql: &str) -> Result<String, BoxError> {
         text(&self.here, self.psql(database), Some(format!("{sql}\n")))
+    }
+
+    /// The same, within a time.
+    pub(super) fn sql_within(&self, database: &str, sql: &str, limit: Duration) -> Result<String, BoxError> {
+        let input = format!("{sql}\n").into_bytes();
+        let output = match process::run(&self.here, self.psql(database), Some(input), Some(limit)) {
+            Ok(output) => output,
+            Err(ProcessError::Io { program, source }) => return Err(missing(&program, &source)),
+            Err(error) => return Err(error.into()),
+        };
+        if !output.status.success() {
+            let said: String = output.stderr.chars().take(MOST_SAID).collect();
+            return Err(failed("psql", output.status, &said));
+        }
+        Ok(String::from_utf8(output.stdout).map_err(|_| "a tool of the database printed what is no text")?)
     }
 
     fn session(&self, database: &str) -> Result<Session<'_>, BoxError> {

@@ -40,6 +40,7 @@ fn any_sample() -> impl Strategy<Value = Sample> {
         health: None,
         probe: None,
         process,
+        unsent: None,
         unrecorded: None,
     })
 }
@@ -134,4 +135,21 @@ fn configs_are_checked_when_they_are_read() {
     assert!(config.slower.is_none() && config.guards.error_rate.is_none());
     let text = serde_json::to_string(&config).unwrap();
     assert_eq!(serde_json::from_str::<WatchConfig>(&text).unwrap(), config);
+}
+
+#[test]
+fn steps_of_a_canary_ascend() {
+    let read = |canary: serde_json::Value| serde_json::from_value::<WatchConfig>(json!({ "canary": canary }));
+    for good in [json!([]), json!([1, 99]), json!([5, 25, 50])] {
+        read(good).unwrap();
+    }
+    for (bad, why) in [
+        (json!([25, 5]), "`canary` goes from 25 % to 5 %: each step is more than the one before"),
+        (json!([5, 5]), "`canary` goes from 5 % to 5 %: each step is more than the one before"),
+        (json!([0, 5]), "`canary` has a step of 0 %: each is from 1 to 99, and 100 comes by itself"),
+        (json!([5, 100]), "`canary` has a step of 100 %: each is from 1 to 99, and 100 comes by itself"),
+        (json!((1..=21).collect::<Vec<u32>>()), "`canary` has 21 steps; at most 20 are taken"),
+    ] {
+        assert!(read(bad).unwrap_err().to_string().starts_with(why), "{why}");
+    }
 }

@@ -36,6 +36,7 @@ impl Told {
             health: Some(Answered { what: "/health".into(), wrong: None, latency_ms: Some(1.0) }),
             probe: None,
             process: Some(Life { alive: true, ..Life::default() }),
+            unsent: None,
             unrecorded: None,
         };
         Self {

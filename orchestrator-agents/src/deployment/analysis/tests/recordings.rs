@@ -1,14 +1,15 @@
 //! A recording decides the same again, byte for byte.
 
+use orchestrator_core::path::Digest;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::deployment::analysis::{Recording, RecordingError};
+use crate::deployment::analysis::{RULES, Recording, RecordingError};
 
 /// The lines of a watch as `observe` writes them.
 fn lines(told: &Told, config: &serde_json::Value) -> Vec<String> {
-    let mut lines = vec![json!({ "config": config }).to_string()];
+    let mut lines = vec![json!({ "config": config, "rules": RULES }).to_string()];
     for (look, (sample, decision)) in told.samples.iter().zip(&told.decisions).enumerate() {
         lines.push(format!("{{\"look\":{look},\"sample\":{}}}", serde_json::to_string(sample).unwrap()));
         lines.push(format!("{{\"look\":{look},\"decision\":{}}}", serde_json::to_string(decision).unwrap()));
@@ -94,4 +95,23 @@ fn what_is_no_recording_is_refused() {
     assert_eq!(Recording::read(&lines[0]), Err(RecordingError::Empty));
     let holed = [&lines[..3], &lines[5..]].concat().join("\n");
     assert_eq!(Recording::read(&holed), Err(RecordingError::Missing { missing: 1, line: 4 }));
+}
+
+/// Whoever changes what these decide, or say, raises `RULES`, so that earlier recordings are told apart from such as are wrong.
+#[test]
+fn the_rules_are_those_of_their_number() {
+    let config =
+        json!({ "seconds": 90, "canary": [25], "step_seconds": 30, "guards": { "leak_mb_per_hour": 4000 } });
+    let mut told = Told::new(config).before(300, WELL);
+    for second in 0..400_u64 {
+        told.so(|sample| {
+            let process = sample.process.as_mut().unwrap();
+            (process.restarts, process.rss_kib) = (second / 150, Some(50_000 + second * 500));
+            sample.health.as_mut().unwrap().wrong = (second % 90 == 80).then(|| "no".to_owned());
+        });
+        let errors = u64::from(second % 40 == 7) + 2 * u64::from(second > 300);
+        told.look((if second / 50 == 3 { 0 } else { 10 }, errors, 18_000 + second * 20), (5, 0, 20_000));
+    }
+    let text = serde_json::to_string(&told.decisions).unwrap();
+    assert_eq!((RULES, Digest::of(text.as_bytes()).short().as_str()), (1, "e14490bb88a5"));
 }

@@ -2,11 +2,13 @@
 
 use sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, AssignmentTarget, ColumnDef, ColumnOption, Delete,
-    FromTable, Insert, ObjectName, ObjectType, RenameTableNameKind, SqliteOnConflict, Statement, TableFactor,
-    Update,
+    FromTable, Insert, ObjectName, ObjectType, OnConflict, OnConflictAction, OnInsert, Query,
+    RenameTableNameKind, SetExpr, SqliteOnConflict, Statement, TableFactor, Update,
 };
 
-use super::{Own, Remark, short};
+use super::condition::picks;
+use super::own::Own;
+use super::{Remark, calls, short};
 use crate::deployment::migrations::{Dialect, Weight};
 
 fn destructive(rule: &'static str, message: String) -> Vec<Remark> {
@@ -21,12 +23,18 @@ fn blocking(rule: &'static str, message: String) -> Vec<Remark> {
 pub(super) fn remarks(statement: &Statement, own: &mut Own, dialect: Dialect) -> Vec<Remark> {
     match statement {
         Statement::CreateTable(table) => {
-            own.tables.insert(key(&table.name));
+            own.makes(&table.name, table.if_not_exists);
             Vec::new()
         }
-        Statement::AlterTable(table) if !own.tables.contains(&key(&table.name)) => altered(table, own),
-        Statement::AlterTable(_) => Vec::new(),
-        Statement::CreateIndex(index) if own.tables.contains(&key(&index.table_name)) => Vec::new(),
+        Statement::AlterTable(table) if !own.has(&table.name) => altered(table, own),
+        Statement::AlterTable(table) => {
+            if table.operations.iter().any(|change| matches!(change, AlterTableOperation::RenameTable { .. }))
+            {
+                own.gives_up(&table.name);
+            }
+            Vec::new()
+        }
+        Statement::CreateIndex(index) if own.has(&index.table_name) => Vec::new(),
         Statement::CreateIndex(index) if index.unique => destructive(
             "unique-index",
             format!("a unique index on `{}` refuses rows that the old version may write", index.table_name),
@@ -50,6 +58,29 @@ pub(super) fn remarks(statement: &Statement, own: &mut Own, dialect: Dialect) ->
         Statement::Delete(delete) => deleted(delete, own),
         Statement::Update(update) => updated(update, own),
         Statement::Insert(insert) => inserted(insert),
+        Statement::Query(query) => {
+            queried(query, own, dialect).into_iter().chain(called(query, dialect)).collect()
+        }
+        Statement::CreateFunction(function) if function.or_replace => destructive(
+            "replace-function",
+            format!("it replaces function `{}`, which the old version may call", function.name),
+        ),
+        Statement::CreateTrigger(trigger)
+            if !own.has(&trigger.table_name) && may_refuse(statement, dialect) =>
+        {
+            destructive(
+                "create-trigger",
+                format!(
+                    "trigger `{}` may refuse or change what the old version writes to `{}`",
+                    trigger.name, trigger.table_name
+                ),
+            )
+        }
+        Statement::Pragma { name, value, .. } if value.is_some() || !is_question(name) => vec![Remark::new(
+            "pragma",
+            Weight::Unread,
+            format!("what it does to a running version is not known: {}", short(&statement.to_string())),
+        )],
         Statement::Revoke { .. } => {
             destructive("revoke", "it takes a right away that the old version may need".to_owned())
         }
@@ -70,8 +101,7 @@ pub(super) fn remarks(statement: &Statement, own: &mut Own, dialect: Dialect) ->
         | Statement::Comment { .. }
         | Statement::Grant { .. }
         | Statement::Analyze { .. }
-        | Statement::Pragma { .. }
-        | Statement::Query(_) => Vec::new(),
+        | Statement::Pragma { .. } => Vec::new(),
         other => vec![Remark::new(
             "not-known",
             Weight::Unread,
@@ -80,10 +110,51 @@ pub(super) fn remarks(statement: &Statement, own: &mut Own, dialect: Dialect) ->
     }
 }
 
-/// A name without its quotes, as databases compare it.
-fn key(name: &ObjectName) -> String {
-    let parts = name.0.iter().filter_map(|part| part.as_ident()).map(|ident| ident.value.to_lowercase());
-    parts.collect::<Vec<_>>().join(".")
+/// Whether a trigger may refuse a row: what a function of PostgreSQL does is not seen.
+fn may_refuse(trigger: &Statement, dialect: Dialect) -> bool {
+    let text = trigger.to_string().to_uppercase();
+    dialect == Dialect::Postgres || ["RAISE", "BEFORE", "INSTEAD"].iter().any(|word| text.contains(word))
+}
+
+/// Whether a pragma only tells something, where it is given no value.
+fn is_question(name: &ObjectName) -> bool {
+    ["foreign_keys", "user_version", "schema_version", "journal_mode", "table_info", "index_list"]
+        .contains(&name.to_string().to_lowercase().as_str())
+}
+
+/// A query may be no question: its body, or what it is `WITH`, may change rows.
+fn queried(query: &Query, own: &mut Own, dialect: Dialect) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    for table in query.with.iter().flat_map(|with| &with.cte_tables) {
+        remarks.extend(queried(&table.query, own, dialect));
+    }
+    remarks.extend(body(&query.body, own, dialect));
+    remarks
+}
+
+/// A query may call what changes something. The functions of SQLite's own command do not.
+fn called(query: &Query, dialect: Dialect) -> Option<Remark> {
+    let unknown = Some(query).filter(|_| dialect == Dialect::Postgres);
+    let function = calls::unknown(&unknown?.to_string())?;
+    let message = format!("it calls function `{}`, and what that does is not known", short(&function));
+    Some(Remark::new("call", Weight::Unread, message))
+}
+
+fn body(set: &SetExpr, own: &mut Own, dialect: Dialect) -> Vec<Remark> {
+    match set {
+        SetExpr::Insert(statement)
+        | SetExpr::Update(statement)
+        | SetExpr::Delete(statement)
+        | SetExpr::Merge(statement) => remarks(statement, own, dialect),
+        SetExpr::Query(query) => queried(query, own, dialect),
+        SetExpr::SetOperation { left, right, .. } => {
+            body(left, own, dialect).into_iter().chain(body(right, own, dialect)).collect()
+        }
+        SetExpr::Select(select) if select.into.is_some() => {
+            vec![Remark::new("not-known", Weight::Unread, "it makes a table of what it selects")]
+        }
+        SetExpr::Select(_) | SetExpr::Values(_) | SetExpr::Table(_) => Vec::new(),
+    }
 }
 
 fn altered(table: &AlterTable, own: &mut Own) -> Vec<Remark> {
@@ -93,7 +164,10 @@ fn altered(table: &AlterTable, own: &mut Own) -> Vec<Remark> {
 fn change(table: &ObjectName, operation: &AlterTableOperation, own: &mut Own) -> Vec<Remark> {
     use AlterTableOperation as Op;
     match operation {
-        Op::AddColumn { column_def, .. } => added(table, column_def, own),
+        Op::AddColumn { column_def, if_not_exists, .. } => {
+            own.adds(table, &column_def.name, *if_not_exists);
+            added(table, column_def)
+        }
         Op::DropColumn { column_names, .. } => {
             let names: Vec<String> = column_names.iter().map(ToString::to_string).collect();
             destructive("drop-column", format!("it drops column `{}` of `{table}`", names.join(", ")))
@@ -165,8 +239,7 @@ fn change(table: &ObjectName, operation: &AlterTableOperation, own: &mut Own) ->
     }
 }
 
-fn added(table: &ObjectName, column: &ColumnDef, own: &mut Own) -> Vec<Remark> {
-    own.columns.insert((key(table), column.name.value.to_lowercase()));
+fn added(table: &ObjectName, column: &ColumnDef) -> Vec<Remark> {
     let has = |wanted: fn(&ColumnOption) -> bool| column.options.iter().any(|option| wanted(&option.option));
     let filled = has(|option| matches!(option, ColumnOption::Default(_) | ColumnOption::Generated { .. }));
     let (name, mut remarks) = (&column.name, Vec::new());
@@ -186,8 +259,12 @@ fn added(table: &ObjectName, column: &ColumnDef, own: &mut Own) -> Vec<Remark> {
 }
 
 fn dropped(object: ObjectType, names: &[ObjectName], own: &mut Own) -> Vec<Remark> {
-    let others: Vec<String> =
-        names.iter().filter(|name| !own.tables.contains(&key(name))).map(ToString::to_string).collect();
+    // Of all that is dropped only a table can be its own: a schema may have the name of one.
+    let is_own = |name: &&ObjectName| object == ObjectType::Table && own.has(name);
+    let others: Vec<String> = names.iter().filter(|name| !is_own(name)).map(ToString::to_string).collect();
+    for name in names {
+        own.gives_up(name);
+    }
     let what = object.to_string().to_lowercase();
     match (others.as_slice(), object) {
         ([], _) => Vec::new(),
@@ -207,25 +284,23 @@ fn dropped(object: ObjectType, names: &[ObjectName], own: &mut Own) -> Vec<Remar
 
 fn deleted(delete: &Delete, own: &Own) -> Vec<Remark> {
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
-    let is_own = |factor: &TableFactor| matches!(factor, TableFactor::Table { name, .. } if own.tables.contains(&key(name)));
-    if delete.selection.is_some() || from.iter().all(|table| is_own(&table.relation)) {
+    let is_own = |factor: &TableFactor| matches!(factor, TableFactor::Table { name, .. } if own.has(name));
+    if picks(delete.selection.as_ref()) || from.iter().all(|table| is_own(&table.relation)) {
         return Vec::new();
     }
-    destructive("delete-all", "it deletes all rows: there is no WHERE".to_owned())
+    destructive("delete-all", "it deletes all rows, or many: there is no WHERE that picks some".to_owned())
 }
 
 fn updated(update: &Update, own: &Own) -> Vec<Remark> {
     let TableFactor::Table { name, .. } = &update.table.relation else {
         return destructive("update-all", "it changes rows of more than a table".to_owned());
     };
-    if update.selection.is_some() || own.tables.contains(&key(name)) {
+    if picks(update.selection.as_ref()) || own.has(name) {
         return Vec::new();
     }
     let is_new = |target: &AssignmentTarget| match target {
-        AssignmentTarget::ColumnName(column) => own.columns.contains(&(key(name), key(column))),
-        AssignmentTarget::Tuple(columns) => {
-            columns.iter().all(|column| own.columns.contains(&(key(name), key(column))))
-        }
+        AssignmentTarget::ColumnName(column) => own.has_column(name, column),
+        AssignmentTarget::Tuple(columns) => columns.iter().all(|column| own.has_column(name, column)),
     };
     if update.assignments.iter().all(|assignment| is_new(&assignment.target)) {
         return blocking(
@@ -233,12 +308,23 @@ fn updated(update: &Update, own: &Own) -> Vec<Remark> {
             format!("it fills a new column in all rows of `{name}` at once, and holds up writes meanwhile"),
         );
     }
-    destructive("update-all", format!("it changes all rows of `{name}`: there is no WHERE"))
+    destructive(
+        "update-all",
+        format!("it changes all rows of `{name}`, or many: there is no WHERE that picks some"),
+    )
 }
 
 fn inserted(insert: &Insert) -> Vec<Remark> {
     if insert.replace_into || insert.or == Some(SqliteOnConflict::Replace) || insert.overwrite {
         return destructive("replace-rows", "it replaces rows that are there".to_owned());
+    }
+    let updates = matches!(&insert.on, Some(OnInsert::DuplicateKeyUpdate(_)))
+        || matches!(
+            &insert.on,
+            Some(OnInsert::OnConflict(OnConflict { action: OnConflictAction::DoUpdate(_), .. }))
+        );
+    if updates {
+        return destructive("replace-rows", "it changes rows that are there".to_owned());
     }
     Vec::new()
 }

@@ -15,10 +15,15 @@ fn rules(text: &str, dialect: Dialect) -> Vec<(u32, String, Weight)> {
 fn what_harms_nobody_is_passed() {
     for text in [
         "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT NOT NULL)",
-        "CREATE TABLE t (a); CREATE UNIQUE INDEX i ON t (a); DROP TABLE t; ALTER TABLE T RENAME TO u; DELETE FROM \"t\"",
+        "CREATE TABLE t (a); CREATE UNIQUE INDEX i ON t (a); DELETE FROM \"t\"; ALTER TABLE T RENAME TO u",
+        "CREATE TABLE t (a); DROP TABLE t",
+        "PRAGMA foreign_keys; WITH x AS (SELECT 1) SELECT * FROM x",
         "ALTER TABLE t ADD COLUMN b TEXT; ALTER TABLE t ADD c TEXT NOT NULL DEFAULT ''",
         "INSERT INTO t (a) VALUES ('DROP TABLE t;')",
         "DELETE FROM t WHERE a = 1; UPDATE t SET a = 2 WHERE a = 1",
+        "DELETE FROM t WHERE a = 1 AND id > 0; UPDATE t SET a = 2 WHERE a IS NULL; DELETE FROM t WHERE NOT kept",
+        "DELETE FROM t WHERE a IN (1, 2); DELETE FROM t WHERE a IN (SELECT id FROM gone); DELETE FROM t WHERE b < c",
+        "DELETE FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.id = t.id); UPDATE t SET a = 'x' WHERE a LIKE 'y%'",
         "CREATE VIEW v AS SELECT 1",
         "CREATE INDEX i ON t (a)",
         "CREATE TRIGGER x AFTER INSERT ON t BEGIN UPDATE t SET a = 1 WHERE b = new.b; END;",
@@ -34,6 +39,9 @@ fn what_harms_nobody_is_passed() {
         "COMMENT ON TABLE t IS 'x'",
         "GRANT SELECT ON t TO reader",
         "CREATE TYPE mood AS ENUM ('sad')",
+        "CREATE TABLE \"T\" (a int); DROP TABLE \"T\"; CREATE TABLE T (a int); DELETE FROM t",
+        "ALTER TABLE t ADD COLUMN b int; SELECT count(*), pg_catalog.lower(max(a)) FROM t WHERE b IN (1, 2)",
+        "WITH x (a) AS (SELECT a::numeric(4, 2) FROM u) INSERT INTO t (a) SELECT coalesce(a, 0) FROM x",
     ] {
         assert_eq!(rules(text, Dialect::Postgres), [], "{text}");
     }
@@ -55,9 +63,35 @@ fn what_takes_something_away_is_destructive() {
         ("update-all", "UPDATE t SET a = 1"),
         ("replace-rows", "INSERT OR REPLACE INTO t VALUES (1)"),
         ("drop-trigger", "DROP TRIGGER x"),
+        ("drop-table", "CREATE TABLE IF NOT EXISTS t (id); DROP TABLE t"),
+        ("delete-all", "CREATE TABLE IF NOT EXISTS t (id); DELETE FROM t"),
+        ("drop-table", "CREATE TABLE t (id); DROP TABLE t; DROP TABLE t"),
+        ("delete-all", "WITH x AS (SELECT 1) DELETE FROM t"),
+        ("update-all", "WITH x AS (SELECT 1) UPDATE t SET a = 1"),
+        ("delete-all", "DELETE FROM t WHERE 1"),
+        ("delete-all", "DELETE FROM t WHERE (id > 0)"),
+        ("delete-all", "DELETE FROM t WHERE a = 1 OR 1 = 1"),
+        ("update-all", "UPDATE t SET a = 1 WHERE true"),
+        ("delete-all", "DELETE FROM t WHERE id > -1"),
+        ("delete-all", "DELETE FROM t WHERE id > (0)"),
+        ("delete-all", "DELETE FROM t WHERE -(1) < id"),
+        ("delete-all", "DELETE FROM t WHERE id > CAST('0' AS INTEGER)"),
+        ("delete-all", "DELETE FROM t WHERE id <> 0"),
+        ("delete-all", "DELETE FROM t WHERE NOT (id = -1)"),
+        ("delete-all", "DELETE FROM t WHERE id BETWEEN 0 AND 999999999"),
+        ("delete-all", "DELETE FROM t WHERE id IS NOT NULL"),
+        ("delete-all", "DELETE FROM t WHERE id NOT IN (-1)"),
+        ("delete-all", "DELETE FROM t WHERE id IN (id)"),
+        ("delete-all", "DELETE FROM t WHERE name LIKE '%'"),
+        ("delete-all", "DELETE FROM t WHERE EXISTS (SELECT 1)"),
+        ("delete-all", "DELETE FROM t WHERE id + 1"),
+        ("replace-rows", "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2"),
+        ("create-trigger", "CREATE TRIGGER x BEFORE INSERT ON t BEGIN SELECT RAISE(ABORT, 'no'); END;"),
     ] {
         assert_eq!(rules(text, Dialect::Sqlite), [(1, rule.to_owned(), Weight::Destructive)], "{text}");
     }
+    let catalog = "PRAGMA writable_schema = 1";
+    assert_eq!(rules(catalog, Dialect::Sqlite), [(1, "pragma".to_owned(), Weight::Unread)]);
     for (rule, text) in [
         ("truncate", "TRUNCATE t"),
         ("change-type", "ALTER TABLE t ALTER COLUMN a TYPE bigint"),
@@ -68,8 +102,44 @@ fn what_takes_something_away_is_destructive() {
         ("replace-view", "CREATE OR REPLACE VIEW v AS SELECT 1"),
         ("revoke", "REVOKE SELECT ON t FROM reader"),
         ("drop", "DROP SCHEMA s CASCADE"),
+        ("delete-all", "WITH d AS (DELETE FROM users RETURNING 1) SELECT count(*) FROM d"),
+        ("create-trigger", "CREATE TRIGGER t BEFORE INSERT ON x FOR EACH ROW EXECUTE FUNCTION f();"),
+        ("replace-function", "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
     ] {
         assert_eq!(rules(text, Dialect::Postgres), [(1, rule.to_owned(), Weight::Destructive)], "{text}");
+    }
+}
+
+/// For PostgreSQL a quoted name is another one, and a schema is no table; a name of two parts is not one with a point.
+#[test]
+fn what_only_looks_like_its_own_is_not() {
+    for (rule, text) in [
+        ("drop-table", "CREATE TABLE \"Student\" (a int); DROP TABLE student"),
+        ("delete-all", "CREATE TABLE \"Student\" (a int); DELETE FROM student"),
+        ("drop-column", "CREATE TABLE \"Student\" (a int); ALTER TABLE student DROP COLUMN a"),
+        ("drop-table", "CREATE TABLE student (a int); DROP TABLE \"Student\""),
+        ("drop-table", "CREATE TABLE \"app.t\" (a int); DROP TABLE app.t"),
+        ("drop", "CREATE TABLE app (a int); DROP SCHEMA app CASCADE"),
+        ("update-all", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int; UPDATE t SET a = 1"),
+        ("update-all", "ALTER TABLE t ADD COLUMN \"A\" int; UPDATE t SET a = 1"),
+    ] {
+        assert_eq!(rules(text, Dialect::Postgres), [(1, rule.to_owned(), Weight::Destructive)], "{text}");
+    }
+}
+
+#[test]
+fn what_a_function_does_is_not_known() {
+    for text in [
+        "SELECT DropGeometryColumn('students', 'geom')",
+        "SELECT * FROM drop_chunks('t', now())",
+        "SELECT setval('students_id_seq', 1)",
+        "SELECT count(*) FROM t WHERE gone(id)",
+        "SELECT app.lower('x')",
+        "SELECT \"in\"(1)",
+        "VALUES (drop_all())",
+        "SELECT now /* x */ (), app . away ()",
+    ] {
+        assert_eq!(rules(text, Dialect::Postgres), [(1, "call".to_owned(), Weight::Unread)], "{text}");
     }
 }
 
@@ -114,4 +184,15 @@ fn a_contract_file_may_take_away_and_it_is_told() {
     let finding = flaw.finding(&RelPath::new("migrations").unwrap());
     assert_eq!(serde_json::to_value(&finding).unwrap()["severity"], "note");
     assert_eq!(finding.rule, "migration/drop-table");
+}
+
+/// A trigger of PostgreSQL has no body: what follows it is read, and cannot hide the end of the transaction.
+#[test]
+fn nothing_hides_behind_a_trigger() {
+    let trigger = "CREATE TRIGGER t AFTER INSERT ON x FOR EACH ROW EXECUTE FUNCTION f();";
+    let found = rules(&format!("{trigger}\nDROP TABLE users;"), Dialect::Postgres);
+    assert_eq!(found[1], (2, "drop-table".to_owned(), Weight::Destructive));
+    let hidden = format!("{trigger} COMMIT; DROP TABLE users; END;");
+    let linted = lint("0001_a.sql", Kind::Expand, &hidden, Dialect::Postgres);
+    assert_eq!(linted.refused.len(), 2, "{:?}", linted.refused);
 }

@@ -31,6 +31,18 @@ fn semicolons_in_quotes_comments_and_triggers_end_nothing() {
 }
 
 #[test]
+fn what_the_shell_takes_for_a_semicolon_is_said() {
+    for text in ["SELECT 1\ngo\nCOMMIT\ngo", "SELECT 1\n  / -- x\n", "GO", "SELECT 1\r\nGo \r\n"] {
+        let error = split(text, Dialect::Sqlite).unwrap_err().to_string();
+        assert!(error.contains("`go`"), "{text}: {error}");
+        assert!(split(text, Dialect::Postgres).is_ok(), "{text}");
+    }
+    for text in ["SELECT go\nFROM t", "SELECT 4\n/ 2", "-- x\n/* go */\nSELECT '\ngo\n'", "goto\n;"] {
+        assert!(split(text, Dialect::Sqlite).is_ok(), "{text}");
+    }
+}
+
+#[test]
 fn postgres_has_dollars_and_escapes() {
     let text = "CREATE FUNCTION f() RETURNS int AS $b$ BEGIN; RETURN 1; END $b$ LANGUAGE plpgsql;\nSELECT E'\\';', $$;$$, $1; /* /* ; */ ; */ SELECT 3";
     let found = parts(text, Dialect::Postgres);
@@ -39,6 +51,27 @@ fn postgres_has_dollars_and_escapes() {
         ["SELECT 1; \\! rm x", "\\i x", "SELECT '", "SELECT \"", "/* x", "SELECT $a$ x $b$", "/* /* */"]
     {
         assert!(split(open, Dialect::Postgres).is_err(), "{open}");
+    }
+}
+
+/// One line of any length, as tools write seeds: each part of it is looked at once.
+#[test]
+fn a_long_line_is_split_in_one_go() {
+    for row in ["(1, 'a'),", " ", "/x", "go "] {
+        let text = format!("INSERT INTO t VALUES {}(2, 'b');\nSELECT 1\n", row.repeat((1 << 19) / row.len()));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for start in ["", "\n"] {
+                let text = format!("{start}{text}");
+                let lines = split(&text, Dialect::Sqlite).unwrap();
+                let _ = sender.send(lines.iter().map(|statement| statement.line).collect::<Vec<_>>());
+            }
+        });
+        // In the square of its length it would take hours.
+        for first in [1, 2] {
+            let lines = receiver.recv_timeout(std::time::Duration::from_mins(2)).expect("it comes to an end");
+            assert_eq!(lines, [first, first + 1]);
+        }
     }
 }
 

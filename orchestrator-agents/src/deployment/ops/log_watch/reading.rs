@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::super::error::{DeployError, Tried};
 use super::super::halt::Halt;
+use super::super::hidden::Hidden;
+use super::super::process::open_log;
 use super::{LogCursor, ReadSignaturesOutput};
 use crate::deployment::{LogWatch, Signatures};
 
@@ -14,6 +16,8 @@ use crate::deployment::{LogWatch, Signatures};
 const MOST: u64 = 16 << 20;
 /// The most bytes of a line that are kept; the rest of it is skipped.
 const LINE: usize = 8 << 10;
+/// How many bytes before the end of a look tell it again.
+const MARK: u64 = 256;
 /// The oldest file that is looked for.
 const OLDEST: u32 = 20;
 
@@ -24,6 +28,7 @@ struct Part {
     from: u64,
     length: u64,
     number: u64,
+    block: u64,
 }
 
 pub(super) fn read(
@@ -33,8 +38,9 @@ pub(super) fn read(
     secrets: &[String],
     halt: &Halt,
 ) -> Result<ReadSignaturesOutput, DeployError> {
-    let mut output =
-        ReadSignaturesOutput { signatures: Signatures::default(), next: from, bytes: 0, gaps: Vec::new() };
+    let (signatures, gaps) = (Signatures::default(), Vec::new());
+    let mut output = ReadSignaturesOutput { signatures, fresh: None, next: from, bytes: 0, gaps };
+    let hidden = Hidden::new(secrets);
     let parts = parts(log, from, &mut output.gaps)?;
     let last = parts.len().saturating_sub(1);
     for (at, mut part) in parts.into_iter().enumerate() {
@@ -45,10 +51,11 @@ pub(super) fn read(
             break;
         }
         let end = part.length.min(part.from + room);
-        let read = lines(&mut part, end, at == last, watch, secrets, &mut output.signatures)
+        let read = lines(&mut part, end, at == last, watch, &hidden, &mut output.signatures)
             .tried("read", &part.path)?;
         output.bytes += read;
-        output.next = Some(LogCursor { file: part.number, offset: part.from + read });
+        let offset = part.from + read;
+        output.next = Some(LogCursor { file: part.number, offset, mark: part.mark(offset) });
         if end < part.length {
             break;
         }
@@ -59,26 +66,18 @@ pub(super) fn read(
 /// The files to read, the oldest first.
 fn parts(log: &Path, from: Option<LogCursor>, gaps: &mut Vec<String>) -> Result<Vec<Part>, DeployError> {
     let Some(current) = open(log)? else { return Ok(Vec::new()) };
-    let Some(LogCursor { file, offset }) = from else {
-        let skipped = current.length.saturating_sub(MOST);
-        if skipped > 0 {
-            gaps.push(format!("the first {skipped} bytes of the log were not read"));
-        }
-        return Ok(vec![Part { from: skipped, ..current }]);
-    };
+    let Some(cursor) = from else { return newest(log, current, gaps) };
+    let LogCursor { file, offset, .. } = cursor;
     if current.number == file {
-        if offset <= current.length {
-            return Ok(vec![Part { from: offset, ..current }]);
+        if current.is_at(offset, cursor.mark) {
+            return Ok(vec![Part { from: offset.max(current.from), ..current }]);
         }
-        gaps.push("the log was cut since the last look: lines may be missing".to_owned());
-        return Ok(vec![current]);
+        return rotated(log, current, cursor, gaps);
     }
     // It was renamed: its rest first, then what came between.
     let mut parts = vec![current];
     for age in 1..=OLDEST {
-        let mut name = log.as_os_str().to_owned();
-        name.push(format!(".{age}"));
-        let Some(part) = open(Path::new(&name))? else { break };
+        let Some(part) = open(&named(log, age))? else { break };
         let is_last = part.number == file;
         parts.push(if is_last { Part { from: offset.min(part.length), ..part } } else { part });
         if is_last {
@@ -91,17 +90,82 @@ fn parts(log: &Path, from: Option<LogCursor>, gaps: &mut Vec<String>) -> Result<
     Ok(parts)
 }
 
+/// The newest bytes of a log and of its earlier parts.
+fn newest(log: &Path, current: Part, gaps: &mut Vec<String>) -> Result<Vec<Part>, DeployError> {
+    let (mut room, mut skipped, mut parts) = (MOST, 0, Vec::new());
+    let mut next = Some(current);
+    for age in 1..=OLDEST {
+        let Some(part) = next else { break };
+        let length = part.length - part.from;
+        let taken = length.min(room);
+        room -= taken;
+        skipped += length - taken;
+        if taken > 0 || age == 1 {
+            parts.push(Part { from: part.length - taken, ..part });
+        }
+        next = open(&named(log, age))?;
+    }
+    if skipped > 0 {
+        gaps.push(format!("the first {skipped} bytes of the log were not read"));
+    }
+    parts.reverse();
+    Ok(parts)
+}
+
+/// A log out of whose beginning bytes were taken since: they are in its first part. What was read of them is found by the mark.
+fn rotated(
+    log: &Path,
+    current: Part,
+    cursor: LogCursor,
+    gaps: &mut Vec<String>,
+) -> Result<Vec<Part>, DeployError> {
+    let LogCursor { offset, mark, .. } = cursor;
+    if let Some(part) = open(&named(log, 1))?.filter(|_| mark.is_some()) {
+        if part.is_at(offset, mark) {
+            return Ok(vec![Part { from: offset, ..part }, current]);
+        }
+        // It was read beyond that part: whole blocks of it are gone, the rest of the last one is blank.
+        let gone = part.length / current.block * current.block;
+        if let Some(offset) = offset.checked_sub(gone).filter(|offset| current.is_at(*offset, mark)) {
+            return Ok(vec![Part { from: offset, ..current }]);
+        }
+    }
+    gaps.push("the log was cut since the last look: lines may be missing".to_owned());
+    Ok(vec![current])
+}
+
+fn named(log: &Path, age: u32) -> PathBuf {
+    let mut name = log.as_os_str().to_owned();
+    name.push(format!(".{age}"));
+    name.into()
+}
+
+impl Part {
+    /// Whether a look that ended there can go on there.
+    fn is_at(&self, offset: u64, mark: Option<u64>) -> bool {
+        offset <= self.length && mark.is_none_or(|mark| self.mark(offset) == Some(mark))
+    }
+
+    /// A digest of the last bytes before an offset.
+    fn mark(&self, offset: u64) -> Option<u64> {
+        let mut bytes = vec![0; offset.min(MARK) as usize];
+        self.file.read_exact_at(&mut bytes, offset.saturating_sub(MARK)).ok()?;
+        let digest = blake3::hash(&bytes);
+        digest.as_bytes().first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+    }
+}
+
 fn open(path: &Path) -> Result<Option<Part>, DeployError> {
-    let file = match File::open(path) {
+    let file = match open_log(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).tried("opened", path),
     };
     let found = file.metadata().tried("looked at", path)?;
-    if !found.is_file() {
-        return Err(io::Error::other("it is no file")).tried("read", path);
-    }
-    Ok(Some(Part { file, path: path.to_owned(), from: 0, length: found.len(), number: found.ino() }))
+    let (length, number, block) = (found.len(), found.ino(), found.blksize().max(1));
+    // What was freed in its beginning reads as nothing.
+    let from = rustix::fs::seek(&file, rustix::fs::SeekFrom::Data(0)).unwrap_or(0).min(length);
+    Ok(Some(Part { file, path: path.to_owned(), from, length, number, block }))
 }
 
 /// Takes the lines up to `end`, and gives the bytes that were read. In the newest file a line that does not end yet is left for
@@ -111,7 +175,7 @@ fn lines(
     end: u64,
     newest: bool,
     watch: &LogWatch,
-    secrets: &[String],
+    hidden: &Hidden,
     into: &mut Signatures,
 ) -> io::Result<u64> {
     part.file.seek(SeekFrom::Start(part.from))?;
@@ -126,11 +190,8 @@ fn lines(
             return Ok(read);
         }
         read += bytes;
-        let mut text = String::from_utf8_lossy(&line).into_owned();
-        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            text = text.replace(secret.as_str(), "***");
-        }
-        into.take(text.trim_end(), watch);
+        let text = hidden.hide(&String::from_utf8_lossy(&line));
+        into.take(text.trim_start_matches('\0').trim_end(), watch);
     }
 }
 

@@ -6,8 +6,10 @@ use std::process::Command;
 use orchestrator_core::BoxError;
 use orchestrator_core::operation::Site;
 
+use super::super::hidden::Hidden;
 use super::super::launch::resolve;
 use super::MigrateInput;
+use crate::deployment::answer::shortened;
 use crate::deployment::migrations::Commands;
 use crate::ops::here::Here;
 use crate::ops::process::{self, Output};
@@ -73,6 +75,14 @@ impl Tool {
         }))
     }
 
+    /// What it is about to take away, in one line: what its look says before; none where nothing is pending.
+    pub(super) fn takes_away(&self, here: &Here, input: &MigrateInput) -> Result<Option<String>, BoxError> {
+        let Some(pending) = self.check(here, input)? else { return Ok(None) };
+        let words =
+            pending.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+        Ok(Some(shortened(&words.collect::<Vec<_>>().join(" "))))
+    }
+
     fn run(
         &self,
         here: &Here,
@@ -95,10 +105,7 @@ impl Tool {
 
     /// Both outputs, without secrets, and not all of a long one.
     fn said(&self, output: &Output) -> String {
-        let mut text = format!("{}\n{}", String::from_utf8_lossy(&output.stdout).trim(), output.stderr);
-        for secret in &self.secrets {
-            text = text.replace(secret.as_str(), "***");
-        }
-        text.trim().chars().take(MOST_SAID).collect()
+        let text = format!("{}\n{}", String::from_utf8_lossy(&output.stdout).trim(), output.stderr);
+        Hidden::new(&self.secrets).hide(&text).trim().chars().take(MOST_SAID).collect()
     }
 }

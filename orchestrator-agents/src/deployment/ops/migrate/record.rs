@@ -18,14 +18,30 @@ use crate::deployment::migrations::{
 };
 use crate::ops::here::{Here, Scratch};
 
+/// The table of the record.
+pub(super) const TABLE: &str = "orchestrate_migrations";
+/// How long a look may take.
+pub(super) const LOOK: Duration = Duration::from_mins(1);
+
 /// A database that remembers by itself what was applied.
 pub(super) trait Database {
     /// Whether there is one already.
     fn is_there(&self) -> bool;
+    /// Whether nothing is in it that a version may need.
+    fn is_empty(&self) -> Result<bool, BoxError>;
     /// What was applied, in order of the names. A look makes nothing.
     fn applied(&self) -> Result<Vec<Applied>, BoxError>;
-    /// Carries out a script that ends with `COMMIT`: all of it or nothing.
-    fn script(&self, record: &str, text: &str, limit: Duration) -> Result<(), BoxError>;
+    /// Carries out a text with its record in one transaction: all of it or nothing. Ended after `limit`.
+    fn script(&self, values: &str, text: &str, limit: Duration) -> Result<(), BoxError>;
+    /// What was applied, once nothing of a script that failed goes on.
+    fn settled(&self) -> Result<Vec<Applied>, BoxError> {
+        self.applied()
+    }
+}
+
+/// The statement that records a file.
+pub(super) fn insert(table: &str, values: &str) -> String {
+    format!("INSERT INTO {table} (name, checksum, applied_at, run) VALUES ({values});\n")
 }
 
 /// What it takes to reach a database, secrets resolved. It has no `Debug`, so that none gets into a message.
@@ -58,35 +74,46 @@ impl Means {
     ) -> Result<Option<Box<dyn Database + 'h>>, BoxError> {
         Ok(match (self, &input.database) {
             (Self::Sqlite, MigratedDatabase::Sqlite(path)) => Some(Box::new(sqlite::File::new(here, path))),
-            (Self::Postgres(secrets), MigratedDatabase::Postgres(access)) => {
-                Some(Box::new(postgres::Server::new(here, access, secrets.clone(), scratch)?))
-            }
+            (Self::Postgres(secrets), MigratedDatabase::Postgres(access)) => Some(Box::new(
+                postgres::Server::new(here, access, secrets.clone(), scratch, input.timeout.duration())?,
+            )),
             _ => None,
         })
     }
 }
 
-/// Applies a file and records it, both or neither. Gives the milliseconds that it took.
+/// Applies a file and records it, both or neither. Gives the milliseconds that it took; none where another order was faster.
 pub(super) fn apply(
     database: &dyn Database,
     file: &MigrationFile,
     text: &str,
     order: &OrderKey,
     limit: Duration,
-) -> Result<f64, BoxError> {
+) -> Result<Option<f64>, BoxError> {
     let values =
         [file.name.clone(), file.digest.to_string(), Timestamp::now().to_string(), order.to_string()];
     let values = values.map(|value| format!("'{}'", value.replace('\'', "''"))).join(", ");
-    let record =
-        format!("INSERT INTO orchestrate_migrations (name, checksum, applied_at, run) VALUES ({values});\n");
     let begun = std::time::Instant::now();
-    database.script(&record, text, limit).map_err(|error| about(&file.name, &error))?;
-    Ok(begun.elapsed().as_secs_f64() * 1e3)
+    let failed = database.script(&values, text, limit).err();
+    let took_ms = begun.elapsed().as_secs_f64() * 1e3;
+    let Some(error) = failed else { return Ok(Some(took_ms)) };
+    // The tool may have failed, or been killed, after its COMMIT; and of two that apply at once the second one fails. The record tells.
+    let found = database.settled().map(|rows| rows.into_iter().find(|row| row.name == file.name));
+    match found {
+        Ok(Some(row)) if row.order == order.to_string() => Ok(Some(took_ms)),
+        Ok(Some(row)) if row.digest == file.digest => Ok(None),
+        Ok(Some(_)) => Err(about(&file.name, "was applied by another run in another form", &error)),
+        Ok(None) => Err(about(&file.name, "was not applied, nothing of it", &error)),
+        Err(unseen) => {
+            let what = format!("may have been applied, which cannot be seen ({unseen})");
+            Err(about(&file.name, &what, &error))
+        }
+    }
 }
 
 /// The same error with the file that it is about; another try may still cure what one cured before.
-fn about(file: &str, error: &BoxError) -> BoxError {
-    let text = format!("`{file}` was not applied, nothing of it: {error}");
+fn about(file: &str, what: &str, error: &BoxError) -> BoxError {
+    let text = format!("`{file}` {what}: {error}");
     if error.downcast_ref::<Transient>().is_some() { Transient(text.into()).into() } else { text.into() }
 }
 

@@ -8,7 +8,7 @@ use orchestrator_core::BoxError;
 use orchestrator_core::operation::Transient;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use super::record::{self, Database};
+use super::record::{self, Database, LOOK, TABLE};
 use crate::deployment::DatabasePath;
 use crate::deployment::answer::shortened;
 use crate::deployment::migrations::Applied;
@@ -17,15 +17,13 @@ use crate::ops::process;
 
 /// What stands for itself in the path of a URI.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-');
-/// How long a look may take.
-const LOOK: Duration = Duration::from_mins(1);
 /// How long others may hold the database.
 const BUSY: &str = ".timeout 30000\n";
 const IS_THERE: &str =
     "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'orchestrate_migrations';\n";
 const ROWS: &str = "SELECT hex(name) || ' ' || hex(checksum) || ' ' || hex(applied_at) || ' ' || hex(run) \
     FROM orchestrate_migrations ORDER BY name;\n";
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS orchestrate_migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, \
+const MAKE: &str = "CREATE TABLE IF NOT EXISTS orchestrate_migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, \
     applied_at TEXT NOT NULL, run TEXT NOT NULL);\n";
 
 /// A database in a file.
@@ -71,17 +69,24 @@ impl Database for File<'_> {
         self.path.symlink_metadata().is_ok()
     }
 
-    fn applied(&self) -> Result<Vec<Applied>, BoxError> {
-        if !self.is_there() || self.run("ro", IS_THERE, LOOK)?.trim() == "0" {
-            return Ok(Vec::new());
-        }
-        self.run("ro", ROWS, LOOK)?.lines().map(record::row).collect()
+    fn is_empty(&self) -> Result<bool, BoxError> {
+        Ok(!self.is_there() || self.run("rw", "SELECT count(*) FROM sqlite_master;\n", LOOK)?.trim() == "0")
     }
 
-    fn script(&self, record: &str, text: &str, limit: Duration) -> Result<(), BoxError> {
+    fn applied(&self) -> Result<Vec<Applied>, BoxError> {
+        // Not read-only: what a killed process left is rolled back by whoever looks next, who must be allowed to, and whoever is the
+        // last one at a database with a write-ahead log cleans up behind it.
+        if !self.is_there() || self.run("rw", IS_THERE, LOOK)?.trim() == "0" {
+            return Ok(Vec::new());
+        }
+        self.run("rw", ROWS, LOOK)?.lines().map(record::row).collect()
+    }
+
+    fn script(&self, values: &str, text: &str, limit: Duration) -> Result<(), BoxError> {
+        let record = record::insert(TABLE, values);
         // The record comes first, so that of two that apply at once the second ends before it changed anything. A text that
         // is cut off never gets to its COMMIT.
-        let script = format!("BEGIN IMMEDIATE;\n{TABLE}{record}{text}\n;\nCOMMIT;\n");
+        let script = format!("BEGIN IMMEDIATE;\n{MAKE}{record}{text}\n;\nCOMMIT;\n");
         self.run("rwc", &script, limit).map(drop)
     }
 }

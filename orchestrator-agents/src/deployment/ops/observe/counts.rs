@@ -29,6 +29,7 @@ fn counted(counts: Counts, route: &str, input: &ObserveInput) -> Counted {
 }
 
 fn figures(counts: &VersionCounts) -> Figures {
-    let VersionCounts { route: _, version: _, requests, errors, gateway, latency, latency_us: _ } = counts;
+    let VersionCounts { route: _, version: _, requests, errors, gateway, latency, latency_us: _, left: _ } =
+        counts;
     Figures { requests: *requests, errors: *errors, gateway: *gateway, latency: latency.clone() }
 }

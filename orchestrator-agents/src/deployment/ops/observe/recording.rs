@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ObserveInput;
 use crate::deployment::Environment;
-use crate::deployment::analysis::{Decision, Line, Sample};
+use crate::deployment::analysis::{Decision, Line, RULES, Sample};
 use crate::deployment::ops::error::{DeployError, Tried};
 use crate::deployment::ops::halt::blocking;
 use crate::deployment::ops::place::Place;
@@ -66,7 +66,7 @@ impl Operation for RecordDecision {
 
 /// Adds a look to the recording: what it looks for, what the one before decided, what it saw.
 pub(super) fn keep(place: &Place, input: &ObserveInput, sample: &Sample) -> Result<(), DeployError> {
-    let config = input.config.clone().map(|config| Line::Watch { config: Box::new(config) });
+    let config = input.config.clone().map(|config| Line::Watch { config: Box::new(config), rules: RULES });
     let before = input.look.checked_sub(1).zip(input.decided.clone());
     let decision = before.map(|(look, decision)| Line::Decision { look, decision });
     let sample = Line::Sample { look: input.look, sample: Box::new(sample.clone()) };

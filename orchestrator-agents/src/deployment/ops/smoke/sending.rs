@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use orchestrator_core::effect::Effect;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::error::DeployError;
 use super::super::halt::Halt;
+use super::super::hidden::Hidden;
 use super::SmokeResult;
+use super::memory::Memory;
 use crate::deployment::{Answer, AnswerSchema, Saved, SmokeTest};
 use crate::ops::http::{Ask, ask};
 
@@ -19,10 +23,15 @@ const MOST: u32 = 1000;
 /// The most characters of what is saved.
 const LONGEST: usize = 1000;
 
+/// Names and values.
+pub(super) type Headers = Vec<(String, String)>;
+
 /// What a test needs besides itself.
 pub(in super::super) struct Ready {
     /// Headers, secrets resolved.
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: Headers,
+    /// Those secrets: no problem is told with one in it.
+    pub(super) hidden: Hidden,
     /// The schema in its file.
     pub(super) schema: Option<AnswerSchema>,
 }
@@ -34,10 +43,20 @@ pub(super) struct Sending<'a> {
     pub(super) halt: &'a Halt,
 }
 
-impl Sending<'_> {
-    /// One test, as often as it asks for; ends with the first answer that stays wrong.
-    pub(super) fn result(&mut self, test: &SmokeTest, ready: &Ready) -> Result<SmokeResult, DeployError> {
-        let mut result = SmokeResult {
+/// How a test stands: it is sent until its answer was right as often as it asks for, or stays wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Turn {
+    pub(super) result: SmokeResult,
+    /// How many answers were right.
+    right: u32,
+    /// How often a wrong one may be asked for again.
+    left: u32,
+    pub(super) over: bool,
+}
+
+impl Turn {
+    pub(super) fn new(test: &SmokeTest) -> Self {
+        let result = SmokeResult {
             name: test.name.clone(),
             method: test.method,
             path: test.path.clone(),
@@ -47,23 +66,64 @@ impl Sending<'_> {
             sent: 0,
             earlier: Vec::new(),
         };
-        for _ in 0..test.repeat.clamp(1, MOST) {
-            let mut left = test.retries.min(10);
-            loop {
-                self.halt.check()?;
-                result.problems = self.send(test, ready, &mut result);
-                if result.problems.is_empty() || left == 0 {
-                    break;
-                }
-                left -= 1;
-                result.earlier.append(&mut result.problems);
+        Self { result, right: 0, left: retries(test), over: false }
+    }
+
+    /// It was sent before something was cut off, and nobody knows what was answered. So it is not sent again, unless it may be asked again
+    /// where an answer was wrong.
+    pub(super) fn is_unanswered(&mut self, test: &SmokeTest) {
+        self.result.sent += 1;
+        self.hears(vec!["it was sent before it was cut off, and its answer is not known".to_owned()], test);
+    }
+
+    /// What was wrong with an answer.
+    fn hears(&mut self, problems: Vec<String>, test: &SmokeTest) {
+        if problems.is_empty() {
+            self.right += 1;
+            self.left = retries(test);
+            self.over = self.right >= test.repeat.clamp(1, MOST);
+        } else if self.left > 0 {
+            self.left -= 1;
+            self.result.earlier.extend(problems);
+        } else {
+            self.result.problems = problems;
+            self.over = true;
+        }
+    }
+}
+
+fn retries(test: &SmokeTest) -> u32 {
+    test.retries.min(10)
+}
+
+impl Sending<'_> {
+    /// One test, as often as it asks for; ends with the first answer that stays wrong. What comes of it is told to the memory, as that of
+    /// the test at that place.
+    pub(super) fn result(
+        &mut self,
+        test: &SmokeTest,
+        ready: &Ready,
+        mut turn: Turn,
+        mut memory: Option<(&mut Memory, usize)>,
+    ) -> Result<SmokeResult, DeployError> {
+        while !turn.over {
+            self.halt.check()?;
+            if let Some((memory, at)) = &mut memory
+                && test.effect() > Effect::Reads
+            {
+                memory.sends(*at)?;
+            }
+            let problems = self.send(test, ready, &mut turn.result);
+            let again = !problems.is_empty();
+            turn.hears(problems, test);
+            if let Some((memory, at)) = &mut memory {
+                memory.stands(*at, &turn, &self.saved)?;
+            }
+            if again && !turn.over {
                 self.halt.pause(AGAIN)?;
             }
-            if !result.problems.is_empty() {
-                break;
-            }
         }
-        Ok(result)
+        Ok(turn.result)
     }
 
     /// Sends it once, and says all that is wrong. The slowest answer is the one that is kept.
@@ -90,9 +150,9 @@ impl Sending<'_> {
                 );
                 let mut problems = test.expect.problems(&answer, ready.schema.as_ref());
                 problems.extend(self.save(test, &answer));
-                problems
+                ready.hidden.all(problems)
             }
-            Err(error) => vec![error],
+            Err(error) => vec![ready.hidden.cut(&error)],
         }
     }
 

@@ -1,17 +1,23 @@
 //! How a supervisor takes over what runs already: what the one before kept, and what was started without any.
 
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use orchestrator_core::action::EnvValue;
+use orchestrator_traffic::control;
+use orchestrator_traffic::protocol::{Request, Response};
 
 use super::keeper::{Keeper, Live};
 use super::run::Event;
 use super::seen::{self, Variables};
 use crate::deployment::ops::error::{DeployError, Tried};
 use crate::deployment::ops::process::{self, TAG};
-use crate::deployment::supervise::{Kept, Roster, State};
+use crate::deployment::supervise::{Kept, KeptProxy, ProxyOrder, Roster, State};
 use crate::deployment::{Process, Release};
+
+/// How long a proxy that runs may take for an answer.
+const ASKED: Duration = Duration::from_secs(2);
 
 impl Keeper {
     /// Reads what the supervisor before kept. A roster that makes no sense is moved aside, and what carries the tag of a release is
@@ -28,10 +34,12 @@ impl Keeper {
             Err(error) => return Err(error),
         };
         self.roster.supervisor = process::identity(std::process::id());
-        self.place.keep_roster(Some(&self.roster))
+        // On a full disk as well: what runs is kept, and what could not be written down is found by tags.
+        let _ = self.record();
+        Ok(())
     }
 
-    /// What runs of the releases of the environment, by their tags.
+    /// What runs of the releases of the environment, and its proxy, by their tags.
     fn found(&self) -> Result<Roster, DeployError> {
         let mut roster = Roster::default();
         for release in self.place.releases()? {
@@ -46,7 +54,34 @@ impl Keeper {
             };
             roster.services.insert(release.name, kept(tag, port, State::Up, Some(process)));
         }
+        roster.proxy = self.found_proxy();
         Ok(roster)
+    }
+
+    /// The proxy that runs, ordered as it was started.
+    fn found_proxy(&self) -> Option<KeptProxy> {
+        let process = seen::leader(&self.proxy_tag())?;
+        let mut argv = seen::arguments(&process)?.into_iter();
+        let (program, args) = (argv.next()?.into(), argv.collect());
+        let socket = self.proxy_folder().join("control.sock");
+        let asked = control::ask(&socket, &Request::Status, ASKED);
+        let Ok(Response::Status(status)) = asked else {
+            self.journal.note("proxy: a process is there that does not answer: it is not kept");
+            return None;
+        };
+        let (listens, metrics) = (status.listens, None);
+        let order = ProxyOrder { program, args, listen: listens.clone(), metrics };
+        let (state, since) = (State::Up, Timestamp::now());
+        Some(KeptProxy {
+            order,
+            listens,
+            metrics,
+            state,
+            process: Some(process),
+            since,
+            restarts: 0,
+            why: None,
+        })
     }
 
     /// Takes over all that is on record.
@@ -62,15 +97,12 @@ impl Keeper {
     fn adopt_one(&mut self, release: &str) {
         let now = self.now();
         let Some(kept) = self.roster.services.get_mut(release) else { return };
-        let alive = match &kept.process {
-            Some(process) => Some(process.clone()).filter(process::is_alive),
-            // The one before ended between starting it and writing down what it started.
-            None if !kept.state.is_down() => seen::leader(&kept.tag),
-            None => None,
-        };
-        let env = alive.as_ref().and_then(|process| seen::variables(process, &kept.tag));
+        let recorded = kept.process.clone().filter(process::is_alive);
+        // The one before could not write down what it started: it ended before that, or its disk was full.
+        let alive = recorded.or_else(|| if kept.state.is_down() { None } else { seen::leader(&kept.tag) });
         kept.process.clone_from(&alive);
         let (state, tag) = (kept.state, kept.tag.clone());
+        let env = alive.as_ref().and_then(|process| self.variables(release, process, &tag));
         self.live.insert(release.to_owned(), Live::new(env, now));
         match alive {
             Some(process) => {
@@ -100,7 +132,7 @@ impl Keeper {
         self.set(release, state);
         let now = self.now();
         if let Some((kept, live)) = self.roster.services.get_mut(release).zip(self.live.get_mut(release)) {
-            kept.last_exit.get_or_insert_with(|| "it ended while no supervisor watched".into());
+            kept.last_exit = Some("it ended while no supervisor watched".into());
             live.env = env;
             live.due = (state == State::Waiting).then_some(now);
         }
@@ -111,6 +143,11 @@ impl Keeper {
         if let Some(kept) = self.roster.services.get_mut(release) {
             kept.state = state;
         }
+    }
+
+    /// What a process was started with, or where it wrote over that, what its release is started with.
+    fn variables(&self, release: &str, process: &Process, tag: &str) -> Option<Variables> {
+        seen::variables(process, tag).or_else(|| self.variables_without_secrets(release, tag))
     }
 
     /// What a release is started with; none where secrets belong to it.
@@ -131,14 +168,15 @@ impl Keeper {
         }
         let known = self.place.release(release).map_err(|error| error.to_string())?;
         let tag = known.ok_or_else(|| format!("there is no release `{release}`"))?.tag();
-        let env = seen::variables(process, &tag);
-        if env.is_none()
+        let read = seen::variables(process, &tag);
+        if read.is_none()
             && !process::tagged([tag.as_str()]).values().flatten().any(|tagged| tagged == process)
         {
             return Err(format!("process {} is not of release `{release}`", process.pid));
         }
-        let kept = kept(tag, port, State::Up, Some(process.clone()));
+        let kept = kept(tag.clone(), port, State::Up, Some(process.clone()));
         self.roster.services.insert(release.to_owned(), kept);
+        let env = read.or_else(|| self.variables_without_secrets(release, &tag));
         self.live.insert(release.to_owned(), Live::new(env, self.now()));
         self.record()?;
         self.watch_stranger(release, process.clone());
@@ -146,18 +184,18 @@ impl Keeper {
         Ok(())
     }
 
-    /// Tells of the end of a process that is no child of this one.
-    fn watch_stranger(&mut self, release: &str, process: Process) {
-        let (events, name) = (self.events.clone(), release.to_owned());
+    /// Tells of the end of a process that is no child of this one. Where there is no thread for that, it is tried again.
+    pub(super) fn watch_stranger(&mut self, release: &str, process: Process) {
+        let (events, name, watched) = (self.events.clone(), release.to_owned(), process.clone());
         let watching = std::thread::Builder::new().name("watch".into()).spawn(move || {
-            let exit = match seen::wait_for(&process) {
-                Ok(()) => "how is not known: it was started by an earlier supervisor".to_owned(),
-                Err(error) => format!("it could not be watched: {error}"),
-            };
-            let _ = events.send(Event::Gone { release: name, process, exit });
+            seen::wait_for(&watched);
+            let exit = "how is not known: it was started by an earlier supervisor".to_owned();
+            let _ = events.send(Event::Gone { release: name, process: watched, exit });
         });
-        if let Err(error) = watching {
-            self.journal.note(format_args!("{release}: it cannot be watched: {error}"));
+        let Err(error) = watching else { return };
+        self.journal.note(format_args!("{release}: it cannot be watched: {error}; it is tried again"));
+        if let Some(live) = self.live.get_mut(release) {
+            live.unwatched = Some(process);
         }
     }
 }

@@ -14,12 +14,15 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::door::SOCKET;
 use super::run;
+use crate::deployment::ops::check;
+use crate::deployment::ops::containers;
 use crate::deployment::ops::error::{DeployError, Tried};
 use crate::deployment::ops::halt::Halt;
 use crate::deployment::ops::launch::{DETACH, Surroundings};
+use crate::deployment::ops::own::runnable;
 use crate::deployment::ops::place::Place;
 use crate::deployment::ops::process;
-use crate::deployment::supervise::{Answer, Order, Standing, Supervisor};
+use crate::deployment::supervise::{Answer, Order, Roster, Standing, Supervisor};
 use crate::deployment::{Environment, Process, Service};
 
 /// How long an answer may take that needs no waiting.
@@ -175,7 +178,12 @@ impl Hands<'_> {
         let log = place.folder().join("supervise.log");
         let opened = OpenOptions::new().create(true).append(true).open(&log).tried("opened", &log)?;
         let mut command = self.surroundings.command("/bin/sh");
-        command.args(["-c", DETACH, "sh"]).arg(program).args(args).arg("--state").arg(place.state()?);
+        command
+            .args(["-c", DETACH, "sh"])
+            .arg(runnable(program)?)
+            .args(args)
+            .arg("--state")
+            .arg(place.state()?);
         command.args(["supervise", "--environment", place.environment.as_str()]);
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let output = command.current_dir("/").stdout(Stdio::piped()).stderr(opened).output();
@@ -191,28 +199,79 @@ impl Hands<'_> {
     }
 }
 
-/// Who runs of a service that was recorded: a process that was started again is the same service.
-pub(in crate::deployment::ops) fn running(place: &Place, service: &Service) -> Option<Process> {
-    if process::is_alive(&service.process) {
-        return Some(service.process.clone());
+/// Who runs of a service that was recorded: a process that was started again is the same service. An error where nobody can tell: its
+/// container's engine cannot be asked, and it does not answer itself.
+pub(in crate::deployment::ops) fn running(
+    place: &Place,
+    service: &Service,
+) -> Result<Option<Process>, DeployError> {
+    if service.process.is_contained() {
+        return or_answers(place, service, containers::running(place, service));
     }
-    let kept = place.roster().ok().flatten()?.services.remove(&service.release)?;
-    kept.process.filter(process::is_alive)
+    if process::is_alive(&service.process) {
+        return Ok(Some(service.process.clone()));
+    }
+    let kept = place.roster().ok().flatten().and_then(|mut roster| roster.services.remove(&service.release));
+    Ok(kept.and_then(|kept| kept.process).filter(process::is_alive))
+}
+
+/// What an engine says; where it cannot be asked, the recorded process runs if the service answers its health check.
+fn or_answers(
+    place: &Place,
+    service: &Service,
+    said: Result<Option<Process>, DeployError>,
+) -> Result<Option<Process>, DeployError> {
+    match said {
+        Err(error) if !check::answers(place, service) => Err(error),
+        Err(_) => Ok(Some(service.process.clone())),
+        said => said,
+    }
 }
 
 /// The service with the process that it has now; none where it does not run.
-pub(in crate::deployment::ops) fn as_it_runs(place: &Place, service: Service) -> Option<Service> {
-    running(place, &service).map(|process| Service { process, ..service })
+pub(in crate::deployment::ops) fn as_it_runs(
+    place: &Place,
+    service: Service,
+) -> Result<Option<Service>, DeployError> {
+    Ok(running(place, &service)?.map(|process| Service { process, ..service }))
+}
+
+/// The service as it runs, or as it is started again by its supervisor in a moment; none where it is down, an error where nobody can tell.
+pub(in crate::deployment::ops) fn stands(
+    place: &Place,
+    service: Service,
+) -> Result<Option<Service>, DeployError> {
+    if service.process.is_contained() {
+        let process = or_answers(place, &service, containers::stands(place, &service))?;
+        return Ok(process.map(|process| Service { process, ..service }));
+    }
+    Ok(match running(place, &service)? {
+        Some(process) => Some(Service { process, ..service }),
+        None => comes_back(place, &service.release).is_ok().then_some(service),
+    })
+}
+
+/// Whether the supervisor of an environment lives: what it wrote down is how things stand only then.
+pub(in crate::deployment::ops) fn lives(place: &Place, roster: &Roster) -> bool {
+    roster.supervisor.as_ref().is_some_and(process::is_alive)
+        || File::open(place.folder()).is_ok_and(|folder| UnixStream::connect(short(&folder, SOCKET)).is_ok())
 }
 
 /// Whether a release that does not run at the moment is started again, by what its supervisor wrote down; and how it stands where
 /// it is not.
 pub(in crate::deployment::ops) fn comes_back(place: &Place, release: &str) -> Result<(), Option<String>> {
-    let kept =
-        place.roster().ok().flatten().and_then(|mut roster| roster.services.remove(release)).ok_or(None)?;
+    let mut roster = place.roster().ok().flatten().ok_or(None)?;
+    let kept = roster.services.remove(release).ok_or(None)?;
     let exit =
         kept.last_exit.map(|exit| format!(" ({exit}, after {} restarts)", kept.restarts)).unwrap_or_default();
-    if kept.state.is_down() { Err(Some(format!("{}{exit}", kept.state))) } else { Ok(()) }
+    if kept.state.is_down() {
+        return Err(Some(format!("{}{exit}", kept.state)));
+    }
+    if lives(place, &roster) {
+        Ok(())
+    } else {
+        Err(Some(format!("its supervisor has ended: nobody starts it again{exit}")))
+    }
 }
 
 /// Ends a release whole: by its supervisor, so that it is not started again; where there is none, here, and its record with it. Says
@@ -224,6 +283,19 @@ pub(in crate::deployment::ops) fn end(
     tag: &str,
     grace: Duration,
 ) -> Result<bool, DeployError> {
+    if let Some(ended) = containers::end(place, release, grace) {
+        return ended;
+    }
+    if let Some(id) = process.and_then(Process::container) {
+        // Nobody forgets a container that may run.
+        let (environment, folder) = (place.environment.clone(), place.folder().to_owned());
+        return Err(DeployError::NoRecord {
+            environment,
+            release: release.to_owned(),
+            id: id.to_owned(),
+            folder,
+        });
+    }
     let order = Order::End { release: release.to_owned(), grace_ms: ms(grace) };
     let is_kept = || match place.roster() {
         Ok(roster) => roster.is_some_and(|roster| roster.services.contains_key(release)),
@@ -258,7 +330,7 @@ pub(in crate::deployment::ops) fn quit(place: &Place, grace: Duration) -> Result
 }
 
 /// Has the supervisor carry it out; where there is none, it is done `alone`, while no other can begin. One that does not answer in
-/// time is killed: whoever ends something must not wait for ever.
+/// time is killed: whoever ends something must not wait for ever, nor for one that nobody knows.
 fn by_supervisor_or(
     place: &Place,
     order: &Order,
@@ -273,11 +345,18 @@ fn by_supervisor_or(
             Err(error) if is_timeout(&error) => kill(place),
             Err(_) => {}
         }
-        if let Ok(_lock) = run::lock(place)? {
-            return alone();
-        }
+        let owner = match run::lock(place)? {
+            Ok(_lock) => return alone(),
+            Err(owner) => owner,
+        };
         if Instant::now() >= until {
             kill(place);
+        }
+        if Instant::now() >= until + MARGIN {
+            return Err(DeployError::NotSupervised(format!(
+                "somebody holds `{}` and answers nothing ({owner}); end that process and try again",
+                place.folder().join("supervise.lock").display()
+            )));
         }
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,12 +24,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many may ask at once.
 const MOST: usize = 32;
 
-/// The open door; closing it removes the socket.
-pub(super) struct Door(PathBuf);
+/// The open door; closing it removes the socket, unless another's lies there by now.
+pub(super) struct Door {
+    path: PathBuf,
+    socket: u64,
+}
 
 impl Drop for Door {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.socket) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -42,6 +47,7 @@ impl Door {
         let listener = UnixListener::bind(short(&handle, &fresh))?;
         // Nobody can connect before it has its name, so nobody can before it is closed to others.
         fs::set_permissions(folder.join(&fresh), fs::Permissions::from_mode(0o600))?;
+        let socket = fs::symlink_metadata(folder.join(&fresh))?.ino();
         fs::rename(folder.join(&fresh), folder.join(SOCKET))?;
         let asking = Arc::new(AtomicUsize::new(0));
         std::thread::Builder::new().name("door".into()).spawn(move || {
@@ -53,7 +59,7 @@ impl Door {
                 }
             }
         })?;
-        Ok(Self(folder.join(SOCKET)))
+        Ok(Self { path: folder.join(SOCKET), socket })
     }
 }
 

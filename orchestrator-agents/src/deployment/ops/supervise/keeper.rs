@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use super::home::{Home, Look};
 use super::journal::Journal;
 use super::proxy::LiveProxy;
 use super::rotate::{Rotated, rotate};
 use super::run::{Event, Over};
 use super::seen::{self, Variables};
+use crate::deployment::Process;
 use crate::deployment::ops::error::DeployError;
 use crate::deployment::ops::place::Place;
 use crate::deployment::supervise::{Answer, Kept, Order, Pace, Roster, Standing};
@@ -27,6 +29,7 @@ pub(super) struct Keeper {
     pub(super) env: Variables,
     pub(super) events: Sender<Event>,
     pub(super) journal: Journal,
+    pub(super) home: Home,
     begun: Instant,
     quitting: Vec<Sender<Answer>>,
     quits: bool,
@@ -47,6 +50,8 @@ pub(super) struct Live {
     pub(super) clearing: bool,
     /// It is to end, with that grace.
     pub(super) ending: Option<Duration>,
+    /// A process that nobody watches yet.
+    pub(super) unwatched: Option<Process>,
     /// Who waits for its end.
     pub(super) asking: Vec<Sender<Answer>>,
 }
@@ -60,6 +65,7 @@ impl Live {
             due: None,
             clearing: false,
             ending: None,
+            unwatched: None,
             asking: Vec::new(),
         }
     }
@@ -68,6 +74,7 @@ impl Live {
 impl Keeper {
     pub(super) fn new(
         place: Place,
+        home: Home,
         env: Variables,
         events: Sender<Event>,
         journal: Journal,
@@ -80,6 +87,7 @@ impl Keeper {
             env,
             events,
             journal,
+            home,
             begun: Instant::now(),
             quitting: Vec::new(),
             quits: false,
@@ -98,10 +106,17 @@ impl Keeper {
     /// Records what is about to be done. A supervisor whose disk is full still keeps things running: what it could not record
     /// is found by tags.
     pub(super) fn record(&self) -> Result<(), String> {
+        self.at_home()?;
         self.place.keep_roster(Some(&self.roster)).map_err(|error| {
             self.journal.note(format_args!("not recorded: {error}"));
             error.to_string()
         })
+    }
+
+    /// Nothing is written where another supervisor may be at home by now.
+    pub(super) fn at_home(&self) -> Result<(), String> {
+        let folder = self.place.folder().display();
+        if self.home.is_there() { Ok(()) } else { Err(format!("its folder `{folder}` is gone")) }
     }
 
     /// How long nothing is to be done if nothing happens.
@@ -119,6 +134,16 @@ impl Keeper {
     /// Does what is due.
     pub(super) fn tick(&mut self) -> Option<Over> {
         let now = self.now();
+        let looked = self.home.look(now);
+        match looked {
+            Look::There | Look::StillAway => {}
+            Look::Away => self.journal.note("its folder is gone; what runs goes on, and nothing is started"),
+            Look::Back => {
+                self.journal.note("its folder is back");
+                let _ = self.record();
+            }
+            Look::Lost => return Some(Over::Lost),
+        }
         let due: Vec<_> = self
             .live
             .iter()
@@ -126,11 +151,14 @@ impl Keeper {
             .map(|(release, _)| release.clone())
             .collect();
         for release in due {
-            self.start_again(&release);
+            self.is_due(&release);
         }
+        self.watch_again();
         self.tick_proxy();
         if now >= self.logs_at {
-            self.rotate_logs();
+            if looked == Look::There {
+                self.rotate_logs();
+            }
             self.logs_at = self.now() + LOGS;
         }
         if !self.is_idle() {
@@ -143,6 +171,16 @@ impl Keeper {
         (now >= self.idle_since + IDLE).then_some(Over::Idle)
     }
 
+    fn watch_again(&mut self) {
+        let unwatched = self
+            .live
+            .iter_mut()
+            .filter_map(|(release, live)| Some((release.clone(), live.unwatched.take()?)));
+        for (release, process) in unwatched.collect::<Vec<_>>() {
+            self.watch_stranger(&release, process);
+        }
+    }
+
     fn rotate_logs(&self) {
         let logs = self.roster.services.keys().map(|release| self.place.log(release));
         let logs = logs.chain(self.roster.proxy.as_ref().map(|_| self.proxy_folder().join("proxy.log")));
@@ -151,6 +189,10 @@ impl Keeper {
                 Ok(Rotated::No | Rotated::Whole) => {}
                 Ok(Rotated::Perhaps) => self.journal.note(format_args!(
                     "`{}` was emptied after it was copied, since its file system can do no better: lines written in between are lost",
+                    log.display()
+                )),
+                Ok(Rotated::GivenUp) => self.journal.note(format_args!(
+                    "the disk is full: the oldest lines of `{}` were given up",
                     log.display()
                 )),
                 Err(error) => {

@@ -2,9 +2,9 @@
 //!
 //! | file | what for |
 //! |---|---|
-//! | `run` `keeper` | the loop; what it holds, and what it does with each event |
+//! | `run` `keeper` `home` | the loop; what it holds, and what it does with each event; whether its folder is there yet |
 //! | `service` `proxy` `adopt` | one service; the proxy; what runs already |
-//! | `child` `seen` | starting a process; what can be seen of one |
+//! | `child` `seen` `holder` | starting a process; what can be seen of one; who has an address |
 //! | `door` `client` | the socket, from both sides; what operations do where nobody answers |
 //! | `rotate` `journal` | logs of services; its own log |
 
@@ -12,6 +12,8 @@ mod adopt;
 mod child;
 mod client;
 mod door;
+mod holder;
+mod home;
 mod journal;
 mod keeper;
 mod proxy;
@@ -20,6 +22,6 @@ mod run;
 mod seen;
 mod service;
 
-pub(super) use client::{Hands, as_it_runs, comes_back, end, quit, running};
+pub(super) use client::{Hands, as_it_runs, ask, comes_back, end, lives, quit, running, stands};
 pub use client::{asked, ordered, standing};
 pub use run::{Over, supervise};

@@ -1,7 +1,8 @@
 //! How a supervisor keeps the proxy: it holds the listening sockets, so clients wait while there is no proxy instead of being refused.
 
-use std::ffi::OsStr;
-use std::fs;
+mod ending;
+mod starting;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,23 +10,22 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use orchestrator_traffic::sockets::{self, Channel, Said, Sockets};
+use orchestrator_traffic::sockets::{self, Said, Sockets};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::child::{Start, how};
+use super::holder::holder;
 use super::keeper::Keeper;
 use super::run::Event;
 use super::seen;
+use super::service::LEFTOVERS;
 use crate::deployment::Process;
-use crate::deployment::ops::process::{self, TAG};
+use crate::deployment::ops::process;
 use crate::deployment::supervise::{Answer, KeptProxy, Next, Pace, ProxyOrder, State};
 
 /// How long a proxy may take until it serves.
 const READY: Duration = Duration::from_secs(15);
 /// How long one that is replaced may take to drain.
 const DRAINED: Duration = Duration::from_mins(1);
-/// How long a proxy that runs may take to lend its sockets.
-const LEND: Duration = Duration::from_secs(2);
 
 /// What is known of the proxy besides what is recorded.
 pub(super) struct LiveProxy {
@@ -76,12 +76,9 @@ impl Keeper {
     }
 
     pub(super) fn order_proxy(&mut self, order: ProxyOrder, reply: Sender<Answer>) {
-        let is_ending = self.proxy.as_ref().is_some_and(|live| live.ending.is_some());
-        let known = self.roster.proxy.as_ref();
-        let same = known.is_some_and(|known| known.order == order);
-        let refused = if is_ending {
-            Some("the proxy is just being ended; order it again in a moment".to_owned())
-        } else if same {
+        let refused = if let Some(why) = self.proxy_is_ending() {
+            Some(why)
+        } else if self.goes_on(&order) {
             None
         } else {
             self.set_proxy(order).err()
@@ -96,6 +93,27 @@ impl Keeper {
         if self.roster.proxy.as_ref().is_some_and(|kept| kept.state == State::Up) {
             self.tell_askers();
         }
+    }
+
+    /// Lets the proxy that is kept go on where it is the one that is ordered, and says whether it is. No program is worth somebody's
+    /// connection: where that is all that differs, one that serves goes on, and its next start is of the other program.
+    fn goes_on(&mut self, order: &ProxyOrder) -> bool {
+        let Some(kept) = &mut self.roster.proxy else { return false };
+        let ProxyOrder { program, args, listen, metrics } = &kept.order;
+        if (args, listen, metrics) != (&order.args, &order.listen, &order.metrics) {
+            return false;
+        }
+        if *program == order.program {
+            return true;
+        }
+        if kept.state != State::Up || !kept.process.as_ref().is_some_and(process::is_alive) {
+            return false;
+        }
+        let next = order.program.display();
+        self.journal.note(format_args!("proxy: it serves on; its next start is of `{next}`"));
+        kept.order.program.clone_from(&order.program);
+        let _ = self.record();
+        true
     }
 
     /// Makes it the proxy of the environment. Where it listens already the sockets stay. The one before drains first, since only one
@@ -129,7 +147,7 @@ impl Keeper {
         }
         let events = self.events.clone();
         let waiting = std::thread::Builder::new().name("drain".into()).spawn(move || {
-            let _ = seen::wait_for(&old);
+            seen::wait_for(&old);
             let _ = events.send(Event::ProxyDrained { turn });
         });
         if waiting.is_err() {
@@ -138,7 +156,7 @@ impl Keeper {
     }
 
     pub(super) fn proxy_drained(&mut self, turn: u64) {
-        if self.proxy.as_ref().is_some_and(|live| live.turn == turn && live.ending.is_none()) {
+        if self.proxy_is_ending().is_none() && self.proxy.as_ref().is_some_and(|live| live.turn == turn) {
             self.start_proxy();
         }
     }
@@ -150,7 +168,12 @@ impl Keeper {
         let at = |address: SocketAddr| {
             let same = known.iter().find(|socket| socket.local_addr().is_ok_and(|own| own == address));
             let bound = same.map_or_else(|| sockets::listen(address), |socket| socket.try_clone());
-            bound.map_err(|error| format!("{address} cannot be listened on: {error}"))
+            bound.map_err(|error| {
+                let taken = error.kind() == io::ErrorKind::AddrInUse;
+                let who = if taken { holder(address) } else { None };
+                let who = who.map_or_else(String::new, |who| format!(": {who}"));
+                format!("{address} cannot be listened on: {error}{who}")
+            })
         };
         if listen.is_empty() {
             return Err("a proxy needs an address to listen on".into());
@@ -159,86 +182,9 @@ impl Keeper {
         Ok(Sockets { serve, metrics: metrics.map(at).transpose()?, ..Sockets::default() })
     }
 
-    /// Takes over the proxy that the supervisor before kept.
-    pub(super) fn adopt_proxy(&mut self) {
-        let Some(kept) = &self.roster.proxy else { return };
-        let is_ending = kept.state == State::Ending;
-        self.proxy = Some(LiveProxy::new(None));
-        if is_ending {
-            self.end_proxy(READY, None);
-        } else {
-            self.start_proxy();
-        }
-    }
-
-    /// Starts a process, or adopts the one that serves.
-    fn start_proxy(&mut self) {
-        if let Some(live) = &mut self.proxy {
-            live.due = None;
-            live.turn += 1;
-        }
-        if let Err(why) = self.try_start_proxy() {
-            self.proxy_down(why, false);
-        }
-    }
-
-    fn try_start_proxy(&mut self) -> Result<(), String> {
-        let needs_sockets = self.proxy.as_ref().is_some_and(|live| live.sockets.is_none());
-        if needs_sockets && self.borrow_sockets() {
-            return Ok(());
-        }
-        if needs_sockets {
-            let Some(kept) = &self.roster.proxy else { return Ok(()) };
-            let bound = self.bound(&kept.listens, kept.metrics)?;
-            if let Some(live) = &mut self.proxy {
-                live.sockets = Some(bound);
-            }
-        }
-        self.spawn_proxy().map_err(|error| format!("it could not be started: {error}"))
-    }
-
-    /// Gets the sockets from a proxy that runs without a supervisor.
-    fn borrow_sockets(&mut self) -> bool {
-        let Ok((sockets, channel)) = sockets::adopt(&self.proxy_folder().join("control.sock"), LEND) else {
-            return false;
-        };
-        let now = self.now();
-        let Some(live) = &mut self.proxy else { return false };
-        (live.sockets, live.started, live.ready_by) = (Some(sockets), now, Some(now + READY));
-        let turn = live.turn;
-        self.journal.note("proxy: adopted");
-        listen_to(channel, turn, self.events.clone(), None).is_ok()
-    }
-
-    fn spawn_proxy(&mut self) -> io::Result<()> {
-        let (now, folder, tag) = (self.now(), self.proxy_folder(), self.proxy_tag());
-        let Some((kept, live)) = self.roster.proxy.as_mut().zip(self.proxy.as_mut()) else { return Ok(()) };
-        let Some(sockets) = live.sockets.as_ref().map(Sockets::try_clone).transpose()? else { return Ok(()) };
-        fs::create_dir_all(&folder)?;
-        let mut env: Vec<_> = self.env.iter().filter(|(name, _)| name != TAG).cloned().collect();
-        env.push((TAG.into(), tag.into()));
-        let mut argv = vec![kept.order.program.as_os_str()];
-        argv.extend(kept.order.args.iter().map(OsStr::new));
-        let (channel, other) = Channel::pair()?;
-        let log = folder.join("proxy.log");
-        let (mut child, process) =
-            Start { argv, folder: &folder, env: &env, log: &log }.spawn(Some(&other))?;
-        drop(other);
-        self.journal.note(format_args!("proxy: started as process {}", process.pid));
-        (kept.process, kept.since) = (Some(process), Timestamp::now());
-        (live.started, live.ready_by) = (now, Some(now + READY));
-        let (turn, journal) = (live.turn, self.journal.clone());
-        let _ = self.record();
-        std::thread::Builder::new().name("proxy-exit".into()).spawn(move || {
-            let exit = child.wait().map_or_else(|error| error.to_string(), how);
-            journal.note(format_args!("proxy: process {} ended: {exit}", child.id()));
-        })?;
-        listen_to(channel, turn, self.events.clone(), Some(sockets))
-    }
-
     pub(super) fn proxy_said(&mut self, turn: u64, said: Said) {
         let Some((kept, live)) = self.roster.proxy.as_mut().zip(self.proxy.as_mut()) else { return };
-        if live.turn != turn || live.ending.is_some() {
+        if live.turn != turn || kept.state == State::Ending {
             return;
         }
         match said {
@@ -269,8 +215,14 @@ impl Keeper {
     }
 
     pub(super) fn proxy_gone(&mut self, turn: u64, why: String) {
-        if self.proxy.as_ref().is_some_and(|live| live.turn == turn && live.ending.is_none()) {
+        let is_ending = self.proxy_is_ending().is_some();
+        let now = self.now();
+        let Some(live) = self.proxy.as_mut().filter(|live| live.turn == turn) else { return };
+        if !is_ending {
             self.proxy_down(why, true);
+        } else if live.ending.is_none() {
+            // Could it not be ended before, it is now.
+            live.due = Some(now);
         }
     }
 
@@ -316,48 +268,11 @@ impl Keeper {
             }
             self.proxy_down(why, true);
         } else if live.ending.is_none() && live.due.is_some_and(|due| due <= now) {
-            self.start_proxy();
-        }
-    }
-
-    pub(super) fn end_proxy(&mut self, grace: Duration, reply: Option<Sender<Answer>>) {
-        let Some((kept, live)) = self.roster.proxy.as_mut().zip(self.proxy.as_mut()) else {
-            reply.map(|reply| reply.send(Answer::Done));
-            return;
-        };
-        if let Some(asking) = &mut live.ending {
-            asking.extend(reply);
-            return;
-        }
-        live.ending = Some(reply.into_iter().collect());
-        (live.due, live.ready_by) = (None, None);
-        kept.state = State::Ending;
-        let process: Option<Process> = kept.process.clone();
-        let _ = self.record();
-        let (events, tag) = (self.events.clone(), self.proxy_tag());
-        let ending = std::thread::Builder::new().name("end".into()).spawn(move || {
-            let done =
-                process::end(process.as_ref(), &tag, grace).map(drop).map_err(|error| error.to_string());
-            let _ = events.send(Event::ProxyEnded { done });
-        });
-        if let Err(error) = ending {
-            self.proxy_ended(Err(format!("it could not be ended: {error}")));
-        }
-    }
-
-    pub(super) fn proxy_ended(&mut self, done: Result<(), String>) {
-        let asking = self.proxy.as_mut().and_then(|live| live.ending.take()).unwrap_or_default();
-        let answer = match done {
-            Ok(()) => {
-                (self.proxy, self.roster.proxy) = (None, None);
-                let _ = self.record();
-                self.journal.note("proxy: ended");
-                Answer::Done
+            if self.proxy_is_ending().is_some() {
+                self.end_proxy(LEFTOVERS, None);
+            } else {
+                self.start_proxy();
             }
-            Err(why) => Answer::Refused { why },
-        };
-        for reply in asking {
-            let _ = reply.send(answer.clone());
         }
     }
 }
@@ -365,28 +280,4 @@ impl Keeper {
 fn addresses(sockets: &Sockets) -> io::Result<(Vec<SocketAddr>, Option<SocketAddr>)> {
     let listens = sockets.serve.iter().map(std::net::TcpListener::local_addr).collect::<io::Result<_>>()?;
     Ok((listens, sockets.metrics.as_ref().map(std::net::TcpListener::local_addr).transpose()?))
-}
-
-/// Hands sockets over, where there are some to hand, and tells what is said.
-fn listen_to(
-    mut channel: Channel,
-    turn: u64,
-    events: Sender<Event>,
-    sockets: Option<Sockets>,
-) -> io::Result<()> {
-    let listening = std::thread::Builder::new().name("proxy".into()).spawn(move || {
-        let handed = sockets.as_ref().map_or(Ok(()), |sockets| channel.hand(sockets));
-        drop(sockets);
-        let why = loop {
-            match channel.hear(None) {
-                Ok(Some(said)) => {
-                    let _ = events.send(Event::ProxySaid { turn, said });
-                }
-                Ok(None) => break handed.map_or_else(|error| error.to_string(), |()| "it ended".to_owned()),
-                Err(error) => break error.to_string(),
-            }
-        };
-        let _ = events.send(Event::ProxyGone { turn, why });
-    });
-    listening.map(drop)
 }

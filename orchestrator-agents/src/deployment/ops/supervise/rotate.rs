@@ -38,11 +38,27 @@ pub(super) enum Rotated {
     Whole,
     /// A part was moved; what was written between copying and emptying is lost.
     Perhaps,
+    /// The disk is full: the oldest part was given up.
+    GivenUp,
 }
 
-/// Moves the first part of a log away, if it is too long.
+/// Moves the first parts of a log away until it is short enough: somebody may write more than a part between two looks. Not for ever,
+/// since they may write faster than a disk copies.
 pub(super) fn rotate(log: &Path) -> io::Result<Rotated> {
-    rotate_by(log, SIZE, PARTS, &WAYS)
+    rotate_whole(log, SIZE, PARTS, &WAYS)
+}
+
+fn rotate_whole(log: &Path, size: u64, parts: usize, ways: &[Way]) -> io::Result<Rotated> {
+    let mut done = Rotated::No;
+    for _ in 0..=parts * 2 {
+        match rotate_by(log, size, parts, ways)? {
+            Rotated::No => break,
+            Rotated::Whole if done == Rotated::No => done = Rotated::Whole,
+            Rotated::Whole => {}
+            given_up => done = given_up,
+        }
+    }
+    Ok(done)
 }
 
 fn rotate_by(log: &Path, size: u64, parts: usize, ways: &[Way]) -> io::Result<Rotated> {
@@ -60,7 +76,10 @@ fn rotate_by(log: &Path, size: u64, parts: usize, ways: &[Way]) -> io::Result<Ro
     let copied = copy(&file, start, cut, &part).and_then(|()| shift(log, parts, &part));
     if let Err(error) = copied {
         let _ = fs::remove_file(&part);
-        return Err(error);
+        if error.kind() != io::ErrorKind::StorageFull {
+            return Err(error);
+        }
+        return give_up_oldest(&file, log, cut, end, (parts, ways));
     }
     take_out(&file, cut, end, &named(log, "1"), ways)
 }
@@ -95,6 +114,23 @@ fn copy(mut file: &File, from: u64, to: u64, part: &Path) -> io::Result<()> {
     let mut part = File::create(part)?;
     let copied = io::copy(&mut file.take(to - from), &mut part)?;
     if copied == to - from { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// Where the disk is full nothing can be copied, and the log would grow for ever: what is oldest goes, the last part, or where there is
+/// none, what was to become the first.
+fn give_up_oldest(
+    file: &File,
+    log: &Path,
+    cut: u64,
+    end: u64,
+    (parts, ways): (usize, &[Way]),
+) -> io::Result<Rotated> {
+    let mut oldest_first = (1..=parts).rev().map(|number| named(log, &number.to_string()));
+    if !oldest_first.any(|part| fs::remove_file(part).is_ok()) {
+        let ways: Vec<Way> = ways.iter().copied().filter(|way| *way != Way::Empty).collect();
+        take_out(file, cut, end, &named(log, "1"), &ways)?;
+    }
+    Ok(Rotated::GivenUp)
 }
 
 /// Makes room for a new first part: each goes one further, the last one goes.
@@ -216,6 +252,21 @@ mod tests {
                 1_000_000,
             );
         }
+    }
+
+    #[test]
+    fn what_was_written_faster_than_it_was_looked_at_is_moved_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("x.log");
+        let lines: String = (0..5_000).map(|line| format!("line {line}\n")).collect();
+        fs::write(&log, &lines).unwrap();
+        assert_eq!(rotate_whole(&log, 9_000, 3, &WAYS).unwrap(), Rotated::Whole);
+        assert!(
+            fs::metadata(&log).unwrap().len() - first_byte(&File::open(&log).unwrap(), u64::MAX) <= 9_000
+        );
+        let found = all(&log, 3);
+        assert_eq!(found.last().unwrap(), "line 4999");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "three parts and the log");
     }
 
     #[test]

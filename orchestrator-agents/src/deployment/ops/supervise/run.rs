@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use orchestrator_core::local::ORDER_VARIABLE;
 use orchestrator_traffic::sockets::Said;
 
 use super::door::Door;
+use super::home::Home;
 use super::journal::Journal;
 use super::keeper::Keeper;
 use crate::deployment::ops::error::{DeployError, Tried};
@@ -50,6 +51,8 @@ pub enum Over {
     Quit,
     /// It had nothing to keep.
     Idle,
+    /// Its folder is gone, or is another's by now: what it kept goes on, and nobody starts it again.
+    Lost,
     /// Another one is there already; this is what its lock says of it.
     Another(String),
 }
@@ -68,7 +71,7 @@ pub fn supervise(
     let state = std::path::absolute(state).tried("found", state)?;
     let place = Place::new(&state, environment);
     fs::create_dir_all(place.folder()).tried("created", place.folder())?;
-    let _lock = match lock(&place)? {
+    let lock = match lock(&place)? {
         Ok(lock) => lock,
         Err(owner) => return Ok(Over::Another(owner)),
     };
@@ -81,7 +84,8 @@ pub fn supervise(
     waiting.tried("started", place.folder())?;
     let journal = Journal::at(place.folder().join("supervise.log"));
     let env = env.into_iter().filter(|(name, _)| name != ORDER_VARIABLE).collect();
-    let mut keeper = Keeper::new(place.clone(), env, events.clone(), journal.clone())?;
+    let home = Home::of(&lock, lock_of(&place)).tried("looked at", &lock_of(&place))?;
+    let mut keeper = Keeper::new(place.clone(), home, env, events.clone(), journal.clone())?;
     journal.note(format_args!("process {} supervises {environment}", std::process::id()));
     keeper.adopt();
     let _door = Door::open(place.folder(), events).tried("opened", place.folder())?;
@@ -89,9 +93,10 @@ pub fn supervise(
     journal.note(match &over {
         Over::Stopped => "stopped; what runs goes on, and the next supervisor adopts it",
         Over::Quit => "quit; nothing runs any more",
+        Over::Lost => "ended: its folder is gone; what runs goes on, and nobody starts it again",
         Over::Idle | Over::Another(_) => "ended: there is nothing to keep",
     });
-    if over != Over::Stopped {
+    if matches!(over, Over::Quit | Over::Idle) && keeper.at_home().is_ok() {
         place.keep_roster(None)?;
     }
     keeper.farewell();
@@ -113,9 +118,13 @@ fn turn(keeper: &mut Keeper, inbox: &Receiver<Event>) -> Over {
     }
 }
 
+fn lock_of(place: &Place) -> PathBuf {
+    place.folder().join("supervise.lock")
+}
+
 /// The lock, or who has it.
 pub(super) fn lock(place: &Place) -> Result<Result<File, String>, DeployError> {
-    let path = place.folder().join("supervise.lock");
+    let path = lock_of(place);
     let until = Instant::now() + LOCK;
     let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
     let mut file = opened.tried("opened", &path)?;
@@ -132,7 +141,8 @@ pub(super) fn lock(place: &Place) -> Result<Result<File, String>, DeployError> {
         }
     }
     let owner = format!("pid {} since {}\n", std::process::id(), Timestamp::now());
-    file.set_len(0).and_then(|()| file.write_all(owner.as_bytes())).tried("written", &path)?;
+    // For people: the lock holds without it, and a full disk must keep nobody from ending things.
+    let _ = file.set_len(0).and_then(|()| file.write_all(owner.as_bytes()));
     Ok(Ok(file))
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::process::Child;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +16,9 @@ use crate::deployment::ops::{port, process};
 use crate::deployment::supervise::{Answer, Kept, Next, State};
 
 /// How long what a crashed service left gets to end.
-const LEFTOVERS: Duration = Duration::from_secs(1);
+pub(super) const LEFTOVERS: Duration = Duration::from_secs(1);
+/// When the end of what could not be ended is tried again.
+pub(super) const AGAIN: Duration = Duration::from_secs(30);
 
 impl Keeper {
     /// Starts a release because it was ordered. One that runs stays as it is.
@@ -60,11 +62,12 @@ impl Keeper {
     fn start(&mut self, release: &str) -> Result<Process, String> {
         let known = self.place.release(release).map_err(|error| error.to_string())?;
         let known = known.ok_or_else(|| format!("release `{release}` is gone from its folder"))?;
+        self.at_home()?;
         let folder = self.place.release_folder(release);
         if !folder.join(&known.binary).is_file() {
             return Err(format!("`{}` is gone from the folder of release `{release}`", known.binary));
         }
-        let (now, log, tag) = (self.now(), self.place.log(release), known.tag());
+        let (now, log) = (self.now(), self.place.log(release));
         let Some((kept, live)) = self.roster.services.get_mut(release).zip(self.live.get_mut(release)) else {
             return Err(format!("release `{release}` is not kept"));
         };
@@ -72,6 +75,8 @@ impl Keeper {
             return Err(format!("port {} is taken by another process", kept.port));
         }
         let env = live.env.as_ref().ok_or("its variables are not known any more")?;
+        // First who waits for its end, so that none goes unseen.
+        let watcher = watcher(release, &self.events)?;
         let argv = known.argv(&folder.to_string_lossy(), kept.port);
         let argv = argv.iter().map(OsStr::new).collect();
         let spawned = Start { argv, folder: &folder, env, log: &log }.spawn(None);
@@ -80,27 +85,19 @@ impl Keeper {
         kept.since = Timestamp::now();
         kept.why = None;
         (live.started, live.due) = (now, None);
-        if let Err(why) = self.watch(release, child, process.clone()) {
-            // Its end would go unseen.
-            let _ = process::end(Some(&process), &tag, Duration::ZERO);
-            return Err(why);
-        }
+        let _ = watcher.send((child, process.clone()));
         // It runs: that it is not on record is made good by its tag.
         let _ = self.record();
         Ok(process)
     }
 
-    /// Tells of its end when it comes.
-    fn watch(&mut self, release: &str, mut child: Child, process: Process) -> Result<(), String> {
-        let (events, release) = (self.events.clone(), release.to_owned());
-        let watching = std::thread::Builder::new().name("watch".into()).spawn(move || {
-            let exit = child.wait().map_or_else(|error| error.to_string(), how);
-            let _ = events.send(Event::Gone { release, process, exit });
-        });
-        watching.map(drop).map_err(|error| format!("it cannot be watched: {error}"))
+    /// It is time to start it, or to end what could not be ended.
+    pub(super) fn is_due(&mut self, release: &str) {
+        let is_ending = self.roster.services.get(release).is_some_and(|kept| kept.state == State::Ending);
+        if is_ending { self.end(release, LEFTOVERS, None) } else { self.start_again(release) }
     }
 
-    pub(super) fn start_again(&mut self, release: &str) {
+    fn start_again(&mut self, release: &str) {
         if let Some(live) = self.live.get_mut(release) {
             live.due = None;
         }
@@ -155,7 +152,11 @@ impl Keeper {
         (kept.process, kept.since) = (None, Timestamp::now());
         kept.last_exit = Some(exit.clone());
         kept.state = match kept.state {
-            State::Ending => State::Ending,
+            State::Ending => {
+                // Could it not be ended before, it is now.
+                live.due = live.ending.is_none().then_some(now);
+                State::Ending
+            }
             State::Starting | State::Exited => State::Exited,
             _ if live.env.is_none() => State::NeedsSecrets,
             _ => match live.pace.crashed(now, now.saturating_sub(live.started)) {
@@ -231,6 +232,7 @@ impl Keeper {
     }
 
     pub(super) fn ended(&mut self, release: &str, done: Result<(), String>) {
+        let now = self.now();
         let Some(live) = self.live.get_mut(release) else { return };
         live.ending = None;
         let asking = std::mem::take(&mut live.asking);
@@ -242,6 +244,7 @@ impl Keeper {
             }
             Err(why) => {
                 self.journal.note(format_args!("{release}: {why}"));
+                live.due = Some(now + AGAIN);
                 Answer::Refused { why }
             }
         };
@@ -255,4 +258,17 @@ impl Keeper {
         self.live.remove(release);
         let _ = self.record();
     }
+}
+
+/// A thread that waits for the end of the process that it is given, and tells of it.
+fn watcher(release: &str, events: &Sender<Event>) -> Result<Sender<(Child, Process)>, String> {
+    let (events, release) = (events.clone(), release.to_owned());
+    let (give, given) = mpsc::channel::<(Child, Process)>();
+    let watching = std::thread::Builder::new().name("watch".into()).spawn(move || {
+        // None where it could not be started.
+        let Ok((mut child, process)) = given.recv() else { return };
+        let exit = child.wait().map_or_else(|error| error.to_string(), how);
+        let _ = events.send(Event::Gone { release, process, exit });
+    });
+    watching.map(|_| give).map_err(|error| format!("it cannot be watched: {error}"))
 }

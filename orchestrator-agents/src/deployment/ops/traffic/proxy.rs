@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use orchestrator_traffic::control::ask;
 use orchestrator_traffic::protocol::{Request, Response, Status};
 
+use super::draining::Draining;
 use super::{Drained, MARGIN, PATIENCE, SwitchInput, Switched, Traffic, address};
 use crate::deployment::ops::error::{DeployError, Tried};
 use crate::deployment::ops::halt::Halt;
@@ -94,8 +95,9 @@ impl Proxy<'_> {
         }
         let listens: Vec<String> = status.listens.iter().map(ToString::to_string).collect();
         let why = format!(
-            "it listens on {} and not on {wanted}; end it with `orchestrate proxy stop`, or mend `proxy.listen`",
-            listens.join(", ")
+            "it listens on {} and not on {wanted}; end it with `orchestrate deploy stop --environment {}`, or mend `proxy.listen`",
+            listens.join(", "),
+            self.place.environment
         );
         Err(DeployError::Refused { environment: self.place.environment.clone(), why })
     }
@@ -147,7 +149,14 @@ impl Proxy<'_> {
             match self.ask(&request) {
                 Ok(Response::Applied { generation, changed }) => {
                     let took_ms = Some(begun.elapsed().as_secs_f64() * 1e3);
-                    let (drained, problems) = self.drained(wanted, &before)?;
+                    let (drained, problems) = match self.drained(wanted, &before) {
+                        Err(DeployError::Stopped) => return Err(DeployError::Stopped),
+                        // It was switched all the same.
+                        Err(error) => {
+                            (Vec::new(), vec![format!("how the others were drained is not known: {error}")])
+                        }
+                        Ok(drained) => drained,
+                    };
                     return Ok(Switched { generation, changed, before, took_ms, drained, problems });
                 }
                 Ok(other) => return Err(self.odd(&other)),
@@ -168,25 +177,11 @@ impl Proxy<'_> {
         wanted: &[(String, SocketAddr, u32)],
         before: &Shares,
     ) -> Result<(Vec<Drained>, Vec<String>), DeployError> {
-        let left_out: Vec<&String> =
-            before.keys().filter(|release| wanted.iter().all(|(wanted, ..)| wanted != *release)).collect();
+        let mut draining = Draining::new(wanted.iter().map(|(release, ..)| release), before);
         let until = Instant::now() + self.config.drain.duration() + MARGIN;
         let mut pause = Duration::from_millis(2);
         loop {
-            if left_out.is_empty() {
-                return Ok((Vec::new(), Vec::new()));
-            }
-            let traffic = Traffic::of(&self.status()?, &self.place.environment);
-            let of = |release: &&String| traffic.releases.iter().find(|known| known.release == **release);
-            let found: Vec<Drained> =
-                left_out.iter().filter_map(|release| of(release)?.drained.clone()).collect();
-            // One that is not listed any more was drained some time ago.
-            let open = |release: &&&String| {
-                of(release).is_some_and(|known| {
-                    known.drained.as_ref().is_none_or(|drained| drained.took_ms.is_none())
-                })
-            };
-            let open: Vec<String> = left_out.iter().filter(open).map(ToString::to_string).collect();
+            let (found, open) = draining.look(&Traffic::of(&self.status()?, &self.place.environment));
             if open.is_empty() {
                 return Ok((found, Vec::new()));
             }

@@ -71,6 +71,29 @@ fn what_ended_unwatched_and_has_no_secrets_is_started_again() {
     assert!(get(&format!("{url}/env")).contains("VERSION=0.1.0"));
 }
 
+/// What writes over its environment cannot be asked what it was given. Where that was no secret, nothing is lost with it.
+#[test]
+fn what_hides_its_variables_and_has_no_secrets_is_started_again() {
+    let hidden = |secret: bool| {
+        let desk = Desk::supervised();
+        let mut input = if secret { with_secret("0.1.0") } else { start("0.1.0", "") };
+        let script = r#"exec env -i PORT="$PORT" VERSION=0.1.0 "$0""#;
+        input["argv"] = json!(["sh", "-c", script, "{binary}"]);
+        let started = desk.call(desk.starter(), input, &key(1, 0, 0)).unwrap();
+        desk.kill_keeper();
+        desk.keeper_again();
+        assert_eq!(json!(desk.kept().process), started["process"], "adopted, not started again");
+        kill(pid(&started));
+        (desk, started)
+    };
+    let (desk, started) = hidden(false);
+    eventually("the service again", || answers(started["url"].as_str().unwrap()));
+    assert_eq!(desk.kept().state, State::Up);
+    let (desk, _) = hidden(true);
+    eventually("its end", || desk.kept().process.is_none());
+    assert_eq!(desk.kept().state, State::NeedsSecrets);
+}
+
 /// Killed between starting a process and writing it down: it is found by what it carries.
 #[test]
 fn a_process_that_was_not_written_down_is_adopted() {
@@ -219,4 +242,63 @@ fn a_roster_that_makes_no_sense_loses_nothing() {
     assert!(desk.production().join("supervise.json.broken").exists());
     assert_eq!(stop_all(&desk.state()).unwrap().len(), 1);
     desk.is_empty();
+}
+
+/// A folder that is deleted by mistake takes nothing down. The supervisor writes nothing there any more and ends by itself, also where
+/// another one is at home there by then.
+#[test]
+fn a_folder_that_is_deleted_takes_nothing_down() {
+    let desk = Desk::supervised();
+    let started = desk.call(desk.starter(), start("0.1.0", ""), &key(1, 0, 0)).unwrap();
+    let (url, keeper) = (started["url"].as_str().unwrap(), desk.keeper());
+    std::fs::remove_dir_all(desk.state()).unwrap();
+    assert!(answers(url) && desk.standing().is_none());
+    let second = desk.call(desk.starter(), start("0.2.0", ""), &key(2, 0, 0)).unwrap();
+    assert_ne!(desk.keeper(), keeper, "who makes the folder anew gets a supervisor of its own");
+    eventually("the end of the one without a folder", || !alive(keeper.into()));
+    assert!(answers(url) && alive(pid(&started).into()), "it ended alone");
+    assert!(desk.standing().is_some(), "the socket of the other one is where it was");
+    assert_eq!(json!(desk.kept().process), second["process"], "and so is its record");
+    // Nobody starts it again.
+    let _ = ureq::get(format!("{url}/crash")).call();
+    eventually("its end", || !alive(pid(&started).into()));
+    assert!(answers(second["url"].as_str().unwrap()));
+}
+
+#[test]
+fn nothing_is_made_anew_in_a_folder_that_was_deleted() {
+    let desk = Desk::supervised();
+    let started = desk.call(desk.starter(), start("0.1.0", ""), &key(1, 0, 0)).unwrap();
+    let keeper = desk.keeper();
+    std::fs::remove_dir_all(desk.state()).unwrap();
+    let _ = ureq::get(format!("{}/crash", started["url"].as_str().unwrap())).call();
+    eventually("the end of the supervisor", || !alive(keeper.into()));
+    assert!(!desk.state().exists() && !alive(pid(&started).into()));
+}
+
+/// Its disk was full when the service was started again, so what it wrote down is older than what runs.
+#[test]
+fn what_runs_is_adopted_where_an_earlier_process_is_on_record() {
+    let desk = Desk::supervised();
+    let started = desk.call(desk.starter(), with_secret("0.1.0"), &key(1, 0, 0)).unwrap();
+    desk.kill_keeper();
+    rewrite(&desk, |kept| {
+        kept.state = State::Up;
+        kept.process.as_mut().unwrap().started -= 1;
+    });
+    desk.keeper_again();
+    assert_eq!((json!(desk.kept().process), desk.kept().state), (started["process"].clone(), State::Up));
+    assert!(answers(started["url"].as_str().unwrap()));
+}
+
+#[test]
+fn the_last_end_is_told_and_not_an_earlier_one() {
+    let desk = Desk::supervised();
+    let started = desk.call(desk.starter(), start("0.1.0", ""), &key(1, 0, 0)).unwrap();
+    desk.kill_keeper();
+    kill(pid(&started));
+    eventually("its end", || !alive(pid(&started).into()));
+    rewrite(&desk, |kept| kept.last_exit = Some("exit code 5".into()));
+    desk.keeper_again();
+    assert_eq!(desk.kept().last_exit.as_deref(), Some("it ended while no supervisor watched"));
 }

@@ -115,3 +115,19 @@ fn long_one_that_hangs_does_not_keep_things_alive() {
     assert!(!alive(keeper.into()));
     desk.is_empty();
 }
+
+/// Somebody holds the lock whom nobody knows and who answers nothing: whoever ends things is told, after a while.
+#[test]
+#[ignore = "long: waits twice as long as a supervisor may take; tests/run --long has it"]
+fn long_a_lock_that_a_stranger_holds_is_told() {
+    let desk = Desk::supervised();
+    let started = desk.call(desk.starter(), start("0.1.0", ""), &key(1, 0, 0)).unwrap();
+    desk.kill_keeper();
+    let lock = std::fs::File::open(desk.production().join("supervise.lock")).unwrap();
+    eventually("the lock", || lock.try_lock().is_ok());
+    let error = stop_all(&desk.state()).unwrap_err().to_string();
+    assert!(error.contains("supervise.lock` and answers nothing"), "{error}");
+    drop(lock);
+    stop_all(&desk.state()).unwrap();
+    assert!(!alive(pid(&started).into()));
+}

@@ -97,14 +97,15 @@ fn holds(
     prop_assert!(find(&said, way.parts()).unwrap().is_some_and(|there| same(there, new)), "{after}");
     prop_assert_eq!(apply(file, &after, edit).unwrap(), None);
     prop_assert_eq!(comments(&after, comment), comments(&text, comment));
-    let appended = json!([{ "append": { "at": "zz.list", "value": new } }, { "append": { "at": "zz.list", "value": "x\ny" } }]);
+    // A key that is too long to be made by chance.
+    let appended = json!([{ "append": { "at": "appended.list", "value": new } }, { "append": { "at": "appended.list", "value": "x\ny" } }]);
     let grown = apply(file, &after, appended).unwrap().unwrap();
-    let gone = apply(file, &grown, json!([{ "remove": { "at": "zz" } }])).unwrap().unwrap();
+    let gone = apply(file, &grown, json!([{ "remove": { "at": "appended" } }])).unwrap().unwrap();
     prop_assert!(same(&format.value(&gone).unwrap(), &said), "{gone}");
     let dropped =
-        apply(file, &grown, json!([{ "remove": { "at": "zz.list", "value": new } }])).unwrap().unwrap();
+        apply(file, &grown, json!([{ "remove": { "at": "appended.list", "value": new } }])).unwrap().unwrap();
     prop_assert!(
-        !find(&format.value(&dropped).unwrap(), Way::keys(["zz", "list"]).parts())
+        !find(&format.value(&dropped).unwrap(), Way::keys(["appended", "list"]).parts())
             .unwrap()
             .unwrap()
             .as_array()

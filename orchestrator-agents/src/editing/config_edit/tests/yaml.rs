@@ -183,6 +183,16 @@ fn texts_stay_texts() {
 }
 
 #[test]
+fn a_merge_key_in_quotes_is_a_key_like_others() {
+    let quoted = "\"<<\": 1\na: 2\n";
+    assert_eq!(after("a.yml", quoted, set("b", json!(3))), "\"<<\": 1\na: 2\nb: 3\n");
+    assert_eq!(after("a.yml", quoted, set("<<", json!(3))), "\"<<\": 3\na: 2\n");
+    let both = "x: &x {a: 1}\ny:\n  <<: *x\n  \"<<\": 1\n";
+    let gone = after("a.yml", both, json!([{ "remove": { "at": "y.<<" } }]));
+    assert_eq!(gone, "x: &x {a: 1}\ny:\n  <<: *x\n");
+}
+
+#[test]
 fn what_is_so_is_said() {
     for (edits, said) in [
         (set("jobs.build.runs-on", json!("x")), "already so: `jobs.build.runs-on` is `x`"),

@@ -4,7 +4,7 @@ use serde_json::Value;
 use serde_saphyr::granit_parser::ScalarStyle;
 
 use super::super::value::as_opaque;
-use super::tree::scalar;
+use super::scalar::scalar;
 
 /// How a file is indented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! about stay as they are. Anchors, aliases and merge keys are read; where an edit would have to change one, it is refused.
 
 mod emit;
+mod scalar;
 mod tree;
 mod write;
 

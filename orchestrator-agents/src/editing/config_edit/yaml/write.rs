@@ -57,8 +57,8 @@ fn node<'n>(root: &'n Node, way: &[Part]) -> Result<Option<Found<'n>>, BoxError>
         let next = match (&here.node.kind, part) {
             (Kind::Alias, _) => return Err(shared(&way[..depth], "is an alias")),
             (Kind::Map { entries, .. }, Part::Key(key)) => {
-                let found = entries.iter().find(|entry| entry.key == *key);
-                if found.is_none() && entries.iter().any(|entry| entry.key == "<<") {
+                let found = entries.iter().find(|entry| !entry.merges && entry.key == *key);
+                if found.is_none() && entries.iter().any(|entry| entry.merges) {
                     return Err(shared(&way[..depth], "takes keys from elsewhere with `<<`"));
                 }
                 found.map(|entry| (&entry.node, Some(entry)))
@@ -200,7 +200,7 @@ impl Writer<'_> {
             (Kind::Map { entries, flow }, Part::Key(key)) => {
                 let at = entries
                     .iter()
-                    .position(|entry| entry.key == *key)
+                    .position(|entry| !entry.merges && entry.key == *key)
                     .ok_or_else(|| shared(way, "is not written here"))?;
                 if entries[at].node.marked {
                     return Err(shared(way, "has an anchor or a tag"));

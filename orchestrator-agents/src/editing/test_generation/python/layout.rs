@@ -17,7 +17,7 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn of(path: &RelPath, look: &Workspace) -> Self {
-        let folders = above(path);
+        let folders = path.above();
         let is_root = |folder: &&RelPath| {
             ["pyproject.toml", "setup.cfg", "setup.py", "pytest.ini", "tox.ini"]
                 .iter()
@@ -87,7 +87,7 @@ impl Layout {
     /// How a test file is run: with the project's own Python, else with a pytest that is installed.
     pub(super) fn runner(&self, test: &RelPath, look: &Workspace) -> Option<Runner> {
         let up = depth(&self.root);
-        let own = above(&at(&self.root, "x")).into_iter().find_map(|folder| {
+        let own = at(&self.root, "x").above().into_iter().find_map(|folder| {
             ["venv", ".venv"].into_iter().rev().find_map(|name| {
                 let python = at(&folder, &format!("{name}/bin/python"));
                 let pytest = at(&folder, &format!("{name}/bin/pytest"));
@@ -161,18 +161,6 @@ fn ini(root: &RelPath, look: &Workspace) -> Vec<String> {
     let text = look.read_text(&at(root, "pytest.ini")).ok().flatten().unwrap_or_default();
     let line = text.lines().find_map(|line| line.trim().strip_prefix("pythonpath")?.trim().strip_prefix('='));
     line.map_or(Vec::new(), |paths| paths.split_whitespace().map(str::to_owned).collect())
-}
-
-/// The folders above a path, the nearest first; the last is the root.
-fn above(path: &RelPath) -> Vec<RelPath> {
-    let mut folders = Vec::new();
-    let mut rest = path.as_str();
-    while let Some((folder, _)) = rest.rsplit_once('/') {
-        folders.extend(RelPath::new(folder));
-        rest = folder;
-    }
-    folders.push(RelPath::root());
-    folders
 }
 
 fn at(folder: &RelPath, name: &str) -> RelPath {

@@ -13,14 +13,7 @@ pub(super) struct Place {
 
 /// The crate that a path is in.
 pub(super) fn root(path: &RelPath, look: &Workspace) -> Option<RelPath> {
-    let mut rest = path.as_str();
-    let mut folders = Vec::new();
-    while let Some((folder, _)) = rest.rsplit_once('/') {
-        folders.extend(RelPath::new(folder));
-        rest = folder;
-    }
-    folders.push(RelPath::root());
-    folders
+    path.above()
         .into_iter()
         .find(|folder| manifest(folder, look).is_some_and(|table| table.contains_key("package")))
 }

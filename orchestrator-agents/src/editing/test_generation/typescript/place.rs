@@ -8,8 +8,8 @@ use super::super::language::Runner;
 
 /// The nearest folder above that has a `package.json`, and what that holds.
 pub(super) fn package(path: &RelPath, look: &Workspace) -> (RelPath, Json) {
-    for folder in above(path) {
-        if let Ok(manifest) = join(&folder, "package.json")
+    for folder in path.above() {
+        if let Ok(manifest) = folder.join("package.json")
             && let Ok(Some(text)) = look.read_text(&manifest)
         {
             return (folder, serde_json::from_str(&text).unwrap_or_default());
@@ -23,13 +23,11 @@ pub(super) fn test_file(path: &RelPath, look: &Workspace) -> RelPath {
     let (folder, _) = package(path, look);
     let below = below(&folder, path.as_str());
     let (stem, extension) = below.rsplit_once('.').unwrap_or((below, "ts"));
-    let folders = ["tests", "test", "__tests__"].into_iter().filter_map(|name| join(&folder, name).ok());
+    let folders = ["tests", "test", "__tests__"].into_iter().filter_map(|name| folder.join(name).ok());
     let own = folders.into_iter().find(|tests| look.exists(tests));
     let place = match own {
-        Some(tests) => {
-            join(&tests, &format!("{}.test.{extension}", stem.strip_prefix("src/").unwrap_or(stem)))
-        }
-        None => join(&folder, &format!("{stem}.test.{extension}")),
+        Some(tests) => tests.join(format!("{}.test.{extension}", stem.strip_prefix("src/").unwrap_or(stem))),
+        None => folder.join(format!("{stem}.test.{extension}")),
     };
     place.unwrap_or_else(|_| path.clone())
 }
@@ -94,9 +92,10 @@ fn is_module(path: &RelPath, look: &Workspace) -> bool {
 
 /// `compilerOptions.moduleResolution` of the nearest `tsconfig.json`, or what `module` implies.
 fn resolution(path: &RelPath, look: &Workspace) -> Option<String> {
-    let text = above(path)
+    let text = path
+        .above()
         .iter()
-        .find_map(|folder| look.read_text(&join(folder, "tsconfig.json").ok()?).ok().flatten())?;
+        .find_map(|folder| look.read_text(&folder.join("tsconfig.json").ok()?).ok().flatten())?;
     let config = jsonc_parser::parse_to_value(&text, &jsonc_parser::ParseOptions::default()).ok()??;
     let jsonc_parser::JsonValue::Object(config) = config else { return None };
     let options = config.get_object("compilerOptions")?;
@@ -119,9 +118,10 @@ pub(super) fn runner(test_file: &RelPath, look: &Workspace) -> Option<Runner> {
     let (cwd, _) = package(test_file, look);
     let jest = mock(test_file, look) == "jest";
     let tool = if jest { "jest" } else { "vitest" };
-    let folder = above(test_file).into_iter().find(|folder| {
-        join(folder, &format!("node_modules/.bin/{tool}")).is_ok_and(|bin| look.exists(&bin))
-    })?;
+    let folder = test_file
+        .above()
+        .into_iter()
+        .find(|folder| folder.join(format!("node_modules/.bin/{tool}")).is_ok_and(|bin| look.exists(&bin)))?;
     let ups = if cwd == folder { 0 } else { below(&folder, cwd.as_str()).split('/').count() };
     let program = format!("{}node_modules/.bin/{tool}", "../".repeat(ups));
     let file = below(&cwd, test_file.as_str()).to_owned();
@@ -146,19 +146,4 @@ fn below<'a>(folder: &RelPath, path: &'a str) -> &'a str {
         return path;
     }
     path.strip_prefix(folder.as_str()).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path)
-}
-
-fn above(path: &RelPath) -> Vec<RelPath> {
-    let mut folders = Vec::new();
-    let mut rest = path.as_str();
-    while let Some((folder, _)) = rest.rsplit_once('/') {
-        folders.extend(RelPath::new(folder));
-        rest = folder;
-    }
-    folders.push(RelPath::root());
-    folders
-}
-
-fn join(folder: &RelPath, name: &str) -> Result<RelPath, orchestrator_core::path::PathError> {
-    if folder.is_root() { RelPath::new(name) } else { folder.join(name) }
 }
