@@ -23,7 +23,7 @@ pub(crate) use approve::ApproveArgs;
 pub(crate) use backup::{BackupCommand, CreateArgs, PruneBackupsArgs, RestoreArgs, VerifyArgs};
 pub(crate) use cache::{CacheCommand, SweepArgs, WhyArgs};
 pub(crate) use deploy::{
-    DeployCommand, DeployHow, DeployRollbackArgs, DeployShow, DeployStopArgs, SwitchArgs,
+    DeployCommand, DeployHow, DeployPruneArgs, DeployRollbackArgs, DeployShow, DeployStopArgs, SwitchArgs,
 };
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use load::LoadArgs;
@@ -149,6 +149,9 @@ pub(crate) enum Command {
     /// Keep the services of an environment running; deployments start it themselves
     #[command(after_help = supervise::EXAMPLES)]
     Supervise(SuperviseArgs),
+    /// Perform what a deployment from another machine asks for, over its connection; deployments start it themselves
+    #[command(hide = true)]
+    Perform(PerformArgs),
     /// Load a server on this machine: how many requests fail, how long they take, which version answers
     #[command(after_help = load::EXAMPLES)]
     Load(Box<LoadArgs>),
@@ -160,6 +163,17 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+}
+
+/// `perform`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct PerformArgs {
+    /// Only say whether a file is what it should be
+    #[arg(long, value_name = "DIGEST", requires = "file")]
+    pub(crate) is: Option<String>,
+    /// That file
+    #[arg(long, value_name = "FILE", requires = "is")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// `plan`.
@@ -284,6 +298,7 @@ impl Args {
                 Command::Logs(_)
                 | Command::Signal(_)
                 | Command::Schema
+                | Command::Perform(_)
                 | Command::Init(_)
                 | Command::Completions { .. },
             ) => false,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use orchestrator_agents::deployment::{Deploy, Supervisor, SwitchDeployment};
+use orchestrator_agents::deployment::{Deploy, PruneDeployment, Supervisor, SwitchDeployment};
 use orchestrator_core::agent::Agent;
 use orchestrator_core::registry::Registry;
 
@@ -23,11 +23,12 @@ impl Cli {
         let standard =
             Self::empty().agents(orchestrator_agents::standard()).agents(orchestrator_reports::standard());
         // This very program keeps running what it deploys, by its command `supervise`.
-        match std::env::current_exe() {
+        match crate::own::program() {
             Ok(program) => {
                 let supervisor = Some(Supervisor::new(program));
                 standard
                     .agent(Deploy { supervisor: supervisor.clone() })
+                    .agent(PruneDeployment { supervisor: supervisor.clone() })
                     .agent(SwitchDeployment { supervisor })
             }
             Err(_) => standard,

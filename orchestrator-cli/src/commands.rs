@@ -18,6 +18,7 @@ mod health;
 mod init;
 mod load;
 mod logs;
+mod perform;
 mod plan;
 mod proxy;
 mod prune;
@@ -73,6 +74,7 @@ fn dispatch(command: Command, global: &Global, registry: Registry) -> Result<Exi
         Command::Proxy(args) => proxy::proxy(&global.dir, *args),
         Command::Prune(args) => block_on(prune::prune(front()?, args)),
         Command::Report(args) => block_on(report::report(front()?, args)),
+        Command::Perform(args) => perform::perform(&args),
         Command::Supervise(args) => supervise::supervise(&front()?, &args),
         Command::Agents(args) => Ok(agents::agents(&registry, args)),
         Command::Schema => agents::schema(&registry),

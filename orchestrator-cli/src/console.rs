@@ -13,6 +13,7 @@ mod task;
 mod text;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use orchestrator_core::action::{Action, Await};
 use orchestrator_core::event::{Event, Record};
@@ -56,7 +57,16 @@ pub struct Console {
     /// Phases that were printed.
     printed: usize,
     /// What was said of the last wait of each task: one that goes on in rounds is said once.
-    waits: BTreeMap<TaskId, String>,
+    waits: BTreeMap<TaskId, Waiting>,
+}
+
+/// How often it is said where nothing is drawn how a task does that goes on waiting in rounds.
+const NEWS: Duration = Duration::from_secs(30);
+
+/// A task that waits in rounds.
+struct Waiting {
+    text: String,
+    said: Instant,
 }
 
 impl Console {
@@ -167,11 +177,23 @@ impl Console {
                 None => wait.message.clone(),
             };
             let text = task::wait(task, &Await { message, ..wait.clone() }, &begun.run, self.paint);
-            if self.waits.get(task) != Some(&text) {
+            if self.waits.get(task).is_none_or(|known| known.text != text) {
                 self.print(&format!("{text}\n"));
-                self.waits.insert(task.clone(), text);
+                self.waits.insert(task.clone(), Waiting { text, said: Instant::now() });
             }
         }
+    }
+}
+
+impl Console {
+    /// Now and then how it stands where it goes on waiting in rounds: in a log nobody sees what is drawn.
+    fn news(&mut self, task: &TaskId, text: &str) {
+        let Some(waiting) = self.waits.get_mut(task).filter(|waiting| waiting.said.elapsed() >= NEWS) else {
+            return;
+        };
+        waiting.said = Instant::now();
+        let line = format!("{} {text}\n", self.paint.dim(&format!("{task} |")));
+        self.print(&line);
     }
 }
 
@@ -212,6 +234,7 @@ impl Observer for Console {
     }
 
     fn progress(&mut self, progress: &Progress) {
+        let is_step = matches!(progress.kind, ProgressKind::Step { .. });
         let text = match &progress.kind {
             ProgressKind::Line { stderr: _, text } => clean(text),
             ProgressKind::Step { message, done: Some((done, all)) } => {
@@ -222,6 +245,8 @@ impl Observer for Console {
         if self.volume == Volume::Verbose {
             let line = format!("{} {text}\n", self.paint.dim(&format!("{} |", progress.task)));
             self.print(&line);
+        } else if is_step && self.live.is_none() && self.volume == Volume::Normal {
+            self.news(&progress.task, &text);
         }
         if let Some(live) = &mut self.live {
             live.said(&progress.task, text);

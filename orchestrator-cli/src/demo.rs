@@ -10,6 +10,10 @@ use serde::Deserialize;
 
 use crate::error::CliError;
 
+mod fitted;
+
+pub(crate) use fitted::has_database;
+
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/demo");
 
 /// Says that a folder was laid out here, so that it may be removed again.
@@ -31,6 +35,9 @@ struct Commit {
     date: String,
     tag: Option<String>,
     files: BTreeMap<String, String>,
+    /// What is replaced by what in files that are there already.
+    #[serde(default)]
+    edits: BTreeMap<String, Vec<(String, String)>>,
 }
 
 /// The example in a folder: the checkout `school` and its remote `origin.git`.
@@ -100,7 +107,7 @@ impl Demo {
         self.mark(PARTIAL)?;
         let checkout = self.checkout();
         let made = |error| CliError::io(format!("`{}` could not be made", checkout.display()), error);
-        fs::create_dir_all(&checkout).map_err(made)?;
+        fs::create_dir_all(checkout.join("data")).map_err(made)?;
         self.git(&["init", "--quiet", "--initial-branch", "main"], "")?;
         for (key, value) in [
             ("user.name", "orchestrate demo"),
@@ -124,7 +131,7 @@ impl Demo {
     }
 
     fn commit(&self, commit: &Commit) -> Result<(), CliError> {
-        let Commit { branch, from, message, date, tag, files } = commit;
+        let Commit { branch, from, message, date, tag, files, edits } = commit;
         match from {
             Some(from) => self.git(&["switch", "--quiet", "--create", branch, from], date)?,
             None if self.git(&["rev-parse", "--quiet", "--verify", "HEAD"], "").is_ok() => {
@@ -135,11 +142,28 @@ impl Demo {
         for (to, template) in files {
             let path = self.checkout().join(to);
             let wrong = |error| CliError::io(format!("`{}` could not be written", path.display()), error);
-            let file = FILES.get_file(template).ok_or_else(|| wrong(std::io::ErrorKind::NotFound.into()))?;
+            let text = text(template).map_err(wrong)?;
+            let text = if Path::new(to).extension().is_some_and(|kind| kind == "yaml") {
+                fitted::pipeline(to, text, &self.folder)
+            } else {
+                text.into()
+            };
             path.parent()
                 .map_or(Ok(()), fs::create_dir_all)
-                .and_then(|()| fs::write(&path, file.contents()))
+                .and_then(|()| fs::write(&path, text))
                 .map_err(wrong)?;
+        }
+        for (to, changes) in edits {
+            let path = self.checkout().join(to);
+            let wrong = |error| CliError::io(format!("`{}` could not be edited", path.display()), error);
+            let mut text = fs::read_to_string(&path).map_err(wrong)?;
+            for (from, into) in changes {
+                if !text.contains(from) {
+                    return Err(wrong(std::io::Error::other(format!("`{from}` is not in it"))));
+                }
+                text = text.replacen(from, into, 1);
+            }
+            fs::write(&path, text).map_err(wrong)?;
         }
         self.git(&["add", "--all"], date)?;
         self.git(&["commit", "--quiet", "--message", message], date)?;
@@ -175,6 +199,12 @@ impl Demo {
 
 fn shown(path: &Path) -> String {
     crate::here::shown(path)
+}
+
+/// The text of an embedded file.
+fn text(name: &str) -> std::io::Result<&'static str> {
+    let file = FILES.get_file(name).and_then(include_dir::File::contents_utf8);
+    file.ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }
 
 fn commits() -> Result<Vec<Commit>, CliError> {

@@ -25,6 +25,7 @@ pub mod json;
 mod log;
 mod mended;
 mod out;
+mod own;
 mod plugins;
 mod questions;
 mod runs;

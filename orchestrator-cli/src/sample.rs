@@ -130,6 +130,7 @@ fn finished(task: &str, outcome: Outcome, summary: &str) -> TaskFinished {
         failure: None,
         from_run: None,
         reused: None,
+        follows: Vec::new(),
     }
 }
 

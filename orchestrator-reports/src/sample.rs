@@ -137,6 +137,7 @@ impl Journal {
             failure: None,
             from_run: None,
             reused: None,
+            follows: Vec::new(),
         };
         self.push(Event::TaskFinished(Box::new(finished)))
     }

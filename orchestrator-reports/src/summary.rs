@@ -211,7 +211,7 @@ fn withheld(record: &RunRecord) -> Vec<WithheldSummary> {
     let tasks = performed.tasks().map(|(ix, actions)| {
         let summary = WithheldSummary {
             task: plan.task(ix).id.clone(),
-            actions: actions.iter().map(action).collect(),
+            actions: actions.into_iter().map(action).collect(),
             deferred: None,
         };
         (ix, summary)

@@ -32,7 +32,7 @@ Examples:
 /// `load`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LoadArgs {
-    /// Where to, `http` only; paths of the mix are below it
+    /// Where to, `http` or `https`; paths of the mix are below it
     pub(crate) url: String,
     /// Requests a second: `500`, `500/s`, `30/m`
     #[arg(long, value_name = "N", value_parser = rate, default_value = "100")]
@@ -67,15 +67,21 @@ pub(crate) struct LoadArgs {
     /// Where an answer says which version gave it: `header:x-version`, `json:/version`
     #[arg(long, value_name = "WHERE")]
     pub(crate) version_from: Option<VersionFrom>,
-    /// Speak HTTP/2 without TLS; websockets stay HTTP/1.1
+    /// Speak HTTP/2, without TLS or as a server of `https` agrees; websockets stay HTTP/1.1
     #[arg(long)]
     pub(crate) http2: bool,
+    /// Certificates (PEM) of those who may have signed the server's, beside whom the system trusts
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) ca: Option<PathBuf>,
     /// Load a server that is not on this machine; only one that you may
     #[arg(long)]
     pub(crate) allow_remote: bool,
-    /// Write the summary there too, as JSON
+    /// Write the summary there too, as JSON: as it begins, each second, and at its end, when it says `over`
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) save: Option<PathBuf>,
+    /// Send nothing more when that file is gone or another one; what is under way is waited for. May be given more than once
+    #[arg(long = "while", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) held_by: Vec<PathBuf>,
     /// The same as `--format json`
     #[arg(long)]
     pub(crate) json: bool,
@@ -118,6 +124,7 @@ impl LoadArgs {
             version_from: self.version_from.clone(),
             http2: self.http2,
             allow_remote: self.allow_remote,
+            ca: self.ca.clone(),
             ..Plan::new(self.url.clone(), self.rate)
         }
     }

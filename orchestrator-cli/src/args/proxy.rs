@@ -111,7 +111,7 @@ pub(crate) struct OfProxy {
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) proxy: OfProxy,
-    /// The table as JSON: `{"routes": [..]}`, as `status --format json` shows it; `-` for standard input
+    /// The table as JSON: `{"routes": [..]}`, or what `status --format json` says; `-` for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "to")]
     pub(crate) table: Option<PathBuf>,
     /// Instead of a table: everything to this version, or its share of everything

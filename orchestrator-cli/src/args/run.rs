@@ -106,6 +106,9 @@ pub(crate) struct How {
     /// Do not ask before the default pipeline is run
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Watches of deployments only tell what they would do; time alone moves traffic
+    #[arg(long)]
+    pub(crate) shadow: bool,
     #[command(flatten)]
     pub(crate) mend: Mend,
 }
@@ -189,6 +192,9 @@ impl How {
             flags.insert("ceiling".into(), Effect::Reads.as_str().into());
         } else if let Some(ceiling) = self.ceiling {
             flags.insert("ceiling".into(), Effect::from(ceiling).as_str().into());
+        }
+        if self.shadow {
+            flags.insert("shadow".into(), true.into());
         }
         if let Some(remedies) = self.mend.remedies() {
             flags.insert("remedies".into(), serde_json::json!(remedies));

@@ -23,6 +23,8 @@ fn run_is_the_default() {
     };
     assert_eq!(run.select.failed.as_deref(), Some("latest"));
     assert_eq!(run.how.settings(), serde_json::json!({ "jobs": 2 }));
+    let args = parse("orchestrate --shadow").unwrap();
+    assert_eq!(args.run.how.settings(), serde_json::json!({ "shadow": true }));
 }
 
 #[test]

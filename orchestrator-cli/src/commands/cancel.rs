@@ -1,5 +1,6 @@
 //! `cancel`: ends a run for good.
 
+use orchestrator_agents::deployment::ops::end_loads;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::RunId;
 use orchestrator_core::orchestrator::{Orchestrator, RunOptions};
@@ -13,7 +14,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::front::Front;
 use crate::json::answer;
-use crate::out::say;
+use crate::out::{note, say};
 use crate::runs::{self, Latest};
 
 pub(super) async fn cancel(front: Front, args: OneArgs) -> Result<Exit, CliError> {
@@ -26,6 +27,9 @@ pub(super) async fn cancel(front: Front, args: OneArgs) -> Result<Exit, CliError
         return Err(CliError::usage(format!("run `{run}` is over already: it {how}")));
     }
     orchestrator.cancel(&run).await?;
+    if let Err(error) = end_loads(front.here.layout.state(), &run) {
+        note(&format!("the load of a deployment could not be told to end: {error}"));
+    }
     let live = orchestrator.is_live(&run);
     if !live {
         // Nobody would see the signal: taking the run up for a moment ends it, and starts nothing.

@@ -1,17 +1,17 @@
 //! `demo`: the main job, on an embedded example.
 
-use orchestrator_agents::deployment::ops::stop_all;
-use orchestrator_core::orchestrator::OrchestratorError;
-use orchestrator_core::registry::Registry;
-use orchestrator_core::state::RunStatus;
-use orchestrator_core::store::StoreError;
+mod acts;
+mod shown;
 
+use orchestrator_agents::deployment::ops::stop_all;
+use orchestrator_core::registry::Registry;
+
+use self::acts::{Act, Stands};
 use super::run;
-use crate::args::{DemoArgs, Global, ResumeArgs, RunArgs};
-use crate::demo::Demo;
+use crate::args::{DemoArgs, Format, Global, Output, ResumeArgs, RunArgs};
+use crate::demo::{Demo, has_database};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::front::Front;
 use crate::here::shown;
 use crate::out::{note, say};
 
@@ -25,81 +25,74 @@ pub(super) async fn demo(global: Global, args: DemoArgs, registry: Registry) -> 
     if stop {
         return end(&state);
     }
-    if demo.is_there() && !fresh {
-        return go_on(demo, registry, dry_run, output).await;
-    }
-    if demo.is_there() {
-        end(&state)?;
-    }
-    note(&format!(
-        "laying out a project with a history, a feature branch and a remote in `{}`",
-        shown(&folder)
-    ));
-    demo.lay_out()?;
-    start(&demo, registry, dry_run, output).await
-}
-
-/// What was laid out before: its run is resumed; one that is over is left alone.
-async fn go_on(
-    demo: Demo,
-    registry: Registry,
-    dry_run: bool,
-    output: crate::args::Output,
-) -> Result<Exit, CliError> {
-    let front = open(&demo, registry.clone())?;
-    let orchestrator = front.look()?;
-    for run in orchestrator.runs().await? {
-        let record = match orchestrator.status(&run).await {
-            // Its process died before it recorded anything: it never began.
-            Err(OrchestratorError::Store(StoreError::Empty(_))) => continue,
-            record => record?,
-        };
-        if record.state.ceiling() == orchestrator_core::effect::Effect::Reads {
-            continue;
+    if !demo.is_there() || fresh {
+        if demo.is_there() {
+            end(&state)?;
         }
-        if matches!(record.state.status(), RunStatus::Finished(_)) {
-            say(&format!(
-                "the demo in `{}` has run; `--fresh` starts over, `--stop` ends what it left running",
-                shown(&demo.checkout())
-            ));
-            return Ok(Exit::of(&record));
-        }
-        drop(orchestrator);
-        let args = ResumeArgs {
-            run: Some(run.to_string()),
-            assume: Vec::new(),
-            wait: false,
-            take_over: false,
-            output,
-        };
-        return super::resume::resume(front, args).await;
-    }
-    start(&demo, registry, dry_run, output).await
-}
-
-async fn start(
-    demo: &Demo,
-    registry: Registry,
-    dry_run: bool,
-    output: crate::args::Output,
-) -> Result<Exit, CliError> {
-    let front = open(demo, registry)?;
-    let mut args = RunArgs { output, ..RunArgs::default() };
-    args.how.dry_run = dry_run;
-    let exit = run::run(front, args).await?;
-    if exit == Exit::Passed && output.format == crate::args::Format::Human {
-        let checkout = shown(&demo.checkout());
-        say(&format!(
-            "\nThe services go on running. Look around:\n  git -C {checkout} log --oneline --graph --all\n  orchestrate -C \
-             {checkout} status\n  orchestrate -C {checkout} rollback --dry-run\nEnd what it left running with `orchestrate demo --stop {}`.",
-            shown(demo.checkout().parent().unwrap_or(&demo.checkout())),
+        note(&format!(
+            "laying out a project with a history, two feature branches and a remote in `{}`",
+            shown(&folder)
         ));
+        if !has_database() {
+            note("there is no `sqlite3`: the service keeps its data in memory, and no migrations are shown");
+        }
+        demo.lay_out()?;
     }
-    Ok(exit)
+    if dry_run {
+        let mut args = RunArgs { output, ..RunArgs::default() };
+        args.how.dry_run = true;
+        return run::run(Act::Delivery.open(&demo, registry)?, args).await;
+    }
+    play(&demo, &registry, output).await
 }
 
-fn open(demo: &Demo, registry: Registry) -> Result<Front, CliError> {
-    Front::open(&Global { dir: demo.checkout(), state: None, config: None }, registry)
+/// Plays what was not played yet, one act after the other; what was cut off goes on.
+async fn play(demo: &Demo, registry: &Registry, output: Output) -> Result<Exit, CliError> {
+    let mut played = false;
+    for act in Act::ALL {
+        let front = act.open(demo, registry.clone())?;
+        let exit = match act.stands(&front).await? {
+            Stands::Over(exit) => exit,
+            Stands::Open(run) => {
+                played = true;
+                let run = Some(run.to_string());
+                let args = ResumeArgs { run, assume: Vec::new(), wait: false, take_over: false, output };
+                super::resume::resume(front, args).await?
+            }
+            Stands::Ahead => {
+                played = true;
+                if output.format == Format::Human {
+                    say(&format!("\n{}\n", act.title()));
+                }
+                run::run(front, RunArgs { output, ..RunArgs::default() }).await?
+            }
+        };
+        if exit != act.ends() {
+            if exit == Exit::Passed {
+                note("the bad version was not rolled back: what should have found it did not");
+                return Ok(Exit::Failed);
+            }
+            if !played {
+                over(demo);
+            }
+            return Ok(exit);
+        }
+    }
+    if !played {
+        over(demo);
+    }
+    let played = shown::Played::of(demo, registry).await?;
+    if output.format == Format::Human {
+        say(&played.text(demo));
+    }
+    Ok(if played.is_as_promised() { Exit::Passed } else { Exit::Failed })
+}
+
+fn over(demo: &Demo) {
+    say(&format!(
+        "the demo in `{}` has run; `--fresh` starts over, `--stop` ends what it left running",
+        shown(&demo.checkout())
+    ));
 }
 
 /// Ends the services of a demo.

@@ -15,6 +15,7 @@ use orchestrator_traffic::proxy::access_log::{AccessLogConfig, Format as Lines};
 use orchestrator_traffic::proxy::folder::CONTROL;
 use orchestrator_traffic::proxy::run::{Ended, Options, run};
 use orchestrator_traffic::proxy::{Limits, tls, upgrade::Successor};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::args::{
@@ -85,7 +86,7 @@ fn options(dir: &Path, args: ServeArgs) -> Result<Options, CliError> {
 /// The same program with the same arguments. Its path is asked for now: later another file may lie there, and that is the one to start.
 fn successor() -> Result<Successor, CliError> {
     let program =
-        std::env::current_exe().map_err(|source| CliError::io("the own program cannot be found", source))?;
+        crate::own::program().map_err(|source| CliError::io("the own program cannot be found", source))?;
     let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
     if !arguments.iter().any(|argument| argument == "--inherit") {
         arguments.push("--inherit".into());
@@ -130,8 +131,14 @@ fn apply(dir: &Path, args: ApplyArgs) -> Result<(OfProxy, Request), CliError> {
     let table = match table {
         Some(path) => read(dir, &path)?,
         None => {
-            let route =
-                Route { name: "all".into(), host: None, prefix: "/".into(), backends: to, canary: None };
+            let route = Route {
+                name: "all".into(),
+                host: None,
+                prefix: "/".into(),
+                backends: to,
+                canary: None,
+                sticky: None,
+            };
             Table { routes: vec![route] }
         }
     };
@@ -147,8 +154,22 @@ fn read(dir: &Path, path: &Path) -> Result<Table, CliError> {
         fs::File::open(dir.join(path)).and_then(|file| file.take(LONGEST).read_to_string(&mut text))
     };
     read.map_err(failed)?;
-    serde_json::from_str(&text)
+    table(&text)
         .map_err(|error| CliError::usage(format!("`{}` is no table of routes: {error}", path.display())))
+}
+
+/// A table, by itself or within what `status --format json` said.
+fn table(text: &str) -> serde_json::Result<Table> {
+    #[derive(Deserialize)]
+    struct Said {
+        result: Status,
+    }
+    #[derive(Deserialize)]
+    struct Status {
+        table: Table,
+    }
+    serde_json::from_str(text)
+        .or_else(|error| serde_json::from_str(text).map(|said: Said| said.result.table).map_err(|_| error))
 }
 
 fn absolute(dir: &Path, program: &Path) -> Result<String, CliError> {
@@ -161,4 +182,18 @@ fn absolute(dir: &Path, program: &Path) -> Result<String, CliError> {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_status_says_is_a_table_to_apply() {
+        let own = r#"{"routes":[{"name":"all","prefix":"/","backends":[]}]}"#;
+        let said = format!(r#"{{"v":1,"result":{{"is":"status","generation":2,"table":{own}}}}}"#);
+        assert_eq!(table(own).unwrap(), table(&said).unwrap());
+        let wrong = table(&own.replace("prefix", "prefx")).unwrap_err().to_string();
+        assert!(wrong.contains("unknown field `prefx`"), "{wrong}");
+    }
 }

@@ -34,13 +34,14 @@ pub(super) fn supervise(front: &Front, args: &SuperviseArgs) -> Result<Exit, Cli
         keep(state, &environment, baseline::environment(std::env::vars_os()), told).map_err(|error| {
             CliError::io("the environment cannot be supervised", std::io::Error::other(error))
         })?;
-    note(&match over {
+    note(&match &over {
         Over::Stopped => "stopped; what runs goes on".to_owned(),
         Over::Quit => "ended, with all that it kept".to_owned(),
+        Over::Lost => "ended: its folder is gone; what runs goes on, and nobody starts it again".to_owned(),
         Over::Idle => "ended: there was nothing to keep".to_owned(),
-        Over::Another(owner) => format!("{environment} is supervised already: {}", clean(&owner)),
+        Over::Another(owner) => format!("{environment} is supervised already: {}", clean(owner)),
     });
-    Ok(Exit::Passed)
+    Ok(if over == Over::Lost { Exit::Failed } else { Exit::Passed })
 }
 
 /// Returns when the process is told to stop.

@@ -27,7 +27,7 @@ pub(super) fn render(record: &RunRecord, root: &Path, layout: &Layout, paint: Pa
         if phase.replace(at) != Some(at) {
             let _ = writeln!(text, "\n{}", paint.bold(&clean(&plan.phases()[at].title)));
         }
-        let tried = plan.task(ix).agent.as_str() == TRIED && actions.iter().any(is_run);
+        let tried = plan.task(ix).agent.as_str() == TRIED && actions.iter().any(|action| is_run(action));
         let kept = if tried { paint.dim(" (kept if they pass)") } else { String::new() };
         let _ = writeln!(text, "  {}{kept}", plan.task(ix).id);
         for action in actions {

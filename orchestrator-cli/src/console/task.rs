@@ -49,7 +49,7 @@ fn ended(planned: &PlannedTask, task: &TaskState, outcome: Outcome, paint: Paint
         }
         Outcome::Skipped | Outcome::Cancelled => paint.dim(&format!("– {id}: {reason}")),
         Outcome::Withheld => {
-            let what = plural(task.unperformed().len(), "change");
+            let what = plural(task.unperformed().count(), "change");
             format!("{} {id}: {what} withheld", paint.warn("…"))
         }
         Outcome::Deferred => format!("{} {id}: known once what it needs is done", paint.warn("…")),
@@ -68,11 +68,16 @@ fn said(planned: &PlannedTask, task: &TaskState) -> String {
     said.unwrap_or_else(|| planned.id.to_string())
 }
 
+/// Seconds under which a wait for a person is a pause between looks.
+const PAUSE: u64 = 60;
+
 /// What a task waits for, and how to give it.
 pub(crate) fn wait(task: &TaskId, wait: &Await, run: &RunId, paint: Paint) -> String {
     let message = clean(&wait.message).replace('\n', "\n    ");
     let mut text = format!("{} {task} waits: {message}", paint.warn("…"));
-    if let Some(seconds) = wait.seconds {
+    // A pause between two looks, which a person may cut short, says nothing of how long it will be.
+    let pause = wait.signal.is_some() && wait.seconds.is_some_and(|seconds| seconds < PAUSE);
+    if let Some(seconds) = wait.seconds.filter(|_| !pause) {
         let _ = write!(text, " (at most {seconds} s)");
     }
     if let Some(question) = Question::of(task, wait) {

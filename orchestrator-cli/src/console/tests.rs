@@ -140,3 +140,17 @@ fn many_reused_tasks_are_one_line() {
     assert!(all.contains("  ✓ first\n  ✓ cached-0 (cached)\n"), "{all}");
     assert_eq!(all.lines().filter(|line| line.ends_with("(cached)")).count(), 11, "{all}");
 }
+
+#[test]
+fn a_pause_between_looks_is_no_deadline() {
+    let run = orchestrator_core::id::RunId::new("20261120234433-00ff00ff").unwrap();
+    let task = TaskId::new("deploy").unwrap();
+    let said = |signal: bool, seconds: u64| {
+        let signal = signal.then(|| orchestrator_core::id::SignalName::new("watch.deploy").unwrap());
+        let wait = Await { signal, seconds: Some(seconds), message: "watching 2.0.0".into() };
+        super::task::wait(&task, &wait, &run, Paint::OFF)
+    };
+    assert!(!said(true, 1).contains("at most"), "{}", said(true, 1));
+    assert!(said(true, 600).contains("(at most 600 s)"));
+    assert!(said(false, 2).contains("(at most 2 s)"));
+}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use orchestrator_core::action::Action;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::order::{Artifact, Receipt, Status, Used};
-use orchestrator_core::state::{Round, Step};
+use orchestrator_core::state::{Round, Step, TaskState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,13 @@ pub(super) fn all(rounds: &[Round], rest: ActionState) -> Vec<ActionSummary> {
         }
     }
     all
+}
+
+/// What follows those that were withheld, as far as the agent knew.
+pub(super) fn following(task: &TaskState) -> Vec<ActionSummary> {
+    let (round, end) = (task.rounds.len() as u32, task.end.iter());
+    let follows = end.flat_map(|end| &end.follows).enumerate();
+    follows.map(|(index, action)| one(round, index as u32, action, None, ActionState::Withheld)).collect()
 }
 
 fn one(round: u32, index: u32, action: &Action, step: Option<&Step>, rest: ActionState) -> ActionSummary {

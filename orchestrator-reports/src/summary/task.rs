@@ -130,7 +130,7 @@ pub(super) fn of(record: &RunRecord, ix: TaskIx) -> TaskSummary {
         duration_ms: Measured::or(span, if task.ended.is_some() { never } else { open }),
         record: Measured::or(task.record, open),
         from_run: end.and_then(|end| end.from_run.clone()),
-        actions: action::all(&task.rounds, rest),
+        actions: [action::all(&task.rounds, rest), action::following(task)].concat(),
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) fn hostile() -> RunRecord {
         failure,
         from_run: None,
         reused: None,
+        follows: Vec::new(),
     };
     journal.push(orchestrator_core::event::Event::TaskFinished(Box::new(finished)));
     journal.start("b", 1, vec![call, write]).end("b", Outcome::Withheld, None, None);

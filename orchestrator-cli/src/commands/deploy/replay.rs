@@ -23,18 +23,21 @@ pub(in crate::commands) fn replay(dir: &Path, args: &ReplayArgs) -> Result<Exit,
     let recording = Recording::read(&text(&path, LARGEST.0)?).map_err(|error| named(&error))?;
     let other = args.with.as_ref().map(|with| config(&dir.join(with))).transpose()?;
     let replay = recording.replay(other.as_ref());
-    let same = replay.differs.is_none();
+    // Nothing is the same of which nothing was recorded.
+    let same = replay.differs.is_none() && replay.compared > 0;
     say(&match args.format {
         Format::Json => answer(&json!({
             "looks": replay.decisions.len(),
             "compared": replay.compared,
             "differs": replay.differs,
+            "rules": recording.rules,
+            "other_rules": replay.other_rules,
             "torn": recording.torn,
             "decisions": replay.decisions,
         })),
         Format::Human => told(&recording, &replay, other.is_some(), args.all),
     });
-    // With the config that was recorded anything else than the recorded decisions is a fault.
+    // With the config that was recorded anything else than the recorded decisions is a fault, or the work of other rules, which is said.
     Ok(if same || other.is_some() { Exit::Passed } else { Exit::Failed })
 }
 
@@ -74,8 +77,16 @@ fn told(recording: &Recording, replay: &Replay, other: bool, all: bool) -> Strin
         before = Some(now);
     }
     lines.push(match replay.differs {
+        None if replay.compared == 0 => "No decision was recorded: there is nothing to compare.".into(),
         Some(look) if other => format!("With this config look {look} is the first that decides otherwise."),
         None if other => "With this config every recorded decision would have been the same.".into(),
+        Some(look) if replay.other_rules => format!(
+            "It was recorded by an earlier or later version of orchestrate, with other rules: this one decides otherwise from look {look} on."
+        ),
+        None if replay.other_rules => format!(
+            "{} recorded by another version of orchestrate, with other rules: the same verdicts.",
+            plural(replay.compared, "decision")
+        ),
         Some(look) => format!("Look {look} was recorded with another decision."),
         None => format!("{} recorded, byte for byte the same.", plural(replay.compared, "decision")),
     });
@@ -88,6 +99,8 @@ fn told(recording: &Recording, replay: &Replay, other: bool, all: bool) -> Strin
 
 #[cfg(test)]
 mod tests {
+    use orchestrator_agents::deployment::analysis::RULES;
+
     use super::*;
 
     fn replayed(recording: &str, with: Option<&str>) -> Result<Exit, CliError> {
@@ -104,7 +117,7 @@ mod tests {
     /// Three looks at a version that is not healthy; decided by the library.
     fn recorded(last: &str) -> String {
         let sample = r#"{"clock":{"boot":"b","ms":1000},"traffic":{"is":"unseen"},"health":{"what":"/","wrong":"no"}}"#;
-        let mut lines = vec![r#"{"config":{}}"#.to_owned()];
+        let mut lines = vec![json!({ "config": {}, "rules": RULES }).to_string()];
         lines.extend((0..3).map(|look| format!(r#"{{"look":{look},"sample":{sample}}}"#)));
         let text = lines.join("\n");
         let mut decided = Recording::read(&text).unwrap().replay(None).decisions.pop().unwrap();
@@ -116,6 +129,14 @@ mod tests {
     fn exit_codes_say_whether_a_recording_is_exact() {
         assert_eq!(replayed(&recorded(""), None).unwrap(), Exit::Passed);
         assert_eq!(replayed(&recorded("?"), None).unwrap(), Exit::Failed);
+        let undecided: String = recorded("").lines().take(4).map(|line| format!("{line}\n")).collect();
+        assert_eq!(replayed(&undecided, None).unwrap(), Exit::Failed, "nothing was compared");
+        // Other rules may give other words, and not other verdicts.
+        let number = format!("\"rules\":{RULES}");
+        let earlier = |last| recorded(last).replace(&number, "\"rules\":0");
+        assert_eq!(replayed(&earlier("?"), None).unwrap(), Exit::Passed);
+        let turned = earlier("").replace("roll_back", "promote");
+        assert_eq!(replayed(&turned, None).unwrap(), Exit::Failed);
         let patient = r#"{"guards":{"health_failures":9}}"#;
         assert_eq!(replayed(&recorded(""), Some(patient)).unwrap(), Exit::Passed);
     }

@@ -13,6 +13,9 @@ pub(super) fn text(summary: &Summary) -> String {
     times(&mut text, summary);
     versions(&mut text, summary);
     examples(&mut text, &summary.examples);
+    if summary.answered + summary.failed == 0 {
+        text.push_str("\nnote: no request came to its end, so nothing is known of the server\n");
+    }
     for remark in &summary.client.remarks {
         let _ = writeln!(text, "\nnote: {remark}");
     }
@@ -90,10 +93,11 @@ fn versions(text: &mut String, summary: &Summary) {
         let start = if at == 0 { "\n" } else { "" };
         let _ = writeln!(
             text,
-            "{start}version {}: {} answers, {} of them wrong, from {:.3} s to {:.3} s",
+            "{start}version {}: {} answers, {} of them wrong, {} cut or too late, from {:.3} s to {:.3} s",
             clean(&seen.version),
             seen.answered + seen.failed,
-            seen.failed,
+            seen.wrong,
+            seen.failed.saturating_sub(seen.wrong),
             seen.first_ms / 1e3,
             seen.last_ms / 1e3
         );

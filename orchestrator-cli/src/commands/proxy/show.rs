@@ -6,7 +6,7 @@ use orchestrator_traffic::protocol::{
     Backend, Counts, Drain, Response, Route, Status, VersionCounts, VersionStatus,
 };
 
-use crate::console::plural;
+use crate::console::{clean, plural};
 
 /// An answer as text.
 pub(super) fn response(response: &Response) -> String {
@@ -38,7 +38,7 @@ fn status(status: &Status) -> String {
         text.push_str("It has no routes: every request is answered with 503. Give it some with `orchestrate proxy apply`.\n");
     }
     for route in &table.routes {
-        let Route { name, host, prefix, backends, canary: _ } = route;
+        let Route { name, host, prefix, backends, canary: _, sticky: _ } = route;
         let all: u64 = backends.iter().map(|backend| u64::from(backend.weight)).sum();
         line(&mut text, format_args!("{name}: {}{prefix}", host.as_deref().unwrap_or("")));
         for backend in backends {
@@ -60,8 +60,9 @@ fn status(status: &Status) -> String {
             None => format!("drains, {in_flight} under way"),
         };
         line(&mut text, format_args!("left out: {route} {version}: {how}, {cuts} cut"));
+        // A path that a client made up; older processes leave in it what a terminal obeys.
         for one in cut {
-            line(&mut text, format_args!("  cut: {one}"));
+            line(&mut text, format_args!("  cut: {}", clean(one)));
         }
     }
     text
@@ -70,13 +71,13 @@ fn status(status: &Status) -> String {
 fn counts(counts: &Counts) -> String {
     let mut text = format!("Since {:.1} s:\n", counts.at_ms as f64 / 1000.0);
     for counts in &counts.versions {
-        let VersionCounts { route, version, requests, errors, gateway, latency, .. } = counts;
+        let VersionCounts { route, version, requests, errors, gateway, latency, left, .. } = counts;
         let median = quantile(latency, 0.5).map_or("-".into(), ms);
         let most = quantile(latency, 0.99).map_or("-".into(), ms);
         line(
             &mut text,
             format_args!(
-                "{route} {version}: {requests} requests, {errors} errors ({gateway} of the gateway), p50 {median}, p99 {most}"
+                "{route} {version}: {requests} requests, {errors} errors ({gateway} of the gateway), {left} given up by clients, p50 {median}, p99 {most}"
             ),
         );
     }
@@ -107,6 +108,34 @@ fn ms(us: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_path_speaks_to_the_terminal() {
+        let drain = Drain { cut: vec!["GET /a\u{9b}2J after 9 ms".into()], cuts: 1, took_ms: None };
+        let address = ([127, 0, 0, 1], 9).into();
+        let (route, version) = ("all".into(), "v1".into());
+        let left = VersionStatus {
+            route,
+            version,
+            address,
+            in_flight: 0,
+            first_answer_us: None,
+            drain: Some(drain),
+        };
+        let text = status(&Status {
+            pid: 7,
+            program: "1".into(),
+            listens: Vec::new(),
+            generation: 1,
+            table: orchestrator_traffic::protocol::Table::default(),
+            connections: 0,
+            before: Vec::new(),
+            versions: vec![left],
+        });
+        let told = text.lines().find(|line| line.contains("cut: ")).unwrap();
+        assert!(told.contains("/a") && told.contains("9 ms"), "{text:?}");
+        assert!(text.chars().all(|char| char == '\n' || !char.is_control()), "{text:?}");
+    }
 
     #[test]
     fn quantiles_are_those_of_the_buckets() {
