@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::support::{Folder, Said, ended, output, until};
 
 /// A folder with a service to deploy: `app`, and a pipeline that deploys nothing else.
-fn folder() -> Folder {
+pub(super) fn folder() -> Folder {
     let folder = Folder::git(
         "\
 version: 1
@@ -38,7 +38,7 @@ vars: {version: 1.0.0}
     folder
 }
 
-fn deploy(folder: &Folder, version: &str) -> Said {
+pub(super) fn deploy(folder: &Folder, version: &str) -> Said {
     let file = folder.read("orchestration.yaml");
     let at = file.find("vars: {version:").unwrap();
     folder.write("orchestration.yaml", &format!("{}vars: {{version: {version}}}\n", &file[..at]));
@@ -47,11 +47,11 @@ fn deploy(folder: &Folder, version: &str) -> Said {
     output(command)
 }
 
-fn json(folder: &Folder, args: &str) -> Value {
+pub(super) fn json(folder: &Folder, args: &str) -> Value {
     folder.orchestrate(&format!("{args} --format json")).exits(0).json().pop().unwrap()["result"].take()
 }
 
-fn current(folder: &Folder) -> String {
+pub(super) fn current(folder: &Folder) -> String {
     let status = json(folder, "deploy status");
     let services = status["environments"][0]["services"].as_array().unwrap().clone();
     assert_eq!(services.len(), 1, "{status}");
@@ -103,6 +103,30 @@ fn versions_come_and_go_also_outside_of_a_run() {
     folder.orchestrate("deploy status").exits(0).says(&["nothing is deployed"]);
 }
 
+/// Neither another environment nor the history of this one.
+#[test]
+fn a_record_that_cannot_be_read_hides_nothing_else() {
+    let folder = folder();
+    deploy(&folder, "1.0.0").exits(0);
+    deploy(&folder, "2.0.0").exits(0);
+    folder.write(".orchestrate/deploy/staging/claim.json", "{");
+    let status = folder.orchestrate("deploy status").exits(1);
+    status.says(&["current    2.0.0", "staging\n  what is deployed is not known: ", "claim.json"]);
+    folder.orchestrate("deploy status --environment staging").says(&["claim.json"]);
+    folder
+        .orchestrate("deploy rollback --environment production")
+        .exits(0)
+        .says(&["production: 1.0.0 has all traffic"]);
+    folder.write(".orchestrate/deploy/production/releases/broken/release.json", "{");
+    folder
+        .orchestrate("deploy history")
+        .exits(0)
+        .says(&["2.0.0         promoted", "1.0.0         brought back"]);
+    folder.orchestrate("deploy switch 2.0.0 --environment production").says(&["release.json"]);
+    std::fs::remove_dir_all(folder.path().join(".orchestrate/deploy/production/releases/broken")).unwrap();
+    folder.orchestrate("deploy stop --environment production").exits(0).says(&["stopped production 1.0.0"]);
+}
+
 #[test]
 fn a_person_is_asked_and_the_environment_is_kept_meanwhile() {
     let folder = folder();
@@ -138,7 +162,7 @@ fn asked(port: u16, over: Arc<AtomicBool>) -> JoinHandle<(u32, Vec<String>)> {
     })
 }
 
-fn ask(port: u16) -> std::io::Result<String> {
+pub(super) fn ask(port: u16) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     stream.write_all(b"GET /hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")?;
@@ -184,7 +208,7 @@ fn clients_of_the_proxy_notice_no_switch() {
 }
 
 /// Deploys while somebody says that word as soon as it is watched.
-fn watched(folder: &Folder, version: &str, word: &str) -> Said {
+pub(super) fn watched(folder: &Folder, version: &str, word: &str) -> Said {
     let file = folder.read("orchestration.yaml");
     let at = file.find("vars: {version:").unwrap();
     folder.write("orchestration.yaml", &format!("{}vars: {{version: {version}}}\n", &file[..at]));
@@ -209,4 +233,71 @@ fn watched(folder: &Folder, version: &str, word: &str) -> Said {
     })
     .exits(0);
     ended(run)
+}
+
+/// A load through a switch and through a rollback, with the real client: none is dropped, and what failed is told by version.
+#[test]
+fn a_load_runs_through_switches_and_goes_to_the_record() {
+    let folder = folder();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let more = format!(
+        "      backup: false\n      proxy: {{listen: \"127.0.0.1:{port}\", drain: 5}}\n      load: {{rate: 80, path: /hello, lead: 1, \
+         mix: [{{kind: keep-alive, weight: 3}}, {{kind: new-connections}}]}}\n      watch: {{seconds: 600, canary: [50], warm_up: 0}}\n"
+    );
+    let file = folder.read("orchestration.yaml").replace("      backup: false\n", &more);
+    folder.write("orchestration.yaml", &file);
+    watched(&folder, "1.0.0", "promote").exits(0);
+    let said = watched(&folder, "2.0.0", "promote").exits(0);
+    said.says(&["; 0 of ", "requests failed)"]);
+    let said = watched(&folder, "3.0.0", "rollback").exits(1);
+    said.says(&["2.0.0 has all traffic again", "; 0 of "]);
+    let loads = folder.path().join(".orchestrate/deploy/production/load");
+    let summaries: Vec<Value> = std::fs::read_dir(loads)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|file| file.extension().is_some_and(|end| end == "json"))
+        .map(|file| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap())
+        .collect();
+    assert_eq!(summaries.len(), 3);
+    for summary in summaries {
+        assert_eq!((&summary["failed"], &summary["over"]), (&0.into(), &true.into()), "{summary}");
+        assert!(summary["sent"].as_u64() > Some(50), "{summary}");
+    }
+    assert!(!folder.path().join(".orchestrate/deploy/production/load.json").exists());
+    folder.orchestrate("deploy stop").exits(0);
+}
+
+/// Wherever Cargo puts what it builds: by a configuration of the project, or by a variable, outside of the checkout.
+#[test]
+fn a_binary_is_taken_from_where_cargo_says_that_it_put_it() {
+    let folder = Folder::git(
+        "\
+version: 1
+settings: {min_free_disk: 1MB, deploy_to_staging: false}
+phases:
+  - name: deployment
+    use: standard
+    with: {binary: app, backup: false, env: {VERSION: \"{version}\"}, health: {version: /version}}
+",
+    );
+    let manifest = "[package]\nname = \"app\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n";
+    folder.write("Cargo.toml", manifest);
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../orchestrator-agents/fixtures/service.rs");
+    folder.write("src/main.rs", &std::fs::read_to_string(source).unwrap());
+    folder.write(".gitignore", "/out\n");
+    folder.write(".cargo/config.toml", "[build]\ntarget-dir = \"out/of/it\"\n");
+    let deploy = |target: Option<&std::path::Path>| {
+        let mut command = folder.program("run --phase deployment --ceiling publishes");
+        command.env("DEPLOY_TO_PRODUCTION", "true");
+        command.envs(target.map(|target| ("CARGO_TARGET_DIR", target)));
+        output(command)
+    };
+    deploy(None).exits(0).says(&["production: 1.0.0 answers at"]);
+    assert!(folder.path().join("out/of/it/release/app").exists());
+    folder.write("Cargo.toml", &manifest.replace("1.0.0", "1.1.0"));
+    let elsewhere = Folder::new();
+    deploy(Some(elsewhere.path())).exits(0).says(&["production: 1.1.0 answers at"]);
+    assert!(elsewhere.path().join("release/app").exists());
+    assert_eq!(current(&folder), "1.1.0");
+    folder.orchestrate("deploy stop").exits(0);
 }

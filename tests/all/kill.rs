@@ -62,7 +62,7 @@ fn killed_and_resumed(kills: u32) {
     }
 }
 
-/// When the records of a run were made, from when its process was started.
+/// When the records of all runs were made, from when their process was started.
 fn times(demo: &Demo, begun: SystemTime) -> Vec<Duration> {
     let begun = jiff::Timestamp::try_from(begun).unwrap();
     let time = |line: &str| {
@@ -70,7 +70,12 @@ fn times(demo: &Demo, begun: SystemTime) -> Vec<Duration> {
         let at: jiff::Timestamp = record["at"].as_str().unwrap().parse().unwrap();
         Duration::try_from(at.duration_since(begun)).unwrap_or_default()
     };
-    std::fs::read_to_string(demo.run_dir().join("journal.jsonl")).unwrap().lines().map(time).collect()
+    let journal = |run: std::path::PathBuf| std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
+    let mut times = Vec::new();
+    for journal in demo.run_dirs().into_iter().map(journal) {
+        times.extend(journal.lines().map(time));
+    }
+    times
 }
 
 /// A moment of a run: so many records, and so long after the last of them; the next one ends it. So it is met on a machine
@@ -109,11 +114,11 @@ fn killed_at(demo: &Demo, moment: &Moment) -> String {
     ended(child).out
 }
 
-/// How many records the run of a demo has by now.
+/// How many records the runs of a demo have by now.
 fn records(demo: &Demo) -> usize {
-    let Ok(mut runs) = std::fs::read_dir(demo.checkout().join(".orchestrate/runs")) else { return 0 };
-    let journal = runs.find_map(|run| std::fs::read(run.ok()?.path().join("journal.jsonl")).ok());
-    journal.map_or(0, |journal| journal.split(|byte| *byte == b'\n').count() - 1)
+    let journals =
+        demo.run_dirs().into_iter().filter_map(|run| std::fs::read(run.join("journal.jsonl")).ok());
+    journals.map(|journal| journal.split(|byte| *byte == b'\n').count() - 1).sum()
 }
 
 #[test]
@@ -122,12 +127,15 @@ fn killed_before_the_first_record_it_starts() {
     let mut child = demo.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let runs = demo.checkout().join(".orchestrate/runs");
     until("the run is made", || {
-        let made = |run: std::fs::DirEntry| run.path().join("journal.jsonl").exists();
+        let made = |run: std::fs::DirEntry| {
+            // One that is still being made has a name that starts with a dot.
+            !run.file_name().to_string_lossy().starts_with('.') && run.path().join("journal.jsonl").exists()
+        };
         std::fs::read_dir(&runs).is_ok_and(|mut all| all.any(|run| run.is_ok_and(made)))
             || child.try_wait().unwrap().is_some()
     });
     child.kill().unwrap();
     child.wait().unwrap();
-    std::fs::write(demo.run_dir().join("journal.jsonl"), "").unwrap();
+    std::fs::write(demo.run_dirs()[0].join("journal.jsonl"), "").unwrap();
     output(program(demo.folder.path(), ["demo", "--dry-run", "--quiet", "demo"])).exits(3);
 }

@@ -64,9 +64,7 @@ pub(crate) struct Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        for pid in inside(self.path()) {
-            kill(pid, rustix::process::Signal::KILL);
-        }
+        end_all(self.path());
     }
 }
 
@@ -258,6 +256,49 @@ fn stands_in(pid: u32, folder: &Path) -> bool {
 /// Processes that work in a folder.
 pub(crate) fn inside(folder: &Path) -> Vec<u32> {
     pids().filter(|pid| stands_in(*pid, folder)).collect()
+}
+
+/// Processes that were given a path in a folder: supervisors, which work in the root folder, among them.
+pub(crate) fn naming(folder: &Path) -> Vec<u32> {
+    let folders = [folder.to_owned(), folder.canonicalize().unwrap_or_else(|_| folder.to_owned())];
+    let named = |pid: &u32| {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let tag = variable(*pid, "ORCHESTRATE_SERVICE").unwrap_or_default();
+        let mut texts = words.split(|byte| *byte == 0).map(String::from_utf8_lossy).chain([tag.into()]);
+        texts.any(|text| folders.iter().any(|folder| is_in(&text, folder)))
+    };
+    pids().filter(|pid| *pid != std::process::id()).filter(named).collect()
+}
+
+fn is_in(text: &str, folder: &Path) -> bool {
+    let folder = folder.to_str().unwrap_or_default();
+    text.match_indices(folder).any(|(at, _)| {
+        let next = text[at + folder.len()..].chars().next();
+        next.is_none_or(|next| !next.is_ascii_alphanumeric())
+    })
+}
+
+/// Ends all that works in a folder or was given a path in it, whatever became of its records. First those that would start the others
+/// again.
+fn end_all(folder: &Path) {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let mut all = naming(folder);
+        all.sort_by_key(|pid| !is_supervisor(*pid));
+        all.extend(inside(folder));
+        if all.is_empty() || Instant::now() >= until {
+            return;
+        }
+        for pid in all {
+            kill(pid, rustix::process::Signal::KILL);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn is_supervisor(pid: u32) -> bool {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    words.split(|byte| *byte == 0).any(|word| word == b"supervise")
 }
 
 /// The services that run in a folder: what they carry, `ENV/VERSION/ORDER`.

@@ -42,7 +42,7 @@ fn a_load_is_told_to_people_and_programs() {
         "200 requests were due",
         "failed            0  0 %, at most 1.5 % (95 %)",
         "from when due",
-        "version 1.2.3: 200 answers, 0 of them wrong",
+        "version 1.2.3: 200 answers, 0 of them wrong, 0 cut or too late",
     ]);
     let saved: Value = serde_json::from_str(&folder.read("out.json")).unwrap();
     assert_eq!((&saved["answered"], &saved["plan"]["rate"]), (&200.into(), &400.0.into()));
@@ -63,7 +63,7 @@ fn what_cannot_be_loaded_is_refused() {
     let folder = Folder::new();
     for (args, why) in [
         ("http://192.0.2.1/", "other machines are loaded only with `--allow-remote`"),
-        ("https://127.0.0.1/", "only `http://` can be loaded"),
+        ("ftp://127.0.0.1/", "only `http://` and `https://` can be loaded"),
         ("http://127.0.0.1/ --rate 0", "out of bounds"),
         ("http://127.0.0.1/ --rate many", "`many` is no number"),
         ("http://127.0.0.1/ --mix no.json", "is no known kind, and no file that can be read"),
@@ -81,7 +81,7 @@ fn ctrl_c_ends_a_load_with_the_figures_so_far() {
     let mut command = program(folder.path(), args.split_whitespace());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
-    until("requests come", || backend.requests() >= 10);
+    until("requests come", || backend.requests() >= 100);
     kill(child.id(), Signal::INT);
     let found = summary(&ended(child).exits(130));
     assert_eq!((&found["stopped"], &found["failed"]), (&true.into(), &0.into()));
