@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::backend::Backend;
+use crate::verdict::Verdict;
 use crate::{caddy, nginx, ours};
 
 /// Which one.
@@ -54,16 +55,24 @@ pub(crate) fn start(kind: Kind, version: &Backend) -> Result<Box<dyn Front>, Str
     }
 }
 
-/// Those that can be run, the others said.
-pub(crate) fn all(kinds: &[Kind], version: &Backend) -> Vec<(Kind, Box<dyn Front>)> {
+/// Those that can be run, the others said. Ours not to run is a miss.
+pub(crate) fn all(kinds: &[Kind], version: &Backend, verdict: &mut Verdict) -> Vec<(Kind, Box<dyn Front>)> {
     let mut all = Vec::new();
     for kind in kinds {
         match start(*kind, version) {
             Ok(front) => all.push((*kind, front)),
-            Err(why) => println!("{kind}: not run ({why})"),
+            Err(why) => not_run(*kind, &why, verdict),
         }
     }
     all
+}
+
+/// Says that one was not run, or not to its end. A peer that is not there judges nobody.
+pub(crate) fn not_run(kind: Kind, why: &str, verdict: &mut Verdict) {
+    println!("{kind}: not run ({why})");
+    if kind == Kind::Ours {
+        verdict.missed(format!("ours was not run: {why}"));
+    }
 }
 
 /// A port that nobody has now.
@@ -72,10 +81,15 @@ pub(crate) fn free() -> SocketAddr {
     listener.local_addr().expect("it is bound")
 }
 
+/// Whether somebody takes a connection. On loopback one that meets nobody may meet itself, where its own port happens to be that one.
+fn is_taken(address: SocketAddr) -> bool {
+    TcpStream::connect(address).is_ok_and(|stream| stream.local_addr().is_ok_and(|own| own != address))
+}
+
 /// Waits until somebody listens there.
 pub(crate) fn listens(address: SocketAddr) -> Result<(), String> {
     let until = Instant::now() + Duration::from_secs(10);
-    while TcpStream::connect(address).is_err() {
+    while !is_taken(address) {
         if Instant::now() > until {
             return Err(format!("nobody listens at {address} after 10 s"));
         }

@@ -41,10 +41,22 @@ impl Rounds {
         self.0.lock().expect("nobody panics with it").push(value);
     }
 
+    /// The differences to others of the same rounds.
+    pub(crate) fn less(&self, other: &Self) -> Self {
+        let own = self.0.lock().expect("nobody panics with it").clone();
+        // The two may be one.
+        let other = other.0.lock().expect("nobody panics with it").clone();
+        Self(Mutex::new(own.iter().zip(&other).map(|(own, other)| own - other).collect()))
+    }
+
     fn sorted(&self) -> Vec<f64> {
         let mut all = self.0.lock().expect("nobody panics with it").clone();
         all.sort_by(f64::total_cmp);
         all
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sorted().is_empty()
     }
 
     pub(crate) fn median(&self) -> f64 {

@@ -91,6 +91,7 @@ impl Front for Ours {
             prefix: "/".into(),
             backends: vec![served],
             canary: None,
+            sticky: None,
         };
         let table = Table { routes: vec![route] };
         let drain_ms = u64::try_from(DRAIN.as_millis()).unwrap_or(u64::MAX);

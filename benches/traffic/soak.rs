@@ -9,14 +9,18 @@ use crate::front::{self, Kind};
 use crate::loading::{beside, plan, told};
 use crate::options::Options;
 use crate::process::{Usage, usage};
+use crate::verdict::Verdict;
 
-pub(crate) fn bench(options: &Options) {
-    if let Err(why) = soak(options) {
-        println!("ours: not run ({why})");
+/// MB, and open files, that may be more in the last quarter than in the first.
+const FLAT: (f64, f64) = (3.0, 100.0);
+
+pub(crate) fn bench(options: &Options, verdict: &mut Verdict) {
+    if let Err(why) = soak(options, verdict) {
+        front::not_run(Kind::Ours, &why, verdict);
     }
 }
 
-fn soak(options: &Options) -> Result<(), String> {
+fn soak(options: &Options, verdict: &mut Verdict) -> Result<(), String> {
     let seconds = options.seconds.unwrap_or(600);
     let mut versions = vec![Backend::start("v0")];
     let mut front = front::start(Kind::Ours, &versions[0])?;
@@ -54,11 +58,24 @@ fn soak(options: &Options) -> Result<(), String> {
     }
     let summary = load.join().map_err(|_| "the load panicked")?;
     println!("ours: {seconds} s: {}", told(&summary));
+    verdict.hold("failed in the soak", summary.failed as f64, 0.0, " requests");
     let quarter = seen.len() / 4;
     if quarter > 0 {
         let mean = |part: &[Usage]| part.iter().map(|one| one.memory).sum::<f64>() / part.len() as f64;
         let files = |part: &[Usage]| part.iter().map(|one| one.files as f64).sum::<f64>() / part.len() as f64;
         let (first, last) = (&seen[..quarter], &seen[seen.len() - quarter..]);
+        verdict.hold(
+            "memory of the last quarter, more than of the first",
+            mean(last) - mean(first),
+            FLAT.0,
+            " MB",
+        );
+        verdict.hold(
+            "open files of the last quarter, more than of the first",
+            files(last) - files(first),
+            FLAT.1,
+            "",
+        );
         println!(
             "    memory {:.1} MB in the first quarter, {:.1} MB in the last; files {:.0}, {:.0}",
             mean(first),

@@ -9,16 +9,28 @@ use crate::backend::Backend;
 use crate::front::{self, Kind};
 use crate::loading::{Rounds, beside, plan, told};
 use crate::options::Options;
+use crate::verdict::Verdict;
 
-pub(crate) fn bench(options: &Options) {
+pub(crate) fn bench(options: &Options, verdict: &mut Verdict) {
     for kind in options.kinds.iter().filter(|kind| **kind != Kind::Caddy) {
-        if let Err(why) = one(options, *kind) {
-            println!("{kind}: not run ({why})");
+        match one(options, *kind) {
+            Ok(summary) if *kind == Kind::Ours => judged(&summary, verdict),
+            Ok(_) => {}
+            Err(why) => front::not_run(*kind, &why, verdict),
         }
     }
 }
 
-fn one(options: &Options, kind: Kind) -> Result<(), String> {
+/// No request fails. What could not be sent was not shown to succeed.
+fn judged(summary: &Summary, verdict: &mut Verdict) {
+    verdict.hold("failed across switches and upgrades", summary.failed as f64, 0.0, " requests");
+    verdict.hold("not sent across switches and upgrades", summary.client.unsent as f64, 0.0, " requests");
+    if summary.answered == 0 {
+        verdict.missed("no request was answered across switches");
+    }
+}
+
+fn one(options: &Options, kind: Kind) -> Result<Summary, String> {
     // Old versions live on: what is still asked of them is the server's to let end.
     let mut versions = vec![Backend::start("v0")];
     let mut front = front::start(kind, &versions[0])?;
@@ -55,7 +67,7 @@ fn one(options: &Options, kind: Kind) -> Result<(), String> {
         println!("    {example:?}");
     }
     first_answers(&commands, &summary);
-    Ok(())
+    Ok(summary)
 }
 
 /// From the command to the head of the first answer of the new version; and whether the old one still got new requests.

@@ -21,7 +21,7 @@ pub(crate) struct Service {
 /// What is watched.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scene {
-    /// The version before, and for how many seconds it was counted.
+    /// The version before, and for how many seconds it was counted. While the watched one has only a share of the traffic, it has the rest.
     pub(crate) old: (Service, u64),
     /// The watched version until the fault.
     pub(crate) good: Service,
@@ -139,6 +139,7 @@ fn first(scene: &Scene, random: &mut Random) -> Sample {
         health: Some(Answered { what: "/health".into(), wrong: None, latency_ms: Some(1.0) }),
         probe: None,
         process: None,
+        unsent: None,
         unrecorded: None,
     }
 }
@@ -155,9 +156,11 @@ pub(crate) fn watch(config: &WatchConfig, scene: &Scene, seed: u64) -> Outcome {
     let mut outcome = Outcome { verdict: Verdict::Hold, after: f64::INFINITY, plain: false };
     for second in 0..scene.seconds {
         let good = (scene.fault - second as f64).clamp(0.0, 1.0);
-        change.new = scene.good.serve(&mut random, good, slow_over, late_over);
+        let share = f64::from(watcher.percent()) / 100.0;
+        change.old = scene.old.0.serve(&mut random, 1.0 - share, slow_over, late_over);
+        change.new = scene.good.serve(&mut random, good * share, slow_over, late_over);
         if good < 1.0 {
-            let bad = scene.bad.serve(&mut random, 1.0 - good, slow_over, late_over);
+            let bad = scene.bad.serve(&mut random, (1.0 - good) * share, slow_over, late_over);
             change.new.requests += bad.requests;
             change.new.errors += bad.errors;
             change.new.slow += bad.slow;
