@@ -16,6 +16,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use self::leader::start;
 pub use self::mask::{Mask, MaskError};
 pub(crate) use self::{
     capture::Captured,

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use orchestrator_core::executor;
 use orchestrator_core::stop::StopLevel;
 use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -102,7 +103,7 @@ fn start(here: &Here, mut command: Command, stdin: Stdio) -> Result<Started<'_>,
     let program = Path::new(command.get_program()).file_name().unwrap_or_else(|| command.get_program());
     let program = program.to_string_lossy().into_owned();
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    match command.spawn() {
+    match executor::start(&mut command) {
         Ok(child) => Ok(Started { here, program, child, has_ended: false }),
         Err(source) => Err(ProcessError::Io { program, source }),
     }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use orchestrator_core::BoxError;
+use orchestrator_core::executor;
 use orchestrator_core::path::Digest;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde_json::{Map, Value};
@@ -162,7 +163,7 @@ impl Process {
         command.env_clear().envs(launch.env.iter().map(|(name, value)| (name, value)));
         command.current_dir(&launch.root).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn()?;
+        let mut child = executor::start(&mut command)?;
         let (requests, to_write) = channel::<Vec<u8>>();
         let (answered, lines) = sync_channel(1);
         let (silent, quiet) = channel();

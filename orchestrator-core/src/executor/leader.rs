@@ -12,7 +12,7 @@ use super::leash::Leash;
 use super::{Spawn, SpawnError, program};
 
 /// How often a program that is just being written is tried again, at twice the interval each time.
-const BUSY_TRIES: u32 = 6;
+const BUSY_TRIES: u32 = 10;
 
 /// A leader that was started and not reaped yet. Dropping it kills its group and reaps it.
 pub(super) struct Leader<'a> {
@@ -101,9 +101,9 @@ impl Drop for Leader<'_> {
     }
 }
 
-/// Spawns, and tries again while the program's file is still open for writing: another thread that spawns right after we
+/// Spawns, and tries again while the program's file is still open for writing: another thread that spawns right after somebody
 /// wrote the file holds it open until its own exec.
-fn start(command: &mut Command) -> io::Result<Child> {
+pub fn start(command: &mut Command) -> io::Result<Child> {
     let mut tries = 0;
     loop {
         match command.spawn() {
@@ -113,5 +113,30 @@ fn start(command: &mut Command) -> io::Result<Child> {
             }
             spawned => return spawned,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_just_being_written_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        fs::copy("/bin/true", &path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let open = OpenOptions::new().append(true).open(&path).unwrap();
+        let busy = Command::new(&path).spawn().unwrap_err();
+        assert_eq!(busy.kind(), io::ErrorKind::ExecutableFileBusy);
+        let closing = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            drop(open);
+        });
+        assert!(start(&mut Command::new(&path)).unwrap().wait().unwrap().success());
+        closing.join().unwrap();
     }
 }
