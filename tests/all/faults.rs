@@ -95,6 +95,7 @@ phases:
       version: \"{name}\"
       backup: false
       grace: 1
+      start_timeout: 120
       env: {{VERSION: \"{{version}}\", MODE: \"{mode}\"}}
       health: {{version: /version, timeout: 4}}
       proxy: {{listen: \"127.0.0.1:{port}\", drain: 5}}

@@ -246,7 +246,8 @@ impl Starting<'_> {
             self.halt.pause(Duration::from_millis(20))?;
         }
         bring_log(self.place, self.release);
-        Err(DeployError::Silent { port: self.publish, seconds: patience.to_string(), tail: String::new() })
+        let (port, seconds) = (self.publish, patience.to_string());
+        Err(DeployError::Silent { port, seconds, instead: String::new(), tail: String::new() })
     }
 
     fn exited(&self) -> DeployError {

@@ -54,13 +54,15 @@ pub enum DeployError {
     },
     /// The service did not listen in time.
     #[error(
-        "nothing listened on port {port} within {seconds} (the service is told its port in `PORT` and `{{port}}`); the end of its log:\n{tail}"
+        "nothing listened on port {port} within {seconds} (the service is told its port in `PORT` and `{{port}}`){instead}; the end of its log:\n{tail}"
     )]
     Silent {
         /// The port that it was given.
         port: u16,
         /// How long it had.
         seconds: String,
+        /// What it does instead, after `; `, where that can be seen.
+        instead: String,
         /// The last lines of its log.
         tail: String,
     },

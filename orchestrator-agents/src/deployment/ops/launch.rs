@@ -16,6 +16,7 @@ use orchestrator_core::operation::{SecretSource, Site};
 use super::containers;
 use super::error::{DeployError, Tried};
 use super::halt::Halt;
+use super::listening;
 use super::place::Place;
 use super::port;
 use super::process::{self, TAG};
@@ -190,8 +191,8 @@ impl Launch<'_> {
             let tail = || surroundings.tail(&place.log(&release.name));
             match error {
                 DeployError::Ended { name, how, .. } => DeployError::Ended { name, how, tail: tail() },
-                DeployError::Silent { port, seconds, .. } => {
-                    DeployError::Silent { port, seconds, tail: tail() }
+                DeployError::Silent { port, seconds, instead, .. } => {
+                    DeployError::Silent { port, seconds, instead, tail: tail() }
                 }
                 error => ended.err().unwrap_or(error),
             }
@@ -307,7 +308,9 @@ impl Launch<'_> {
             }
             self.halt.pause(Duration::from_millis(10))?;
         }
+        let instead = format!("; {}", listening::instead(&service.tag));
         let tail = self.surroundings.tail(&self.place.log(&self.release.name));
-        Err(DeployError::Silent { port: service.port, seconds: self.release.start_timeout.to_string(), tail })
+        let (port, seconds) = (service.port, self.release.start_timeout.to_string());
+        Err(DeployError::Silent { port, seconds, instead, tail })
     }
 }

@@ -17,6 +17,7 @@ mod hosts;
 mod in_use;
 mod kept;
 mod launch;
+mod listening;
 mod load;
 mod log_watch;
 mod migrate;

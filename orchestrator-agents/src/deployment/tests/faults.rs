@@ -30,6 +30,7 @@ fn a_service_that_never_listens_is_ended() {
     silent["start_timeout"] = json!(0.3);
     let failed = desk.deploy(1, silent).unwrap_err();
     assert!(failed.summary.contains("nothing listened on port"), "{}", failed.summary);
+    assert!(failed.summary.contains("; it listens nowhere: process "), "{}", failed.summary);
     assert!(desk.deployments().is_empty());
     assert!(ops::stop_all(&desk.state()).unwrap().is_empty());
 }
