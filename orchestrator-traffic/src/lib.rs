@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`protocol`] | what is said to a proxy over its control socket, and what it answers: plain values | |
 //! | [`control`] | asks a proxy: one JSON line there, one back | |
+//! | [`ports`] | free ports on loopback | |
 //! | [`sockets`] | listening sockets that outlive the process that serves them | |
 //! | `proxy` | the proxy itself | `serve` |
 //! | `load` | the open-loop load client | `serve` |
@@ -14,6 +15,7 @@
 pub mod control;
 #[cfg(feature = "serve")]
 pub mod load;
+pub mod ports;
 pub mod protocol;
 #[cfg(feature = "serve")]
 pub mod proxy;

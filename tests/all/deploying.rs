@@ -176,7 +176,7 @@ pub(super) fn ask(port: u16) -> std::io::Result<String> {
 fn clients_of_the_proxy_notice_no_switch() {
     let folder = folder();
     let place = folder.path().join(".orchestrate/deploy/production/proxy");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = orchestrator_traffic::ports::pick().unwrap();
     let more = format!(
         "      backup: false\n      proxy: {{listen: \"127.0.0.1:{port}\", drain: 5}}\n      watch: {{seconds: 600, canary: [50], warm_up: 0}}\n"
     );
@@ -239,7 +239,7 @@ pub(super) fn watched(folder: &Folder, version: &str, word: &str) -> Said {
 #[test]
 fn a_load_runs_through_switches_and_goes_to_the_record() {
     let folder = folder();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = orchestrator_traffic::ports::pick().unwrap();
     let more = format!(
         "      backup: false\n      proxy: {{listen: \"127.0.0.1:{port}\", drain: 5}}\n      load: {{rate: 80, path: /hello, lead: 1, \
          mix: [{{kind: keep-alive, weight: 3}}, {{kind: new-connections}}]}}\n      watch: {{seconds: 600, canary: [50], warm_up: 0}}\n"

@@ -4,10 +4,9 @@
 //! wrote them: 1 before there were claims, proxies and watches (killed when 2.0.0 had started), 2 with all of them, in the middle of the first watch. Marks
 //! stand for what differs from machine to machine. All processes are gone, as after a reboot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -32,12 +31,11 @@ impl Left {
         let folder = folder();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
         let app = fs::read(folder.path().join("app")).unwrap();
-        let ports: Vec<u16> = (0..3)
-            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-            .collect::<Vec<_>>()
-            .iter()
-            .map(|listener| listener.local_addr().unwrap().port())
-            .collect();
+        let mut ports = BTreeSet::new();
+        while ports.len() < 3 {
+            ports.extend(orchestrator_traffic::ports::pick());
+        }
+        let ports = Vec::from_iter(ports);
         let mut words = BTreeMap::from([
             ("@ROOT@".to_owned(), folder.path().canonicalize().unwrap().display().to_string()),
             ("@PROGRAM@".to_owned(), PROGRAM.to_owned()),

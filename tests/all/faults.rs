@@ -20,7 +20,6 @@ mod killed;
 mod load;
 mod versions;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,7 +74,7 @@ impl Scene {
     fn empty() -> Self {
         let folder = Folder::git("version: 1\nphases: []\n");
         std::fs::copy(service(), folder.path().join("app")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = orchestrator_traffic::ports::pick().unwrap();
         Self { folder, port }
     }
 

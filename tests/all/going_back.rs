@@ -10,7 +10,7 @@ use super::support::{Folder, ended, until};
 /// A folder whose deployments go through a proxy on that port, with a watch where `watch` says so.
 fn proxied(watch: &str) -> (Folder, u16) {
     let folder = folder();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = orchestrator_traffic::ports::pick().unwrap();
     let more =
         format!("      backup: false\n      proxy: {{listen: \"127.0.0.1:{port}\", drain: 5}}\n{watch}");
     let file = folder.read("orchestration.yaml").replace("      backup: false\n", &more);
@@ -134,7 +134,7 @@ fn a_proxy_that_is_kept_follows_the_pipeline() {
     let (folder, port) = proxied("");
     deploy(&folder, "1.0.0").exits(0);
     assert_eq!(version(port), "hello from 1.0.0");
-    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let other = orchestrator_traffic::ports::pick().unwrap();
     let file = folder.read("orchestration.yaml").replace(&port.to_string(), &other.to_string());
     folder.write("orchestration.yaml", &file);
     deploy(&folder, "2.0.0").exits(0).says(&[&format!("http://127.0.0.1:{other}")]);

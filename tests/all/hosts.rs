@@ -1,6 +1,6 @@
 //! Deployments to a host as people meet them: the program brings itself to a real sshd on loopback, and its commands act there.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -47,7 +47,7 @@ impl Host {
             assert!(made.unwrap().success());
         }
         std::fs::create_dir(at("home")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = orchestrator_traffic::ports::pick().unwrap();
         let place = folder.path().display();
         folder.write("known", &format!("[127.0.0.1]:{port} {}", folder.read("host.pub")));
         let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
@@ -168,7 +168,7 @@ fn served(port: u16) -> String {
 #[ignore = "needs sshd; tests/run has it"]
 fn needs_sshd_the_commands_act_on_the_host() {
     let host = Host::new();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = orchestrator_traffic::ports::pick().unwrap();
     let folder = checkout(&host, port);
     let shown = deploy(&folder, "1.0.0", "--dry-run").exits(3);
     shown.says(&["prepare-host", "act-on-host"]);

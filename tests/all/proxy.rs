@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
 use std::thread;
 
@@ -32,7 +32,7 @@ fn version(name: &'static str) -> SocketAddr {
 }
 
 fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    SocketAddr::from((Ipv4Addr::LOCALHOST, orchestrator_traffic::ports::pick().unwrap()))
 }
 
 #[test]

@@ -116,7 +116,7 @@ async fn answers_are_told_apart_and_masked() {
         assert!(!text.contains("XXXXXXXX") && !text.contains("T00000000"), "{text}");
         assert_eq!(server.asked().len(), 1);
     }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = orchestrator_traffic::ports::pick().unwrap();
     let refused = rig(&format!("http://127.0.0.1:{port}")).call(PostMessage, input("x")).await.unwrap_err();
     assert!(refused.is::<Transient>() && !whole(&refused).contains("XXXXXXXX"), "{refused}");
 }

@@ -1,10 +1,10 @@
 //! The example's pipelines as they fit this machine and folder: a port for the proxy that others hardly have, and databases where
 //! there is `sqlite3`.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use orchestrator_core::path::Digest;
+use orchestrator_traffic::ports;
 
 /// Where the proxy listens in the embedded files.
 const PROXY: &str = "127.0.0.1:8480";
@@ -40,8 +40,7 @@ fn port(folder: &Path) -> u16 {
     let first = u16::from_str_radix(&digest[..4], 16).unwrap_or_default();
     let size = PORTS.end - PORTS.start;
     let at = |n: u16| PORTS.start + (first % size + n) % size;
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    (0..100).map(at).find(is_free).unwrap_or_else(|| at(0))
+    (0..100).map(at).find(|port| ports::is_free(*port)).unwrap_or_else(|| at(0))
 }
 
 /// The smoke tests of a pipeline, as text.

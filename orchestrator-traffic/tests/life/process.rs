@@ -157,7 +157,11 @@ impl Rig {
     }
 
     pub(crate) fn wait_until_ready(&self) {
-        until("the proxy is ready", || self.is_ready());
+        let end = std::time::Instant::now() + LONG;
+        while !self.is_ready() {
+            assert!(std::time::Instant::now() < end, "the proxy is not ready: {}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub(crate) fn ask(&self, request: &Request) -> Response {
@@ -268,7 +272,7 @@ pub(crate) fn any() -> SocketAddr {
 
 /// An address that is free at this moment.
 pub(crate) fn free() -> SocketAddr {
-    std::net::TcpListener::bind(any()).unwrap().local_addr().unwrap()
+    (Ipv4Addr::LOCALHOST, orchestrator_traffic::ports::pick().unwrap()).into()
 }
 
 pub(crate) fn table(version: &str, address: SocketAddr) -> Table {

@@ -1,5 +1,7 @@
 //! Versions that misbehave.
 
+use std::net::TcpListener;
+
 use super::*;
 
 /// Deploys 2.0.0 beside 1.0.0, which serves on alone. What it says of that is in `told`.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -92,7 +91,7 @@ impl Tree {
 
     /// Builds the API and serves it on a port of its own, which the roadmap then asks.
     pub(super) fn serve(&self) {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = orchestrator_traffic::ports::pick().unwrap();
         self.replace("orchestration.yaml", "http://127.0.0.1:38080/", &format!("http://127.0.0.1:{port}/"));
         self.commit();
         self.sh("npm run --silent build").exits(0);

@@ -49,7 +49,7 @@ async fn redirects_and_bodies_have_an_end() {
 #[tokio::test]
 async fn what_is_not_there_does_not_work() {
     let rig = Rig::bare();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = orchestrator_traffic::ports::pick().unwrap();
     let refused =
         said(DeploymentWorking, json!({ "target": format!("http://127.0.0.1:{port}/") }), &rig).await;
     assert!(refused.starts_with("failed: not working: ") && refused.contains("refused"), "{refused}");

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use orchestrator_core::id::OrderKey;
+use orchestrator_traffic::ports;
 
 use super::claim;
 use super::error::{DeployError, Tried};
 use super::halt::Halt;
 use super::launch::{Launch, Surroundings};
 use super::place::Place;
-use super::port;
 use super::start::{StartOutput, end_leftovers};
 use crate::deployment::supervise::Supervisor;
 use crate::deployment::{Release, What};
@@ -41,7 +41,7 @@ impl Beside<'_> {
             claim::confirm(place, order)?;
         }
         end_leftovers(place)?;
-        if port != 0 && !port::is_free(port) {
+        if port != 0 && !ports::is_free(port) {
             return Err(DeployError::Taken(port));
         }
         let release = lay_out()?;

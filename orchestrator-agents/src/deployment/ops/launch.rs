@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use orchestrator_core::action::EnvValue;
 use orchestrator_core::local::ORDER_VARIABLE;
 use orchestrator_core::operation::{SecretSource, Site};
+use orchestrator_traffic::ports;
 
 #[cfg(feature = "docker")]
 use super::containers;
@@ -18,7 +19,6 @@ use super::error::{DeployError, Tried};
 use super::halt::Halt;
 use super::listening;
 use super::place::Place;
-use super::port;
 use super::process::{self, TAG};
 use super::supervise::{self, Hands};
 #[cfg(feature = "docker")]
@@ -95,6 +95,12 @@ pub(super) fn resolve(value: &EnvValue, secrets: &dyn SecretSource) -> Result<(S
     }
 }
 
+/// The port, if it is free; a free one for 0.
+fn pick(port: u16) -> Result<u16, DeployError> {
+    let free = if port == 0 { ports::pick() } else { Some(port).filter(|port| ports::is_free(*port)) };
+    free.ok_or(DeployError::Taken(port))
+}
+
 /// A start that is about to happen.
 pub(super) struct Launch<'a> {
     pub(super) place: &'a Place,
@@ -123,7 +129,7 @@ impl Launch<'_> {
             match self.attempt(port, &started) {
                 // Somebody else took the picked port in the moment between.
                 Err(DeployError::Exited { port: given, .. })
-                    if port == 0 && chances > 0 && !port::is_free(given) => {}
+                    if port == 0 && chances > 0 && !ports::is_free(given) => {}
                 // What an engine forwards may be taken although nobody listens there.
                 Err(DeployError::Taken(_)) if port == 0 && chances > 0 => {}
                 done => return done,
@@ -136,7 +142,7 @@ impl Launch<'_> {
         port: u16,
         started: &impl Fn(&Service) -> Result<(), DeployError>,
     ) -> Result<Service, DeployError> {
-        let port = port::pick(port)?;
+        let port = pick(port)?;
         let tag = self.release.tag();
         #[cfg(feature = "docker")]
         if let Some(container) = &self.release.container {
@@ -208,7 +214,7 @@ impl Launch<'_> {
         let Some(hands) = self.hands() else { return self.spawn(port) };
         match hands.start(&self.release.name, port, self.variables(port)?) {
             Ok(process) => Ok(self.service(process, port)),
-            Err(DeployError::NotSupervised(_)) if !port::is_free(port) => Err(DeployError::Taken(port)),
+            Err(DeployError::NotSupervised(_)) if !ports::is_free(port) => Err(DeployError::Taken(port)),
             Err(error) => Err(error),
         }
     }
@@ -299,7 +305,7 @@ impl Launch<'_> {
         let until = Instant::now() + self.release.start_timeout.duration();
         while Instant::now() < until {
             self.halt.check()?;
-            let listens = port::listens(service.port);
+            let listens = ports::listens(service.port);
             if !process::is_alive(&service.process) {
                 return Err(self.exited(service.port));
             }

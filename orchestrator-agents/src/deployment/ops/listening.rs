@@ -73,7 +73,8 @@ fn state(pid: u32) -> String {
         Some(_) => "waits",
     };
     let channel = fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default();
-    let channel: String = channel.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
+    let channel: String =
+        channel.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
     let told = if channel.len() > 1 { format!(" ({channel})") } else { String::new() };
     format!("process {pid} {state}{told}")
 }

@@ -25,7 +25,6 @@ mod observe;
 mod own;
 mod owned;
 mod place;
-mod port;
 mod process;
 mod promote;
 mod prune;
@@ -65,8 +64,6 @@ pub use migrate::{
     PendingMigrationsOutput,
 };
 pub use observe::{Observe, ObserveInput, RecordDecision, RecordDecisionInput};
-#[cfg(all(test, feature = "docker"))]
-pub(super) use port::is_free;
 pub use process::identity;
 pub use promote::{Promote, PromoteInput, PromoteOutput};
 pub(super) use prune::keep;

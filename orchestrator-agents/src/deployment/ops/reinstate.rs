@@ -8,6 +8,7 @@ use orchestrator_core::action::Action;
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::OrderKey;
 use orchestrator_core::operation::{Already, Operation, Site};
+use orchestrator_traffic::ports;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +21,8 @@ use super::launch::{Launch, Surroundings};
 use super::place::Place;
 use super::promote::{Previous, PromoteOutput, back, forget_candidate, settle, switch};
 use super::stop::GRACE;
+use super::supervise;
 use super::traffic::{self, Keeping, Switched};
-use super::{port, supervise};
 use crate::deployment::supervise::Supervisor;
 use crate::deployment::{Current, Environment, Release, Seconds, Service, What};
 
@@ -209,7 +210,7 @@ impl Back<'_> {
         if service.process.is_contained() {
             check::speaks(&service.url, &self.release.health)
         } else {
-            port::listens(service.port)
+            ports::listens(service.port)
         }
     }
 
@@ -233,7 +234,7 @@ impl Back<'_> {
         let Self { place, release, halt, supervisor } = *self;
         let process = known.map(|known| &known.process);
         supervise::end(place, &release.name, process, &release.tag(), GRACE.duration())?;
-        let port = known.map(|service| service.port).filter(|port| port::is_free(*port)).unwrap_or(0);
+        let port = known.map(|service| service.port).filter(|port| ports::is_free(*port)).unwrap_or(0);
         let launch = Launch { place, release, surroundings, halt, supervisor };
         let started = launch.run(port, |service| record(place, service));
         if started.is_err() {

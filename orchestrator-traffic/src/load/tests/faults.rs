@@ -1,6 +1,6 @@
 //! Each way to fail is told by its name, and is neither hung on nor counted as an answer.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
@@ -20,7 +20,7 @@ async fn fails(plan: Plan, kind: FailureKind) {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let address = (Ipv4Addr::LOCALHOST, crate::ports::pick().unwrap()).into();
     fails(plan(address, 100.0, 10), FailureKind::Refused).await;
 }
 

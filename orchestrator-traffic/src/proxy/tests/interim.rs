@@ -1,6 +1,6 @@
 //! Heads that only tell how it goes, before an answer (RFC 9110, section 15.2): which of them a client gets.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
@@ -167,7 +167,7 @@ fn whoever_expects_to_be_told_to_go_on_is_told_by_the_proxy() {
         assert_eq!(client.answer().2, "hi");
     }
     // Nobody takes it there: the answer comes at once, and the body need not be sent.
-    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let nobody = (Ipv4Addr::LOCALHOST, crate::ports::pick().unwrap()).into();
     let mut table = super::rig::table(&[("2", &version, 1)]);
     table.routes[0].backends[0].address = nobody;
     rig.apply_table(table, LONG);

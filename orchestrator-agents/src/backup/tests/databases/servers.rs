@@ -1,6 +1,5 @@
 //! Servers of databases for tests: in folders of their own, on loopback, ended with the test.
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -117,7 +116,7 @@ pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 pub(super) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    orchestrator_traffic::ports::pick().unwrap()
 }
 
 fn done(command: &mut Command) {

@@ -6,13 +6,14 @@ use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use orchestrator_traffic::ports;
 
 use super::child::{Start, how};
 use super::keeper::{Keeper, Live};
 use super::run::Event;
 use super::seen::Variables;
 use crate::deployment::Process;
-use crate::deployment::ops::{port, process};
+use crate::deployment::ops::process;
 use crate::deployment::supervise::{Answer, Kept, Next, State};
 
 /// How long what a crashed service left gets to end.
@@ -71,7 +72,7 @@ impl Keeper {
         let Some((kept, live)) = self.roster.services.get_mut(release).zip(self.live.get_mut(release)) else {
             return Err(format!("release `{release}` is not kept"));
         };
-        if !port::is_free(kept.port) {
+        if !ports::is_free(kept.port) {
             return Err(format!("port {} is taken by another process", kept.port));
         }
         let env = live.env.as_ref().ok_or("its variables are not known any more")?;

@@ -107,6 +107,10 @@ fn needs_docker_schema_a_port_that_is_taken_is_replaced_or_said() {
     assert!(failed.summary.contains(&format!("port {port} is taken")), "{}", failed.summary);
     assert!(engine.containers().is_empty());
     drop(listener);
+    // A process that another test starts in this moment has a copy until its program is loaded.
+    while !orchestrator_traffic::ports::is_free(port) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
     // The engine knows of a port that this machine does not.
     engine.lock().taken.insert(port.to_string());
     let failed = desk.deploy(2, config.clone()).unwrap_err();

@@ -17,7 +17,7 @@ pub(super) struct Forwarder {
 impl Forwarder {
     /// One in front of a free port, which is given, too.
     pub(super) fn before(port: u16) -> (Self, u16) {
-        let inside = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let inside = orchestrator_traffic::ports::pick().unwrap();
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let over = Arc::new(AtomicBool::new(false));
         let ends = over.clone();

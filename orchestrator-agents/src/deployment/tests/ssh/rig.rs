@@ -1,6 +1,6 @@
 //! A host of the tests: an sshd on loopback with keys of its own.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
@@ -25,7 +25,7 @@ impl Host {
 
     pub(super) fn named(name: &'static str) -> Self {
         let folder = tempfile::Builder::new().prefix("ssh-host-").tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = orchestrator_traffic::ports::pick().unwrap();
         let mut host = Self { name, folder, port, sshd: None };
         for key in ["host", "other-host", "user", "other-user"] {
             let made = Command::new("ssh-keygen")

@@ -116,7 +116,10 @@ impl Inner {
             return (304, "text/plain", Vec::new());
         }
         let port = contained.publish();
-        if self.taken.remove(&port) || self.taken.remove("any") || !ops::is_free(port.parse().unwrap()) {
+        if self.taken.remove(&port)
+            || self.taken.remove("any")
+            || !orchestrator_traffic::ports::is_free(port.parse().unwrap())
+        {
             return said(
                 500,
                 &format!(
