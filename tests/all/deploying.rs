@@ -109,10 +109,13 @@ fn a_record_that_cannot_be_read_hides_nothing_else() {
     let folder = folder();
     deploy(&folder, "1.0.0").exits(0);
     deploy(&folder, "2.0.0").exits(0);
-    folder.write(".orchestrate/deploy/staging/claim.json", "{");
-    let status = folder.orchestrate("deploy status").exits(1);
-    status.says(&["current    2.0.0", "staging\n  what is deployed is not known: ", "claim.json"]);
-    folder.orchestrate("deploy status --environment staging").says(&["claim.json"]);
+    for name in ["host.json", "gone.json", "claim.json"] {
+        let _ = std::fs::remove_dir_all(folder.path().join(".orchestrate/deploy/staging"));
+        folder.write(&format!(".orchestrate/deploy/staging/{name}"), "{");
+        let status = folder.orchestrate("deploy status").exits(1);
+        status.says(&["current    2.0.0", "staging\n  what is deployed is not known: ", name]);
+        folder.orchestrate("deploy status --environment staging").says(&[name]);
+    }
     folder
         .orchestrate("deploy rollback --environment production")
         .exits(0)

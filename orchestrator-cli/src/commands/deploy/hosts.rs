@@ -90,6 +90,10 @@ fn each<P: Sync, T: Send>(records: &[P], ask: impl Fn(&P) -> T + Sync) -> Vec<T>
 pub(super) fn stand(front: &Front, environment: Option<&Environment>) -> Result<Vec<Standing>, CliError> {
     let mut all = Vec::new();
     for here in standing(state(front), environment).map_err(|error| cannot(&error))? {
+        if here.problem.is_some() {
+            all.push(here);
+            continue;
+        }
         let (records, gone) = (records(front, &here.environment)?, gone(front, &here.environment)?);
         let asking = asking(front);
         let environment = here.environment.clone();
