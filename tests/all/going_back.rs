@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use super::deploying::{ask, current, deploy, folder, json, watched};
-use super::support::{Folder, ended, until};
+use super::support::{Folder, ended, inside, until};
 
 /// A folder whose deployments go through a proxy on that port, with a watch where `watch` says so.
 fn proxied(watch: &str) -> (Folder, u16) {
@@ -34,10 +34,8 @@ fn version(port: u16) -> String {
     ask(port).unwrap_or_else(|error| error.to_string()).lines().last().unwrap_or_default().to_owned()
 }
 
-/// The run, its supervisor and its proxy die in the middle of a canary: one command goes back to the version that counts, and not one
-/// too far. What was stopped afterwards comes back behind its proxy.
-#[test]
-fn a_rollback_needs_nobody_who_lived_through_the_canary() {
+/// The run, its supervisor and its proxy die in the middle of a canary from 2.0.0 to 3.0.0; before that 1.0.0 counted.
+fn cut_in_the_canary() -> (Folder, u16) {
     let (folder, port) = proxied("      watch: {seconds: 600, canary: [50], warm_up: 0}\n");
     watched(&folder, "1.0.0", "promote").exits(0);
     watched(&folder, "2.0.0", "promote").exits(0);
@@ -57,7 +55,13 @@ fn a_rollback_needs_nobody_who_lived_through_the_canary() {
     kill(roster["supervisor"]["pid"].as_u64().unwrap());
     kill(roster["proxy"]["process"]["pid"].as_u64().unwrap());
     until("the end of the proxy", || ask(port).is_err());
+    (folder, port)
+}
 
+/// One command goes back to the version that counts, and not one too far. What was stopped afterwards comes back behind its proxy.
+#[test]
+fn a_rollback_needs_nobody_who_lived_through_the_canary() {
+    let (folder, port) = cut_in_the_canary();
     folder.orchestrate("deploy rollback").exits(0).says(&["production: 2.0.0 has all traffic"]);
     assert_eq!((current(&folder), version(port)), ("2.0.0".into(), "hello from 2.0.0".into()));
     let service = &json(&folder, "deploy status")["environments"][0]["services"][0];
@@ -67,6 +71,22 @@ fn a_rollback_needs_nobody_who_lived_through_the_canary() {
     assert!(ask(port).is_err(), "the proxy went with it, and stays away");
     folder.orchestrate("deploy switch 2.0.0").exits(0).says(&["answers at", &port.to_string()]);
     assert_eq!(version(port), "hello from 2.0.0");
+    folder.orchestrate("deploy stop").exits(0);
+}
+
+/// As after a power failure: what its journal undoes brings back the version that counts, and its proxy.
+#[test]
+fn a_run_is_taken_back_whose_machine_died_in_the_canary() {
+    let (folder, port) = cut_in_the_canary();
+    for pid in inside(folder.path()) {
+        kill(pid.into());
+    }
+    until("the end of all", || inside(folder.path()).is_empty());
+    folder.orchestrate("rollback --yes").exits(0);
+    assert_eq!((current(&folder), version(port)), ("2.0.0".into(), "hello from 2.0.0".into()));
+    let status = json(&folder, "deploy status");
+    assert_eq!(status["environments"][0]["services"].as_array().unwrap().len(), 1, "{status}");
+    assert_eq!(record(&folder, "claim.json"), None);
     folder.orchestrate("deploy stop").exits(0);
 }
 

@@ -238,7 +238,7 @@ impl Agent for Deploy {
             dyn_operation(ConfirmClaim)?,
             dyn_operation(ReleaseEnvironment)?,
             dyn_operation(ServeTraffic { supervisor: self.supervisor.clone() })?,
-            dyn_operation(SwitchTraffic)?,
+            dyn_operation(SwitchTraffic { supervisor: self.supervisor.clone() })?,
             dyn_operation(ReadTraffic)?,
             dyn_operation(PendingMigrations)?,
             dyn_operation(ApplyMigrations)?,

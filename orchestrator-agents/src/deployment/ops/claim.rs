@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use orchestrator_core::BoxError;
 use orchestrator_core::action::Action;
 use orchestrator_core::effect::Effect;
-use orchestrator_core::id::OrderKey;
+use orchestrator_core::id::{OrderKey, RunId};
+use orchestrator_core::local::ORDER_VARIABLE;
 use orchestrator_core::operation::{Already, Operation, Site, Transient};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -196,15 +197,23 @@ impl Operation for ClaimEnvironment {
         })
     }
 
-    async fn undo(&self, input: &ClaimInput, _site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
-        let environment = input.environment.clone();
-        Ok(vec![ReleaseEnvironment::action(&ReleaseInput { environment, ended: None, run: None })?])
+    /// Whoever undoes it is another run: whose claim is released is said here.
+    async fn undo(&self, input: &ClaimInput, site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
+        let (environment, run) = (input.environment.clone(), run_of(site));
+        Ok(vec![ReleaseEnvironment::action(&ReleaseInput { environment, ended: None, run })?])
     }
 
     async fn already(&self, _: &ClaimInput, _: &OrderKey, _: &Site<'_>) -> Already<ClaimOutput> {
         // Claiming again is as good as having claimed, and looks again at what serves.
         Already::NotDone
     }
+}
+
+/// The run of the order that a site is for.
+fn run_of(site: &Site<'_>) -> Option<RunId> {
+    let (_, order) = site.env.iter().find(|(name, _)| name == ORDER_VARIABLE)?;
+    let (_, key) = order.to_str()?.rsplit_once(':')?;
+    RunId::new(key.split('/').next()?).ok()
 }
 
 /// Puts an environment right that was just claimed, and says what was found.

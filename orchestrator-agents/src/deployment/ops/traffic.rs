@@ -19,6 +19,8 @@ use super::claim::confirm;
 use super::error::DeployError;
 use super::halt::{Halt, blocking, looking};
 use super::place::Place;
+use super::reinstate::{Reinstate, ReinstateInput};
+use super::stop::GRACE;
 use super::supervise;
 use crate::deployment::supervise::{Order, Supervisor};
 use crate::deployment::traffic::{Shares, shares};
@@ -173,8 +175,11 @@ pub struct Drained {
 }
 
 /// Tells the proxy who gets how much, in one step, and waits until what was left out is drained.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SwitchTraffic;
+#[derive(Debug, Clone, Default)]
+pub struct SwitchTraffic {
+    /// The program that keeps a proxy running: what undoes a run has it started again where it is gone.
+    pub supervisor: Option<Supervisor>,
+}
 
 #[async_trait]
 impl Operation for SwitchTraffic {
@@ -190,12 +195,14 @@ impl Operation for SwitchTraffic {
         site: &Site<'_>,
     ) -> Result<Switched, BoxError> {
         let place = Place::new(site.state, &input.environment);
-        let order = order.clone();
+        let (order, keeping) = (order.clone(), Keeping::new(self.supervisor.as_ref(), site)?);
         site.progress.step(format!("switching the traffic of {}", input.environment), None);
         blocking(site, move |halt| {
             let _locked = place.lock(halt)?;
             if input.claimed {
                 confirm(&place, &order)?;
+            } else {
+                keeping.revive(&place, halt)?;
             }
             let config = place.fronted()?.ok_or_else(|| no_record(&place))?;
             Proxy { place: &place, config: &config, halt }.switch(&input)
@@ -203,23 +210,27 @@ impl Operation for SwitchTraffic {
         .await
     }
 
-    /// All traffic to the version that counts. Not the very shares before: who had one of them may have ended since.
+    /// All traffic to the version that counts, as it runs or started anew: who had a share before may have ended since, and the whole
+    /// machine with it.
     async fn undo(&self, input: &SwitchInput, site: &Site<'_>) -> Result<Vec<Action>, BoxError> {
         let place = Place::new(site.state, &input.environment);
         let Some(status) = status(&place) else { return Ok(Vec::new()) };
         let before = shares(&status.table, &input.environment);
         let current = place.current()?.map(|current| current.service.release);
-        let back: Shares = current
-            .filter(|current| before.contains_key(current))
-            .map(|current| (current, 1))
-            .into_iter()
-            .collect();
-        if back == input.shares {
+        let current = current.filter(|current| before.contains_key(current));
+        if input.shares.keys().eq(&current) {
             return Ok(Vec::new());
         }
         let environment = input.environment.clone();
-        let back = SwitchInput { environment, shares: back, tried: None, expect: None, claimed: false };
-        Ok(vec![Self::action(&back)?])
+        Ok(vec![match current {
+            Some(release) => {
+                Reinstate::action(&ReinstateInput { environment, release, grace: GRACE, claimed: false })?
+            }
+            None => {
+                let (shares, tried, expect) = (Shares::new(), None, None);
+                Self::action(&SwitchInput { environment, shares, tried, expect, claimed: false })?
+            }
+        }])
     }
 
     fn advice(&self, input: &SwitchInput) -> Option<String> {

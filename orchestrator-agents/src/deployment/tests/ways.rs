@@ -290,7 +290,7 @@ fn a_share_of_the_traffic_is_something_that_was_tried() {
     let shares: BTreeMap<String, u32> =
         [(old.release, 90), (started["release"].as_str().unwrap().to_owned(), 10)].into();
     let switch = json!({ "environment": "production", "shares": shares });
-    desk.call(ops::SwitchTraffic, switch, &key(3, 1, 0)).unwrap();
+    desk.call(ops::SwitchTraffic::default(), switch, &key(3, 1, 0)).unwrap();
     std::fs::remove_file(desk.state().join("deploy/production/candidate.json")).unwrap();
     assert_eq!(back(&desk).as_deref(), Some("0.2.0"));
     // Who may be sent traffic is not ended by the next start.
@@ -340,7 +340,7 @@ fn a_switch_that_is_made_again_waits_for_who_is_drained_yet() {
     let applied = proxy.applied();
     proxy.drains(5);
     let switch = json!({ "environment": "production", "shares": { new: 1 } });
-    let again = desk.call(ops::SwitchTraffic, switch, &key(3, 0, 0)).unwrap();
+    let again = desk.call(ops::SwitchTraffic::default(), switch, &key(3, 0, 0)).unwrap();
     assert_eq!((&again["changed"], proxy.applied()), (&json!(false), applied));
     assert_eq!(proxy.left(), 0, "it asked until that was over");
     assert_eq!(again["drained"], json!([{ "release": old, "took_ms": 1, "cuts": 0 }]));
