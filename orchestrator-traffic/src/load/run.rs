@@ -250,12 +250,9 @@ impl Driver {
     fn so_far(&self) -> Summary {
         let mut end = self.end.clone();
         (end.took, end.connections) = (self.start.elapsed(), self.sender.pool().opened());
-        let mut summary = self.tally.sum(self.plan.clone(), end);
         // What is under way is neither unsent nor failed.
-        let busy = self.tasks.len() as u64;
-        (summary.sent, summary.client.unsent) =
-            (summary.sent + busy, summary.client.unsent.saturating_sub(busy));
-        summary
+        end.busy = self.tasks.len() as u64;
+        self.tally.sum(self.plan.clone(), end)
     }
 
     fn close(&mut self) {

@@ -73,6 +73,8 @@ pub(super) struct Loop {
     pub(super) due: u64,
     pub(super) waited: u64,
     pub(super) abandoned: u64,
+    /// Under way.
+    pub(super) busy: u64,
     pub(super) connections: u64,
 }
 
@@ -219,7 +221,8 @@ impl Tally {
     pub(super) fn sum(&self, plan: Plan, end: Loop) -> Summary {
         let sums = self.shapes.iter().map(|shape| (shape.answered, shape.failed));
         let (answered, failed) = sums.fold((0, 0), |(a, f), (answered, failed)| (a + answered, f + failed));
-        let sent = answered + failed + end.abandoned;
+        let ended = answered + failed;
+        let sent = ended + end.abandoned + end.busy;
         let limited: u64 = self.limits.values().sum();
         let mut versions = self.versions.clone();
         versions.sort_by(|one, other| one.first_ms.total_cmp(&other.first_ms));
@@ -253,9 +256,9 @@ impl Tally {
             failed,
             failures: self.failures.clone(),
             failed_reused: self.failed_reused,
-            failure_bound: upper_bound(failed, answered + failed),
-            // The first is sent at once: so many gaps, one less than requests.
-            rate: if sent > 1 && over > 0.0 { (sent - 1) as f64 / over } else { 0.0 },
+            failure_bound: upper_bound(failed, ended),
+            // The first is sent at once: so many gaps, one less than requests. When others were sent is not known here.
+            rate: if ended > 1 && over > 0.0 { (ended - 1) as f64 / over } else { 0.0 },
             latency: times(&self.latency),
             service: times(&self.service),
             bytes: self.bytes,

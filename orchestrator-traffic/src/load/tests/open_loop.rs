@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 
 use super::super::backend::Backend;
-use super::super::{Arrivals, Plan, run, run_watched};
+use super::super::{Arrivals, Kind, Mix, Plan, Shape, Summary, run, run_watched};
 use super::{done, head, plan, raw};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -104,6 +104,25 @@ async fn stopping_ends_it_with_the_figures_so_far() {
     assert!(ended.client.unsent > 0);
 }
 
+/// Of what was given up nobody knows when it was sent: the rate is that of what ended.
+#[tokio::test]
+async fn a_load_that_is_stopped_says_no_higher_rate_than_it_had() {
+    let address = raw(async |mut stream, number| {
+        while head(&mut stream).await && number < 20 {
+            if stream.write_all(OK).await.is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    })
+    .await;
+    let mix = Mix { shapes: vec![Shape::of(Kind::NewConnections, 1)] };
+    let plan = Plan { mix, ..Plan::new(format!("http://{address}/"), 50.0) };
+    let summary = run(plan, tokio::time::sleep(Duration::from_millis(1_500))).await.unwrap();
+    assert!(summary.answered > 5 && summary.client.abandoned > 10, "{summary:?}");
+    assert!(summary.rate < 100.0, "{} at a rate of 50", summary.rate);
+}
+
 #[tokio::test]
 async fn random_arrivals_keep_the_rate() {
     let backend = Backend::start("1").await.unwrap();
@@ -143,4 +162,6 @@ async fn figures_are_told_as_it_goes_and_what_is_under_way_ends_in_order() {
     assert_eq!((told[0].over, told[0].sent), (false, 0), "as it begins");
     let later = told.iter().find(|summary| summary.sent > 0).expect("after a second");
     assert!(later.sent >= later.answered && later.failed == 0 && later.client.unsent == 0, "{later:?}");
+    let unsent = |summary: &&Summary| summary.client.remarks.iter().any(|remark| remark.contains("not sent"));
+    assert!(!told.iter().any(|summary| unsent(&summary)), "what is under way was sent: {told:?}");
 }
