@@ -6,6 +6,7 @@ use http::header::{
     CONNECTION, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{Uri, Version};
+use hyper::body::Body;
 
 use super::connection::Client;
 use super::head::is_host;
@@ -144,7 +145,7 @@ pub(super) fn is_of_one_host(uri: &Uri, headers: &HeaderMap) -> bool {
 /// Makes the head one of HTTP/1 or of HTTP/2, whichever the version speaks. May be done again for another one. False where the host that the
 /// request names cannot be named in HTTP/2.
 #[must_use]
-pub(super) fn adapt<B>(request: &mut http::Request<B>, h2c: bool) -> bool {
+pub(super) fn adapt<B: Body>(request: &mut http::Request<B>, h2c: bool) -> bool {
     let host = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     if h2c {
         *request.version_mut() = Version::HTTP_2;
@@ -153,9 +154,15 @@ pub(super) fn adapt<B>(request: &mut http::Request<B>, h2c: bool) -> bool {
         *request.uri_mut() = uri;
         request.headers_mut().remove(UPGRADE);
         request.headers_mut().remove(CONNECTION);
+        request.headers_mut().remove(TRANSFER_ENCODING);
         return true;
     }
     *request.version_mut() = Version::HTTP_11;
+    // A body of unknown length goes on whatever the method is; of some it would be left out where nothing says so.
+    let body = request.body();
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     if let Some(host) = host {
         request.headers_mut().insert(HOST, host);
         let path = request.uri().path_and_query().cloned();

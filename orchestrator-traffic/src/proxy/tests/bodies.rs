@@ -35,6 +35,21 @@ fn large_bodies_go_both_ways_unchanged() {
     assert!(client.body(&head).unwrap() == body);
 }
 
+/// Which methods have one is nobody's business on the way.
+#[test]
+fn a_body_of_unknown_length_goes_on_whatever_the_method_is() {
+    let version = Version::echo();
+    let rig = Rig::before(&version);
+    let mut client = rig.client();
+    for method in ["GET", "DELETE", "POST", "OPTIONS"] {
+        let head = format!("{method} /_search HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+        client.send(head.as_bytes()).unwrap();
+        client.send(b"2\r\nhi\r\n0\r\n\r\n").unwrap();
+        let (status, _, text) = client.answer();
+        assert!(status == 200 && text.ends_with("\r\n\r\nhi"), "{method}: {text}");
+    }
+}
+
 #[test]
 fn events_come_as_they_are_said() {
     let (say, said) = mpsc::channel::<&'static str>();
