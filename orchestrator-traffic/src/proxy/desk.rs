@@ -285,6 +285,17 @@ impl Desk {
         Ok(Response::Done { pid: None })
     }
 
+    /// The same at a signal. One that comes while a successor starts means that one as well, should it serve by then.
+    pub(super) fn stop_at_signal(&self, drain: Duration) {
+        if let Err(Standing::Replaced(_)) = self.stop(drain) {
+            let drain_ms = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX);
+            if let Response::Refused { why } = self.pass_on(&Request::Stop { drain_ms }) {
+                (self.remark)(&format!("the successor was not told to end: {why}"));
+            }
+            let _ = self.orders.send(Order::End(drain));
+        }
+    }
+
     /// Lends the sockets to the next keeper. One that is alive is not replaced.
     pub(super) fn lend(&self, stream: UnixStream) -> io::Result<()> {
         let mut channel = Channel::of(stream);

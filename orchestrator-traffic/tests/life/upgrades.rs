@@ -135,6 +135,30 @@ fn a_script_around_the_program_is_not_taken_for_it() {
     assert_eq!(get(address, "/").unwrap().body, "one");
 }
 
+/// Nobody can tell which of the two processes a signal reaches: it means whoever serves.
+#[test]
+fn a_signal_that_comes_while_a_successor_starts_ends_that_too() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Front { rig, address, origin: _origin, mut process } = Front::new(Rig::new());
+    let (path, begun) = (rig.folder().join("slow.sh"), rig.folder().join("begun"));
+    let real = std::env::current_exe().unwrap();
+    let text = format!("#!/bin/sh\n: > {}\nsleep 1\nexec {} \"$@\"\n", begun.display(), real.display());
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let next = std::thread::scope(|scope| {
+        let program = Some(path.to_str().unwrap().into());
+        let upgrade = scope.spawn(|| rig.ask(&Request::Upgrade { program }));
+        until("it starts", || begun.exists());
+        process.signal(rustix::process::Signal::TERM);
+        match upgrade.join().unwrap() {
+            Response::Done { pid: Some(pid) } => pid,
+            other => panic!("{other:?}"),
+        }
+    });
+    until("both end", || !is_alive(next) && process.0.try_wait().unwrap().is_some());
+    assert!(get(address, "/").is_err());
+}
+
 #[test]
 fn an_old_question_is_passed_on_to_the_successor() {
     use std::io::{BufRead as _, BufReader, Write as _};

@@ -116,8 +116,7 @@ pub(super) async fn serve(started: Started, drain: Duration) -> Result<Ended, Ru
 /// Ends as if it was asked to; a successor that is starting decides first whether there is anything to end.
 fn stop_by_signal(desk: &Arc<Desk>, drain: Duration) {
     let desk = desk.clone();
-    // Where it was replaced meanwhile, it ends anyway.
-    spawn_blocking(move || desk.stop(drain).is_ok());
+    spawn_blocking(move || desk.stop_at_signal(drain));
 }
 
 fn reloaded(done: Result<(), TlsError>, remark: &super::Remark) {
