@@ -39,6 +39,11 @@ impl Course {
         Self::begin(client, method, target, host, request.headers())
     }
 
+    /// Whether only the head of an answer is wanted.
+    pub(super) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
     /// A request for that target begins.
     pub(super) fn begin(
         client: Arc<Client>,

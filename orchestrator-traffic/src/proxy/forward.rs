@@ -7,7 +7,7 @@ mod tries;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body, Bytes, Incoming};
 
@@ -16,6 +16,7 @@ use super::body::Outgoing;
 use super::connection::Client;
 use super::course::{Course, host};
 use super::live::Found;
+use super::record::End;
 use super::{Limits, Stage, headers};
 
 /// Answers a request of a client.
@@ -89,13 +90,21 @@ fn refusal(limits: &Limits, request: &Request<Incoming>) -> Option<u16> {
 }
 
 /// An answer of the proxy itself.
-fn own(status: u16, course: Course, close: bool) -> Response<Outgoing> {
+fn own(status: u16, mut course: Course, close: bool) -> Response<Outgoing> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     let text =
         Bytes::from(format!("{} {}\n", status.as_u16(), status.canonical_reason().unwrap_or_default()));
     let ending = course.client.stop.stage() != Stage::Serving;
-    let mut response = Response::new(Outgoing::Own(Some(text), Some(Box::new(course))));
+    let length = text.len();
+    let mut response = Response::new(if course.is_head() {
+        // No byte follows, so nobody asks for one: it is over with its head.
+        course.ends(End::Whole);
+        Outgoing::Own(None, Some(Box::new(course)))
+    } else {
+        Outgoing::Own(Some(text), Some(Box::new(course)))
+    });
     *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     if close || ending {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -110,6 +110,29 @@ pub(super) fn serve_by_http2(rig: &Rig, address: SocketAddr) {
 }
 
 #[test]
+fn what_the_proxy_says_itself_has_no_body_where_the_head_alone_is_wanted() {
+    let version = Version::named("1");
+    let rig = Rig::before(&version);
+    rig.apply_table(crate::protocol::Table::default(), LONG);
+    run(async {
+        let mut client = client(rig.address).await;
+        for method in ["HEAD", "GET", "HEAD"] {
+            let mut request = request("/", b"");
+            *request.method_mut() = method.parse().unwrap();
+            let response = client.send_request(request).await.unwrap();
+            let length = response.headers()["content-length"].to_str().unwrap().to_owned();
+            let (status, text) = text(response).await;
+            assert_eq!((status.as_u16(), text.is_empty()), (503, method == "HEAD"), "{text}");
+            assert_eq!(length, "24");
+        }
+    });
+    let mut client = rig.client();
+    client.send(b"HEAD / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx").unwrap();
+    assert!(client.head().unwrap().unwrap().starts_with("HTTP/1.1 503"));
+    assert!(rig.told(4).iter().all(|told| told.3 == End::Whole), "{:?}", rig.told(4));
+}
+
+#[test]
 fn a_client_of_http2_is_answered_by_a_version_of_http1() {
     let version = Version::echo();
     let rig = Rig::before(&version);
