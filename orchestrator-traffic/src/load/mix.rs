@@ -75,6 +75,11 @@ impl Kind {
         }
     }
 
+    /// Whether each opens a connection of its own.
+    pub(super) fn is_apart(self) -> bool {
+        matches!(self, Self::NewConnections | Self::Websockets)
+    }
+
     /// Where it goes below the URL, unless its shape says otherwise; none for the URL itself.
     pub fn path(self) -> Option<&'static str> {
         match self {

@@ -109,7 +109,9 @@ struct Driver {
 
 impl Driver {
     fn new(plan: &Plan, sender: Sender) -> Result<Self, LoadError> {
-        let most = plan.connections as usize * if plan.http2 { STREAMS } else { 1 };
+        // So many share a connection, where none of them opens one of its own.
+        let shared = plan.http2 && !plan.mix.shapes.iter().any(|shape| shape.kind.is_apart());
+        let most = plan.connections as usize * if shared { STREAMS } else { 1 };
         let start = Instant::now() + AHEAD;
         let started = (jiff::Timestamp::now() + AHEAD).to_string();
         Ok(Self {

@@ -128,7 +128,7 @@ impl Attempt<'_> {
         http2: bool,
         seen: &mut Seen,
     ) -> Result<(Response<Incoming>, Connection), Trouble> {
-        let own = matches!(self.shape.kind, Kind::NewConnections | Kind::Websockets);
+        let own = self.shape.kind.is_apart();
         loop {
             let (mut connection, reused) = if own {
                 (self.sender.pool.fresh(http2, self.busy).await?, false)

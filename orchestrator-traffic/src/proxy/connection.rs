@@ -256,7 +256,9 @@ where
     });
     let ended = ended.await;
     let parts = connection.into_parts()?;
-    (ended.is_ok() && client.park.done() && parts.read_buf.is_empty()).then(|| parts.io.into_inner())
+    // Blank lines before a request mean nothing (RFC 9112, section 2.2); some clients send one after each body.
+    let is_blank = parts.read_buf.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+    (ended.is_ok() && client.park.done() && is_blank).then(|| parts.io.into_inner())
 }
 
 async fn two<S>(wire: Wire<S>, client: Arc<Client>)

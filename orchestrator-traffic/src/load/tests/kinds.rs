@@ -1,11 +1,14 @@
 //! Each kind of request against a server that does it right.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
 use super::super::backend::Backend;
-use super::super::{Kind, Mix, Plan, Shape, VersionFrom};
+use super::super::{Kind, Mix, Plan, Shape, VersionFrom, run};
 use super::{done, head, plan, raw};
 
 /// All kinds, quick ones of those that take their time.
@@ -68,6 +71,28 @@ async fn connections_are_kept_where_they_may_be() {
     assert_eq!((new.answered, new.client.connections), (100, 100));
     let all = done(Plan { connections: 50, preconnect: true, ..plan(backend.address(), 500.0, 100) }).await;
     assert_eq!((all.answered, all.client.connections), (100, 50));
+}
+
+/// Requests that open connections of their own are no more at once than these.
+#[tokio::test]
+async fn no_more_connections_are_open_at_once_than_wanted() {
+    for kind in [Kind::NewConnections, Kind::Websockets] {
+        let opened = Arc::new(AtomicU64::new(0));
+        let count = opened.clone();
+        let address = raw(move |stream, _| {
+            count.fetch_add(1, SeqCst);
+            async move {
+                tokio::time::sleep(Duration::from_mins(1)).await;
+                drop(stream);
+            }
+        })
+        .await;
+        let mix = Mix { shapes: vec![Shape::of(kind, 1)] };
+        let plan =
+            Plan { mix, http2: true, connections: 2, ..Plan::new(format!("http://{address}/"), 100.0) };
+        run(plan, tokio::time::sleep(Duration::from_millis(500))).await.unwrap();
+        assert_eq!(opened.load(SeqCst), 2, "{kind:?}");
+    }
 }
 
 #[tokio::test]

@@ -50,6 +50,23 @@ fn a_body_of_unknown_length_goes_on_whatever_the_method_is() {
     }
 }
 
+/// What some clients send after a body is no request, and no reason to end the connection sooner.
+#[test]
+fn a_blank_line_after_a_body_keeps_the_connection() {
+    let version = Version::echo();
+    let rig = Rig::before(&version);
+    let mut client = rig.client();
+    for _ in 0..2 {
+        client.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi\r\n").unwrap();
+        let (status, _, text) = client.answer();
+        assert!(status == 200 && text.ends_with("hi"), "{text}");
+        // Long enough to be put aside.
+        std::thread::sleep(Duration::from_millis(1_500));
+    }
+    client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    assert_eq!(client.answer().0, 200);
+}
+
 #[test]
 fn events_come_as_they_are_said() {
     let (say, said) = mpsc::channel::<&'static str>();
