@@ -47,7 +47,7 @@ fn request(path: &str, body: &'static [u8]) -> Request<Full<Bytes>> {
     Request::builder().method(method).uri(uri).body(Full::new(Bytes::from_static(body))).unwrap()
 }
 
-async fn text(response: Response<Incoming>) -> (StatusCode, String) {
+pub(super) async fn text(response: Response<Incoming>) -> (StatusCode, String) {
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8_lossy(&body).into_owned())

@@ -1,0 +1,67 @@
+//! Clients of HTTP/2 and what does not fit into a window yet: it is not lost, and takes nobody else's room.
+
+use std::convert::Infallible;
+use std::io::Read;
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes};
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
+
+use super::http2::{eventually, run, text};
+use super::rig::{Rig, Version, ok};
+use crate::proxy::Limits;
+
+/// A client that has room for so many bytes of an answer.
+async fn client(rig: &Rig, window: u32) -> SendRequest<BoxBody<Bytes, Infallible>> {
+    let stream = TcpStream::connect(rig.address).await.unwrap();
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(window);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+fn post<B>(path: &str, body: B) -> Request<BoxBody<Bytes, Infallible>>
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + Sync + 'static,
+{
+    Request::post(format!("http://shop.test{path}")).body(body.boxed()).unwrap()
+}
+
+#[test]
+fn what_a_client_has_yet_to_take_is_not_lost_when_the_proxy_ends() {
+    // All of it lies in what HTTP sends from, or a part still waits for that.
+    for length in [6_000, 12_000] {
+        let answer = ok(&"a".repeat(length));
+        let version = Version::answering(move |_, _| answer.clone());
+        let limits = Limits { idle_at_end: Duration::from_millis(200), ..Limits::default() };
+        let rig = Rig::before_with(&version, limits);
+        run(async {
+            let mut client = client(&rig, 1 << 10).await;
+            let answer = client.send_request(post("/", Full::default())).await.unwrap();
+            eventually(|| rig.status("1").in_flight == 0).await;
+            rig.stop.drain();
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            let (status, got) = text(answer).await;
+            assert_eq!((status.as_u16(), got.len()), (200, length));
+        });
+    }
+}
+
+#[test]
+fn a_client_that_is_gone_keeps_no_proxy_from_its_end() {
+    let version = Version::named("fine");
+    let limits = Limits { idle_at_end: Duration::from_millis(200), ..Limits::default() };
+    let rig = Rig::before_with(&version, limits);
+    let mut client = rig.client();
+    // Its settings, and then nothing: it does not even answer a PING.
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    client.bytes(9).unwrap();
+    rig.stop.drain();
+    client.stream.read_to_end(&mut Vec::new()).unwrap();
+}
