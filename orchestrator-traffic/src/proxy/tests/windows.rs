@@ -2,19 +2,39 @@
 
 use std::convert::Infallible;
 use std::io::Read;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Request;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Bytes};
+use hyper::body::{Body, Bytes, Frame};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
 use super::http2::{eventually, run, text};
-use super::rig::{Rig, Version, ok};
+use super::rig::{LONG, Rig, Version, ok, table};
 use crate::proxy::Limits;
+
+/// A body without end, and how many parts of it were taken.
+struct Endless(Arc<AtomicU64>);
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.fetch_add(1, SeqCst);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[7; 16 << 10])))))
+    }
+}
 
 /// A client that has room for so many bytes of an answer.
 async fn client(rig: &Rig, window: u32) -> SendRequest<BoxBody<Bytes, Infallible>> {
@@ -51,6 +71,37 @@ fn what_a_client_has_yet_to_take_is_not_lost_when_the_proxy_ends() {
             assert_eq!((status.as_u16(), got.len()), (200, length));
         });
     }
+}
+
+#[test]
+fn an_upload_that_is_stuck_takes_no_other_ones_room() {
+    let stuck = Version::new(|mut client, _| {
+        client.head()?;
+        std::thread::sleep(LONG);
+        Ok(())
+    });
+    let echo = Version::echo();
+    let rig = Rig::new();
+    let (mut both, mut other) = (table(&[("1", &stuck, 1)]), table(&[("2", &echo, 1)]));
+    (other.routes[0].name, other.routes[0].prefix) = ("echo".into(), "/echo".into());
+    both.routes.append(&mut other.routes);
+    rig.apply_table(both, LONG);
+    run(async {
+        let mut client = client(&rig, 1 << 20).await;
+        let taken = Arc::<AtomicU64>::default();
+        let pending = tokio::spawn(client.send_request(post("/", Endless(Arc::clone(&taken)))));
+        // Until all room between is filled.
+        let mut last = 0;
+        while last == 0 || last != taken.load(SeqCst) {
+            last = taken.load(SeqCst);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        let body = Full::new(Bytes::from("b".repeat(100_000)));
+        let (status, got) = text(client.send_request(post("/echo", body)).await.unwrap()).await;
+        assert!(status == 200 && got.ends_with(&"b".repeat(100_000)), "{status}");
+        assert!(!pending.is_finished());
+        pending.abort();
+    });
 }
 
 #[test]
