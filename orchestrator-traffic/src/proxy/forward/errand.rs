@@ -70,6 +70,13 @@ impl Errand {
                     self.request = Some(request);
                 }
                 Tried::Again(_) => return self.fail(502),
+                Tried::Unsent(request) => {
+                    self.request = Some(request);
+                    self.look_again(None);
+                    if self.course.is_cut() {
+                        return self.cut();
+                    }
+                }
                 Tried::Unreachable(request, status) => {
                     self.request = Some(request);
                     if status == 502
@@ -92,10 +99,7 @@ impl Errand {
                     self.course.refused(status);
                     return own(status, self.course, true);
                 }
-                Tried::Cut => {
-                    self.course.cut(503);
-                    return own(503, self.course, true);
-                }
+                Tried::Cut => return self.cut(),
             }
         }
         self.fail(502)
@@ -104,6 +108,11 @@ impl Errand {
     fn fail(mut self, status: u16) -> Response<Outgoing> {
         self.course.failed(status);
         own(status, self.course, false)
+    }
+
+    fn cut(mut self) -> Response<Outgoing> {
+        self.course.cut(503);
+        own(503, self.course, true)
     }
 
     /// Finds who gets it by the table that is there by now.
