@@ -28,7 +28,8 @@ pub(super) struct Errand {
     why: Why,
     /// The client's side of a tunnel, should it become one.
     upgrade: Option<OnUpgrade>,
-    http2: bool,
+    /// Whether the client speaks HTTP/2.
+    pub(super) http2: bool,
     /// It has no body and only asks for something, so that it may be sent again.
     pub(super) repeatable: bool,
     /// Its version has taken no connection in time already.

@@ -109,13 +109,25 @@ impl Errand {
         let copy = (reused && self.repeatable).then(|| copy(&request));
         let moved = request.body_mut().moved();
         request.body_mut().takes(&stream);
-        match in_time(limits.answer, moved, sender.try_send_request(request)).await {
+        match in_time(limits.answer, moved.clone(), sender.try_send_request(request)).await {
             Some(Ok(response)) => Ok(Tried::Answered(response, Carrier::Shared { _place: stream })),
             Some(Err(mut error)) => match error.take_message().or(copy) {
                 Some(request) => Ok(Tried::Again(request)),
-                None => Err(error.into_error()),
+                None => match moved.and_then(|moved| moved.broke_off()) {
+                    Some(status) => Ok(Tried::Client(self.fault(status))),
+                    None => Err(error.into_error()),
+                },
             },
             None => Ok(Tried::Failed(504)),
+        }
+    }
+
+    /// The status for a body that broke off with that one. A connection of HTTP/1 may know why; on one of HTTP/2 that may be of another body.
+    fn fault(&self, status: u16) -> u16 {
+        match self.course.client.broken.load(SeqCst) {
+            0 => status,
+            _ if self.http2 => status,
+            known => known,
         }
     }
 }
