@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::io::Read;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -75,9 +75,11 @@ fn what_a_client_has_yet_to_take_is_not_lost_when_the_proxy_ends() {
 
 #[test]
 fn an_upload_that_is_stuck_takes_no_other_ones_room() {
-    let stuck = Version::new(|mut client, _| {
+    let (hold, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let stuck = Version::new(move |mut client, _| {
         client.head()?;
-        std::thread::sleep(LONG);
+        let _ = held.lock().unwrap().recv();
         Ok(())
     });
     let echo = Version::echo();
@@ -102,6 +104,7 @@ fn an_upload_that_is_stuck_takes_no_other_ones_room() {
         assert!(!pending.is_finished());
         pending.abort();
     });
+    drop(hold);
 }
 
 #[test]
