@@ -1,7 +1,7 @@
 //! Bodies on their way: as fast as the slower side takes them, and no part is held back.
 
 use std::pin::Pin;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -31,14 +31,23 @@ pub(super) struct Upload {
     stream: Option<Arc<Stream>>,
 }
 
-/// When the last part of a body went on, known to who waits for the answer.
+/// When the last part of a body went on, and whether it broke off: known to who waits for the answer.
 #[derive(Debug, Clone)]
-pub(super) struct Moved(Arc<Mutex<Instant>>);
+pub(super) struct Moved(Arc<(Mutex<Instant>, AtomicU16)>);
 
 impl Moved {
+    fn new() -> Self {
+        Self(Arc::new((Mutex::new(Instant::now()), AtomicU16::new(0))))
+    }
+
     /// That moment.
     pub(super) fn last(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The status that says why it broke off, where it did.
+    pub(super) fn broke_off(&self) -> Option<u16> {
+        Some(self.0.1.load(SeqCst)).filter(|status| *status != 0)
     }
 }
 
@@ -64,7 +73,7 @@ impl Upload {
     /// From now on it is known when the last part of it went on; none where there is nothing to go on.
     pub(super) fn moved(&mut self) -> Option<Moved> {
         self.incoming.as_ref()?;
-        self.moved = Some(Moved(Arc::new(Mutex::new(Instant::now()))));
+        self.moved = Some(Moved::new());
         self.moved.clone()
     }
 
@@ -72,30 +81,38 @@ impl Upload {
     pub(super) fn takes(&mut self, stream: &Arc<Stream>) {
         self.stream = self.incoming.as_ref().map(|_| Arc::clone(stream));
     }
+
+    /// It is the client's fault that it does not go on.
+    fn breaks_off(&self, status: u16) {
+        if let Some(Moved(moved)) = &self.moved {
+            moved.1.store(status, SeqCst);
+        }
+    }
 }
 
 impl Watch {
+    /// The status that says what is wrong, where something is.
     fn fails(
         &mut self,
         context: &mut Context<'_>,
         polled: &Poll<Option<hyper::Result<Frame<Bytes>>>>,
-    ) -> bool {
+    ) -> Option<u16> {
         let limits = &self.client.proxy.limits;
         let status = match polled {
             Poll::Pending if self.waiting.too_long(context, limits.stall) => 408,
-            Poll::Pending => return false,
+            Poll::Pending => return None,
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting.since = None;
                 self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
                 if self.bytes <= limits.body_bytes.unwrap_or(u64::MAX) {
-                    return false;
+                    return None;
                 }
                 413
             }
-            Poll::Ready(_) => return false,
+            Poll::Ready(_) => return None,
         };
         self.client.broken.store(status, SeqCst);
-        true
+        Some(status)
     }
 }
 
@@ -111,12 +128,16 @@ impl Body for Upload {
         let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
         let polled = Pin::new(incoming).poll_frame(context);
         if let Some(watch) = &mut this.watch
-            && watch.fails(context, &polled)
+            && let Some(status) = watch.fails(context, &polled)
         {
+            this.breaks_off(status);
             return Poll::Ready(Some(Err("the client sends too slowly, or too much".into())));
         }
-        if let (Some(Moved(last)), true) = (&this.moved, polled.is_ready()) {
-            *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        if let (Some(Moved(moved)), true) = (&this.moved, polled.is_ready()) {
+            *moved.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
+        if matches!(polled, Poll::Ready(Some(Err(_)))) {
+            this.breaks_off(400);
         }
         polled.map_err(Into::into)
     }

@@ -27,6 +27,12 @@ use super::{Proxy, Stage, Stop, forward};
 const PING: Duration = Duration::from_secs(20);
 /// The most bytes of an answer that wait for a client of HTTP/2 to take them; each request has as many.
 const SEND_BUFFER: usize = 64 << 10;
+/// The most bytes of a body that wait for its version to take them. The window of the connection has room for those of all its requests,
+/// so that nobody takes the room of another. A window is leave to send, no memory: 1,000 connections with 128 requests each hold 8 GB only
+/// where all of these are uploads that their versions do not take; such a one ends after `stall` or `answer` (see [`super::Limits`]).
+const WINDOW: u32 = 64 << 10;
+/// The largest window (RFC 9113, section 6.9.1).
+const LARGEST: u32 = (1 << 31) - 1;
 
 /// What its requests have in common, and what is known of them.
 #[derive(Debug)]
@@ -272,6 +278,8 @@ where
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW.saturating_mul(limits.streams.max(1)).min(LARGEST))
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         // Streams that are reset as soon as they are opened (CVE-2023-44487), or that make the proxy reset them (CVE-2025-8671).
         .max_pending_accept_reset_streams(20)

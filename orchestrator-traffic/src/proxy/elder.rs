@@ -46,6 +46,8 @@ pub(super) enum Answer {
     Status(Standing),
     /// To `stop`.
     Stops,
+    /// To an order that its program does not know.
+    Unknown,
     /// Unasked, at its end: whom it cut.
     Last(Standing),
 }
@@ -56,7 +58,7 @@ pub(super) struct Standing {
     pub(super) connections: u64,
     pub(super) before: Vec<u32>,
     pub(super) versions: Vec<VersionStatus>,
-    /// It did not answer: this is how it stood before.
+    /// It did not answer, so this is how it stood before; or it did not understand by which table its requests are to go.
     #[serde(skip)]
     pub(super) silent: bool,
 }
@@ -69,6 +71,8 @@ pub(super) struct Elder {
     channel: Channel,
     /// Answers that did not come in time.
     owed: u32,
+    /// It did not understand the last table.
+    behind: bool,
     /// How it stood.
     last: Standing,
     /// Whether that is what it said at its end.
@@ -77,7 +81,7 @@ pub(super) struct Elder {
 
 impl Elder {
     pub(super) fn of(channel: Channel) -> Self {
-        Self { channel, owed: 0, last: Standing::default(), ended: false }
+        Self { channel, owed: 0, behind: false, last: Standing::default(), ended: false }
     }
 
     /// What it said at its end, if it did.
@@ -101,10 +105,10 @@ impl Elder {
         match self.ask(&Order::Status)? {
             Some(Answer::Status(standing)) => {
                 self.last = standing.clone();
-                Ok(standing)
+                Ok(Standing { silent: self.behind, ..standing })
             }
+            Some(Answer::Unknown) | None => Ok(Standing { silent: true, ..self.last.clone() }),
             Some(_) => Err(io::Error::other("it answered another question")),
-            None => Ok(Standing { silent: true, ..self.last.clone() }),
         }
     }
 
@@ -121,6 +125,11 @@ impl Elder {
                 Ok(Some(Answer::Last(standing))) => (self.last, self.ended) = (standing, true),
                 Ok(Some(answer)) => {
                     self.owed = self.owed.saturating_sub(1);
+                    self.behind = match answer {
+                        Answer::Unknown => true,
+                        Answer::Applied { .. } => false,
+                        _ => self.behind,
+                    };
                     if self.owed == 0 {
                         return Ok(Some(answer));
                     }
@@ -184,13 +193,14 @@ fn add(own: &mut VersionStatus, theirs: VersionStatus) {
 /// Does what the successor says, for as long as the process lives.
 pub(super) fn follow(desk: &Weak<Desk>, mut channel: Channel) {
     let mut drain_ms = DRAIN;
-    while let Ok(Some(order)) = channel.read(None) {
-        if let Order::Apply { drain_ms: asked, .. } = &order {
+    while let Ok(Some(said)) = channel.read(None) {
+        let order = order(said);
+        if let Ok(Order::Apply { drain_ms: asked, .. }) = &order {
             drain_ms = *asked;
         }
         // Nothing is held while it waits, so that what is left of the process can end.
         let Some(desk) = desk.upgrade() else { return };
-        let answer = desk.follow(&order);
+        let answer = order.map_or_else(|unknown| unknown, |order| desk.follow(&order));
         let _alone = desk.heir.lock().unwrap_or_else(PoisonError::into_inner);
         if channel.line(&answer).is_err() {
             break;
@@ -198,6 +208,11 @@ pub(super) fn follow(desk: &Weak<Desk>, mut channel: Channel) {
     }
     drop(channel);
     follow_file(desk, drain_ms);
+}
+
+/// What is ordered, or the answer to what a newer program may order: whoever waits for one would wait for ever.
+fn order(said: serde_json::Value) -> Result<Order, Answer> {
+    serde_json::from_value(said).map_err(|_| Answer::Unknown)
 }
 
 fn follow_file(desk: &Weak<Desk>, drain_ms: u64) {
@@ -268,6 +283,32 @@ mod tests {
         let (mut connections, mut before) = (1, Vec::new());
         standing.join(&mut versions, &mut connections, &mut before);
         assert_eq!((versions[0].drain.as_ref().unwrap().took_ms, before), (None, vec![7]));
+    }
+
+    #[test]
+    fn an_order_of_a_newer_program_is_answered() {
+        let known = Order::Apply { generation: u64::MAX, table: Table::default(), drain_ms: 1 };
+        let mut said = serde_json::to_value(&known).unwrap();
+        assert_eq!(order(said.clone()), Ok(known));
+        said["table"]["routes"] = serde_json::json!([{ "unheard": "of" }]);
+        assert_eq!(order(said), Err(Answer::Unknown));
+    }
+
+    #[test]
+    fn one_that_does_not_understand_a_table_is_heard_but_not_relied_on() {
+        let (own, far) = Channel::pair().unwrap();
+        let mut far = Channel::of(far.into());
+        let mut elder = Elder::of(own);
+        let standing = |connections| Answer::Status(Standing { connections, ..Standing::default() });
+        for (answer, connections, silent) in
+            [(Answer::Unknown, 1, true), (Answer::Applied { generation: 2 }, 2, false)]
+        {
+            far.line(&answer).unwrap();
+            elder.apply(1, &Table::default(), Duration::ZERO).unwrap();
+            far.line(&standing(connections)).unwrap();
+            let stood = elder.status().unwrap();
+            assert_eq!((stood.connections, stood.silent), (connections, silent));
+        }
     }
 
     #[test]

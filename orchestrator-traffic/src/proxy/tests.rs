@@ -13,3 +13,4 @@ mod routes;
 mod switches;
 mod tunnels;
 mod unreached;
+mod windows;

@@ -41,6 +41,8 @@ pub(super) struct Wire<S> {
     /// Since when a head is awaited, once it has begun. At first since the connection did.
     head_since: Option<Instant>,
     lingered: Option<(usize, Instant)>,
+    /// When HTTP/2 last sent more than what it sends on its own account.
+    sent: Option<Instant>,
     /// HTTP has nothing to do with it for now.
     parked: bool,
     /// The proxy is known to be about to end.
@@ -83,6 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             write: Waiting::default(),
             head_since: Some(Instant::now()),
             lingered: None,
+            sent: None,
             parked: false,
             ending: false,
         }

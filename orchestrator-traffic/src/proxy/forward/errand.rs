@@ -28,7 +28,8 @@ pub(super) struct Errand {
     why: Why,
     /// The client's side of a tunnel, should it become one.
     upgrade: Option<OnUpgrade>,
-    http2: bool,
+    /// Whether the client speaks HTTP/2.
+    pub(super) http2: bool,
     /// It has no body and only asks for something, so that it may be sent again.
     pub(super) repeatable: bool,
     /// Its version has taken no connection in time already.
@@ -70,6 +71,13 @@ impl Errand {
                     self.request = Some(request);
                 }
                 Tried::Again(_) => return self.fail(502),
+                Tried::Unsent(request) => {
+                    self.request = Some(request);
+                    self.look_again(None);
+                    if self.course.is_cut() {
+                        return self.cut();
+                    }
+                }
                 Tried::Unreachable(request, status) => {
                     self.request = Some(request);
                     if status == 502
@@ -92,10 +100,7 @@ impl Errand {
                     self.course.refused(status);
                     return own(status, self.course, true);
                 }
-                Tried::Cut => {
-                    self.course.cut(503);
-                    return own(503, self.course, true);
-                }
+                Tried::Cut => return self.cut(),
             }
         }
         self.fail(502)
@@ -104,6 +109,11 @@ impl Errand {
     fn fail(mut self, status: u16) -> Response<Outgoing> {
         self.course.failed(status);
         own(status, self.course, false)
+    }
+
+    fn cut(mut self) -> Response<Outgoing> {
+        self.course.cut(503);
+        own(503, self.course, true)
     }
 
     /// Finds who gets it by the table that is there by now.

@@ -1,6 +1,7 @@
 //! One try to get an answer of a version: by which protocol, on which connection, and what comes of it.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
 use http::{Request, Response};
@@ -8,8 +9,9 @@ use hyper::body::Incoming;
 
 use super::super::body::Upload;
 use super::super::connection::Client;
-use super::super::pool::{self, Carrier, Seat};
+use super::super::pool::{self, Carrier, One, Seat};
 use super::super::upstream::Awaited;
+use super::super::version::Version;
 use super::super::{files, headers};
 use super::errand::Errand;
 use super::patience::in_time;
@@ -20,6 +22,8 @@ pub(super) enum Tried {
     Answered(Response<Incoming>, Carrier),
     /// It was not sent, or may be sent again.
     Again(Request<Upload>),
+    /// It was not sent, and its version was drained.
+    Unsent(Request<Upload>),
     /// Nobody took a connection: the status that says so.
     Unreachable(Request<Upload>, u16),
     /// There will be no answer: the status that says so.
@@ -30,6 +34,12 @@ pub(super) enum Tried {
     Cut,
 }
 
+/// What a request is sent on, and whether that was there already.
+enum Way {
+    One(One, bool),
+    Shared(Seat, bool),
+}
+
 impl Errand {
     pub(super) async fn attempt(&self, mut request: Request<Upload>, fresh: bool) -> Tried {
         let Some(flight) = &self.course.flight else { return Tried::Failed(502) };
@@ -37,36 +47,44 @@ impl Errand {
         if !headers::adapt(&mut request, version.h2c) {
             return Tried::Client(400);
         }
+        let way = tokio::select! {
+            biased;
+            way = self.way(version, fresh) => way,
+            () = version.until_cut() => return Tried::Unsent(request),
+        };
         let client = &self.course.client;
         tokio::select! {
             biased;
             tried = async {
-                if version.h2c {
-                    Box::pin(self.by_http2(request, fresh)).await
-                } else {
-                    self.by_http1(request, fresh).await
+                match way {
+                    Ok(Way::One(one, reused)) => self.by_http1(one, reused, request).await,
+                    Ok(Way::Shared(seat, reused)) => Box::pin(self.by_http2(seat, reused, request)).await,
+                    Err(error) => Ok(Tried::Unreachable(request, unreachable(&error))),
                 }
             } => tried.unwrap_or_else(|error| failed(client, &error)),
             () = version.until_cut() => Tried::Cut,
         }
     }
 
-    async fn by_http1(&self, request: Request<Upload>, fresh: bool) -> Result<Tried, hyper::Error> {
-        let Some(flight) = &self.course.flight else { return Ok(Tried::Failed(502)) };
+    /// A connection for it; nothing of the request is sent yet.
+    async fn way(&self, version: &Arc<Version>, fresh: bool) -> io::Result<Way> {
         let limits = &self.course.client.proxy.limits;
-        let kept = if fresh {
-            None
-        } else {
-            pool::take(&flight.version, self.course.started, self.repeatable, limits)
-        };
-        let reused = kept.is_some();
-        let mut one = match kept {
-            Some(one) => one,
-            None => match Box::pin(pool::dial(&flight.version, limits)).await {
-                Ok(one) => one,
-                Err(error) => return Ok(Tried::Unreachable(request, unreachable(&error))),
-            },
-        };
+        if version.h2c {
+            let (seat, reused) = Box::pin(pool::shared(version, limits, fresh)).await?;
+            return Ok(Way::Shared(seat, reused));
+        }
+        if !fresh && let Some(one) = pool::take(version, self.course.started, self.repeatable, limits) {
+            return Ok(Way::One(one, true));
+        }
+        Ok(Way::One(Box::pin(pool::dial(version, limits)).await?, false))
+    }
+
+    async fn by_http1(
+        &self,
+        mut one: One,
+        reused: bool,
+        request: Request<Upload>,
+    ) -> Result<Tried, hyper::Error> {
         let copy = (reused && self.repeatable).then(|| copy(&request));
         one.awaiting.set(Awaited::Head);
         match one.sender.try_send_request(request).await {
@@ -81,23 +99,35 @@ impl Errand {
         }
     }
 
-    async fn by_http2(&self, mut request: Request<Upload>, fresh: bool) -> Result<Tried, hyper::Error> {
-        let Some(flight) = &self.course.flight else { return Ok(Tried::Failed(502)) };
+    async fn by_http2(
+        &self,
+        Seat { mut sender, stream }: Seat,
+        reused: bool,
+        mut request: Request<Upload>,
+    ) -> Result<Tried, hyper::Error> {
         let limits = &self.course.client.proxy.limits;
-        let (Seat { mut sender, stream }, reused) = match pool::shared(&flight.version, limits, fresh).await {
-            Ok(shared) => shared,
-            Err(error) => return Ok(Tried::Unreachable(request, unreachable(&error))),
-        };
         let copy = (reused && self.repeatable).then(|| copy(&request));
         let moved = request.body_mut().moved();
         request.body_mut().takes(&stream);
-        match in_time(limits.answer, moved, sender.try_send_request(request)).await {
+        match in_time(limits.answer, moved.clone(), sender.try_send_request(request)).await {
             Some(Ok(response)) => Ok(Tried::Answered(response, Carrier::Shared { _place: stream })),
             Some(Err(mut error)) => match error.take_message().or(copy) {
                 Some(request) => Ok(Tried::Again(request)),
-                None => Err(error.into_error()),
+                None => match moved.and_then(|moved| moved.broke_off()) {
+                    Some(status) => Ok(Tried::Client(self.fault(status))),
+                    None => Err(error.into_error()),
+                },
             },
             None => Ok(Tried::Failed(504)),
+        }
+    }
+
+    /// The status for a body that broke off with that one. A connection of HTTP/1 may know why; on one of HTTP/2 that may be of another body.
+    fn fault(&self, status: u16) -> u16 {
+        match self.course.client.broken.load(SeqCst) {
+            0 => status,
+            _ if self.http2 => status,
+            known => known,
         }
     }
 }

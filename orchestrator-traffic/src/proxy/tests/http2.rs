@@ -47,7 +47,7 @@ fn request(path: &str, body: &'static [u8]) -> Request<Full<Bytes>> {
     Request::builder().method(method).uri(uri).body(Full::new(Bytes::from_static(body))).unwrap()
 }
 
-async fn text(response: Response<Incoming>) -> (StatusCode, String) {
+pub(super) async fn text(response: Response<Incoming>) -> (StatusCode, String) {
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8_lossy(&body).into_owned())
@@ -61,7 +61,7 @@ async fn version() -> SocketAddr {
         while let Ok((stream, _)) = listener.accept().await {
             let service = service_fn(|request: Request<Incoming>| async {
                 let (parts, body) = request.into_parts();
-                let body = body.collect().await.unwrap().to_bytes();
+                let body = body.collect().await?.to_bytes();
                 let headers: Vec<String> = parts
                     .headers
                     .iter()
@@ -77,7 +77,7 @@ async fn version() -> SocketAddr {
                 let mut trailers = HeaderMap::new();
                 trailers.insert("grpc-status", "0".parse().unwrap());
                 let frames = [Frame::data(Bytes::from(text)), Frame::trailers(trailers)];
-                Ok::<_, Infallible>(Response::new(Frames(frames.into_iter())))
+                Ok::<_, hyper::Error>(Response::new(Frames(frames.into_iter())))
             });
             let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
             tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
@@ -410,4 +410,34 @@ fn an_upload_to_a_version_of_http2_may_take_longer_than_an_answer() {
         assert!(status == 200 && body.ends_with("b\"aaaaaaaaaa\""), "{status} {body}");
     });
     assert_eq!((rig.counts("2").requests, rig.counts("2").errors), (1, 0));
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_no_failure_of_a_version_of_http2() {
+    let (stall, body_bytes) = (Duration::from_millis(300), Some(10));
+    let rig = Rig::with(Limits { body_bytes, stall, ..Limits::default() });
+    run(async {
+        serve_by_http2(&rig, version().await);
+        let mut large = client(rig.address).await;
+        let answer = large.send_request(request("/", b"more than ten bytes")).await.unwrap();
+        assert_eq!(answer.status(), 413);
+        let address = rig.address;
+        let half = || {
+            let mut client = super::rig::Client::new(address);
+            client.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf").unwrap();
+            client
+        };
+        let slow = half();
+        let slow = tokio::task::spawn_blocking(move || {
+            let mut slow = slow;
+            (slow.answer().0, slow.is_closed())
+        });
+        assert_eq!(slow.await.unwrap(), (408, true));
+        let gone = half();
+        eventually(|| rig.status("2").in_flight == 1).await;
+        drop(gone);
+        eventually(|| rig.status("2").in_flight == 0).await;
+    });
+    let counts = rig.counts("2");
+    assert_eq!((counts.requests - counts.left, counts.errors, counts.gateway), (0, 0, 0), "{counts:?}");
 }

@@ -72,3 +72,21 @@ fn another_version_answers_where_the_share_had_chosen() {
     }
     panic!("half of a hundred go to the one that is full: {:?}", rig.counts("1"));
 }
+
+#[test]
+fn a_request_of_which_nothing_was_sent_goes_over_with_the_switch() {
+    for h2c in [false, true] {
+        let (full, fine) = (Full::new(), Version::named("fine"));
+        let rig = Rig::new();
+        let mut table = table(&[("1", &fine, 1)]);
+        (table.routes[0].backends[0].address, table.routes[0].backends[0].h2c) = (full.address, h2c);
+        rig.apply_table(table, LONG);
+        let mut client = rig.client();
+        client.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi").unwrap();
+        until(|| rig.status("1").in_flight == 1);
+        rig.apply(&[("2", &fine, 1)], Duration::from_millis(50));
+        let (status, _, body) = client.answer();
+        assert_eq!((status, body.as_str()), (200, "fine"));
+        assert_eq!((rig.counts("1").requests, rig.status("1").drain.unwrap().cuts), (0, 0));
+    }
+}

@@ -53,12 +53,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             limits.idle_at_end
         };
         if busy || self.parked || idle <= PARK || self.mode == Mode::Raw {
-            return (self.read.too_long(context, idle) && !busy).then_some(Late::Idle);
+            let late = self.read.too_long(context, idle) && !busy;
+            return (late && !(self.ending && self.may_send(context))).then_some(Late::Idle);
         }
         if self.read.too_long(context, PARK) && self.write.since.is_none() {
             self.client.park.order();
         }
         None
+    }
+
+    /// Whether HTTP/2 may still have to send what a client has yet to take. It does not say whether it has; where it has, the client is
+    /// told to close.
+    fn may_send(&mut self, context: &mut Context<'_>) -> bool {
+        let stall = self.client.proxy.limits.stall;
+        self.sent.is_some_and(|sent| !self.read.passed(context, sent + stall))
     }
 
     pub(super) fn end(&mut self, late: Late) -> io::Result<()> {

@@ -9,14 +9,30 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::super::clock::writes;
-use super::Wire;
+use super::{Mode, Wire};
 
 /// The most bytes, and the longest time, that are read and thrown away so that a client reads its answer before it is told that the
 /// connection is gone (RFC 9112, section 9.6).
 const LINGER: (usize, Duration) = (256 << 10, Duration::from_secs(1));
 
+/// The most bytes at once that HTTP/2 is taken to send on its own account: PING and GOAWAY are 17 each, its settings some 60.
+const OWN: usize = 128;
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    fn written<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn written(
+        &mut self,
+        context: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        // Whoever takes an answer is not idle, though no request may be under way any more.
+        if self.mode == Mode::Raw && matches!(result, Poll::Ready(Ok(count)) if count > OWN) {
+            self.read.since = None;
+            self.sent = Some(Instant::now());
+        }
+        self.in_time(context, result)
+    }
+
+    fn in_time<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         self.write.bound(context, result, self.client.proxy.limits.stall)
     }
 
@@ -40,7 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_flush(context);
-        self.written(context, result)
+        self.in_time(context, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -48,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             return Poll::Ready(Ok(()));
         }
         let result = Pin::new(&mut self.stream).poll_shutdown(context);
-        ready!(self.written(context, result))?;
+        ready!(self.in_time(context, result))?;
         if self.is_to_linger() {
             ready!(self.poll_linger(context));
         }
