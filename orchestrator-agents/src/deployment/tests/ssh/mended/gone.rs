@@ -5,7 +5,8 @@ use crate::deployment::ops::{AskHost, ForgetHost, gone_hosts, standing_on_gone};
 use crate::deployment::{GoneHost, Remembered};
 
 /// What ssh says of a name that nobody has.
-const NOWHERE: &str = "echo 'ssh: Could not resolve hostname near1: Name or service not known' >&2; exit 255";
+pub(super) const NOWHERE: &str =
+    "echo 'ssh: Could not resolve hostname near1: Name or service not known' >&2; exit 255";
 
 impl Near {
     fn to(&self, version: &str) -> Value {
@@ -15,12 +16,12 @@ impl Near {
         config
     }
 
-    fn goes(&self) {
+    pub(super) fn goes(&self) {
         ops::closed(&self.config());
         self.is_reached_by(NOWHERE);
     }
 
-    fn returns(&self) {
+    pub(super) fn returns(&self) {
         self.is_reached_by("exec sh -c \"$last\"");
     }
 
@@ -36,7 +37,7 @@ impl Near {
         Asking { root: desk.folder.path().into(), env: desk.env.clone(), program: Some(self.at("program")) }
     }
 
-    fn alive(&self) -> Vec<String> {
+    pub(super) fn alive(&self) -> Vec<String> {
         let all = ops::deployments(&self.state()).unwrap().into_iter().filter(|found| found.alive);
         all.map(|found| found.version.to_string()).collect()
     }
