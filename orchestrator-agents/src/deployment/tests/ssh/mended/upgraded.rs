@@ -137,3 +137,15 @@ fn a_host_that_takes_long_to_prepare_keeps_nobody_waiting() {
     });
     assert!(desk.state().join("deploy/production/host.json").exists());
 }
+
+/// What a login leaves in the background holds what it was given.
+#[test]
+fn who_stays_in_the_background_keeps_nobody_waiting() {
+    let near = Near::new();
+    let desk = near.desk();
+    near.is_reached_by("sleep 60 >&2 & echo $! >> stay; exec sh -c \"$last\"");
+    near.prepare(&desk, &near.at("program")).unwrap();
+    let stay = std::fs::read_to_string(near.at("home/stay")).unwrap();
+    let stay: Vec<u64> = stay.lines().map(|pid| pid.parse().unwrap()).collect();
+    assert!(stay.len() > 1 && stay.iter().all(|pid| alive(*pid)), "{stay:?} were waited for");
+}
