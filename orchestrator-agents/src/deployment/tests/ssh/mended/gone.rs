@@ -176,3 +176,24 @@ fn a_crash_in_between_forgets_once_and_forgetting_again_is_the_end_of_it() {
     assert_eq!((gone(&desk).len(), gone(&desk)[0].over), (1, true));
     near.returns();
 }
+
+/// Somebody cleaned its caches, and its services run: nobody forgets them.
+#[test]
+fn a_host_whose_program_is_gone_is_there_as_long_as_its_records_are() {
+    let near = Near::new();
+    let desk = near.desk();
+    near.prepare(&desk, &near.at("program")).unwrap();
+    ops::closed(&near.config());
+    std::fs::remove_dir_all(near.at("home/.cache")).unwrap();
+    let records = near.state().join("deploy/production");
+    std::fs::create_dir_all(&records).unwrap();
+    for said in [
+        desk.call(AskHost, near.asked(), &key(2, 0, 0)).unwrap_err(),
+        desk.call(ForgetHost, near.asked(), &key(2, 0, 1)).unwrap_err(),
+    ] {
+        assert!(said.contains("a deployment to it brings that"), "{said}");
+    }
+    std::fs::remove_dir_all(&records).unwrap();
+    let said = desk.call(AskHost, near.asked(), &key(2, 0, 2)).unwrap();
+    assert!(said["unreached"].is_string(), "{said}");
+}
