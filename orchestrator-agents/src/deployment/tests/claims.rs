@@ -212,3 +212,22 @@ fn migrations_and_ends_ask_whose_environment_it_is() {
     }
     assert!(!desk.folder.path().join("applied").exists());
 }
+
+/// A cut came between a release and its answer, and somebody else has the environment by then.
+#[test]
+fn what_was_released_at_its_end_was_not_taken_over() {
+    let desk = Desk::new();
+    let ended = json!({ "version": "0.1.0", "release": "r", "verdict": "promoted" });
+    let release = json!({ "environment": "production", "ended": ended });
+    let asked = |run| desk.already(ReleaseEnvironment, release.clone(), &key(run, 1, 0));
+    desk.call(ClaimEnvironment::default(), claim("0.1.0"), &key(1, 0, 0)).unwrap();
+    assert_eq!(asked(1), Already::NotDone);
+    desk.call(ReleaseEnvironment, release.clone(), &key(1, 1, 0)).unwrap();
+    desk.call(ClaimEnvironment::default(), claim("0.2.0"), &key(2, 0, 0)).unwrap();
+    let Already::Done(done) = asked(1) else { panic!("{:?}", asked(1)) };
+    assert!(done.released && done.holder.is_none(), "{done:?}");
+    assert_eq!(asked(2), Already::NotDone, "it has it yet");
+    desk.orphan();
+    desk.call(ClaimEnvironment::default(), claim("0.3.0"), &key(3, 0, 0)).unwrap();
+    assert_eq!(asked(2), Already::NotDone, "it lost it");
+}

@@ -386,3 +386,16 @@ fn the_command_looks_and_then_removes_what_it_saw() {
     assert!(passed.summary.ends_with("; 3 kept"), "{}", passed.summary);
     assert_eq!(desk.laid(), ["1.2.0", "1.3.0", "1.4.0"]);
 }
+
+#[test]
+fn what_a_run_that_cannot_be_read_may_name_stays() {
+    let desk = Desk::new();
+    for number in 1..4 {
+        laid(&desk, number);
+    }
+    let journal = desk.state().join(format!("runs/{}/journal.jsonl", key(99, 0, 0).run));
+    std::fs::create_dir_all(&journal).unwrap();
+    assert_eq!(desk.prune(1).unwrap()["goes"], json!([]));
+    std::fs::remove_dir(&journal).unwrap();
+    assert_eq!(desk.prune(1).unwrap()["goes"].as_array().unwrap().len(), 2);
+}

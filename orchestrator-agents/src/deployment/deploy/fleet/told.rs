@@ -6,12 +6,14 @@ use orchestrator_core::order::Receipt;
 
 use super::super::known::Step as Inner;
 use super::super::{DeployOutput, DeployedHost};
-use super::{Course, Member, Part, State};
+use super::{Course, Member, Part, State, Step};
 use crate::deployment::ops::ReleaseOutput;
 use crate::deployment::{HostName, Version};
 
 /// The rule of the finding that a host could not go back.
 pub const STUCK: &str = "deploy/stuck";
+/// The rule of the finding that a host was taken over by another run before all of them were done.
+const LOST: &str = "deploy/lost";
 
 /// All serve it.
 pub(super) fn passed(course: &Course<'_>) -> Verdict<DeployOutput> {
@@ -44,6 +46,26 @@ fn output(course: &Course<'_>) -> Option<DeployOutput> {
 pub(super) fn unfinished(course: &Course<'_>, why: &str) -> Verdict<DeployOutput> {
     let environment = &course.config.environment;
     failed(course, format!("{environment}: {} serves on all hosts now, but {why}", version(course)))
+}
+
+/// It was promoted on all, and somebody else took one of them over meanwhile.
+pub(super) fn lost(course: &Course<'_>, why: &str) -> Verdict<DeployOutput> {
+    let environment = &course.config.environment;
+    failed(course, format!("{environment}: {} was promoted on all hosts, but {why}", version(course)))
+}
+
+/// The hosts whose claims were not there any more to be released when all of them served it, and who has them.
+pub(super) fn taken_over(course: &Course<'_>) -> Vec<String> {
+    let taken = |(at, receipt): (usize, &Receipt)| {
+        let ReleaseOutput { released, holder, .. } = receipt.output.parse().ok()?;
+        let now = holder.map_or_else(
+            || "another run took it over and has released it".to_owned(),
+            |claim| format!("it is claimed by {claim} now"),
+        );
+        (receipt.ok() && !released).then(|| format!("{}: {now}", course.name(at)))
+    };
+    let settles = course.fleet.step == Step::Settle;
+    course.about(Part::Release).filter(|_| settles).filter_map(taken).collect()
 }
 
 /// It was begun on none, for that reason; or it failed on one, and the others went back.
@@ -149,6 +171,8 @@ fn findings(course: &Course<'_>) -> Vec<Finding> {
         let (rule, why) = unreleased(course, receipt)?;
         Some(Finding::new(rule, Severity::Warning, format!("{}: {why}", course.name(at))))
     }));
+    let lost = |why| Finding::new(LOST, Severity::Error, why);
+    findings.extend(taken_over(course).into_iter().map(lost));
     findings
 }
 

@@ -63,11 +63,8 @@ impl Operation for ReleaseEnvironment {
         let (order, who) = (order.clone(), owner(site));
         blocking(site, move |halt| {
             let _locked = place.lock(halt)?;
-            let run = input.run.as_ref().unwrap_or(&order.run);
             let claim = place.claim()?;
-            let own = claim
-                .as_ref()
-                .is_some_and(|claim| (input.run.is_some() || claim.task == order.task) && claim.run == *run);
+            let own = claim.as_ref().is_some_and(|claim| is_own(claim, &input, &order));
             // Who has lost the claim did nothing to tell of. A disk that is full keeps nobody from releasing it.
             let told = input.ended.filter(|_| own).map_or(Ok(()), |ended| tell(&place, &order, who, ended));
             if own {
@@ -83,26 +80,48 @@ impl Operation for ReleaseEnvironment {
         Some("nothing: what is released can be claimed again".to_owned())
     }
 
-    async fn already(&self, _: &ReleaseInput, _: &OrderKey, _: &Site<'_>) -> Already<ReleaseOutput> {
-        Already::NotDone
+    async fn already(
+        &self,
+        input: &ReleaseInput,
+        order: &OrderKey,
+        site: &Site<'_>,
+    ) -> Already<ReleaseOutput> {
+        let place = Place::new(site.state, &input.environment);
+        let (Some(ended), Ok(claim)) = (&input.ended, place.claim()) else { return Already::NotDone };
+        let told = is_told(&place, order, ended.release.as_deref().unwrap_or_default());
+        if claim.is_some_and(|claim| is_own(&claim, input, order)) || !told.unwrap_or_default() {
+            return Already::NotDone;
+        }
+        // Only who has the claim tells of an end: asked again after a cut, it was not taken over before.
+        Already::Done(ReleaseOutput { released: true, ..ReleaseOutput::default() })
     }
+}
+
+fn is_own(claim: &Claim, input: &ReleaseInput, order: &OrderKey) -> bool {
+    let run = input.run.as_ref().unwrap_or(&order.run);
+    (input.run.is_some() || claim.task == order.task) && claim.run == *run
+}
+
+/// Whether the history has the end of that task and release.
+fn is_told(place: &Place, order: &OrderKey, release: &str) -> Result<bool, DeployError> {
+    let order = order.to_string();
+    let task = |order: &str| order.split('#').next().map(str::to_owned);
+    let same = |told: &Happening| {
+        let known = told.order.as_deref();
+        told.what == What::Ended && told.release == release && known.and_then(task) == task(&order)
+    };
+    Ok(place.history()?.iter().any(same))
 }
 
 /// Adds how it ended to the history, once for each task of a run and release.
 fn tell(place: &Place, order: &OrderKey, who: String, ended: Ended) -> Result<(), DeployError> {
     let Ended { version, release, verdict, why } = ended;
     let release = release.unwrap_or_default();
-    let order = order.to_string();
-    let same = |told: &Happening| {
-        let task = |order: &str| order.split('#').next().map(str::to_owned);
-        let known = told.order.as_deref();
-        told.what == What::Ended && told.release == release && known.and_then(task) == task(&order)
-    };
-    if place.history()?.iter().any(same) {
+    if is_told(place, order, &release)? {
         return Ok(());
     }
-    let run = order.split('/').next().and_then(|run| RunId::new(run).ok());
-    let (at, what, order) = (Timestamp::now(), What::Ended, Some(order));
+    let (at, what, order, run) =
+        (Timestamp::now(), What::Ended, Some(order.to_string()), Some(order.run.clone()));
     place.tell_all(&Happening {
         at,
         what,

@@ -11,7 +11,7 @@ use orchestrator_core::action::{Action, Call};
 use orchestrator_core::effect::Effect;
 use orchestrator_core::id::{OperationName, OrderKey};
 use orchestrator_core::json::Json;
-use orchestrator_core::operation::{Already, Operation, Site};
+use orchestrator_core::operation::{Already, Operation, Site, Transient};
 use orchestrator_core::stop::StopLevel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,9 @@ use crate::deployment::ops::DeployError;
 use crate::deployment::ops::halt::Halt;
 use crate::deployment::ops::place::Place;
 use crate::deployment::ops::stop::{StopInput, StopService, Which};
-use crate::deployment::ops::{ClaimEnvironment, Promote, PromoteOutput, Reinstate, StartService};
+use crate::deployment::ops::{
+    ClaimEnvironment, ConfirmClaim, Promote, PromoteOutput, Reinstate, StartService,
+};
 use crate::deployment::{Environment, Version};
 
 /// What to perform where.
@@ -312,6 +314,18 @@ impl Operation for LookOnHost {
     type Output = Json;
 
     async fn call(&self, input: OnHostInput, order: &OrderKey, site: &Site<'_>) -> Result<Json, BoxError> {
+        let confirms = input.operation == ConfirmClaim::NAME;
+        let looked = self.looked(input, order, site).await;
+        looked.map_err(|error| if confirms { unread(error) } else { error })
+    }
+
+    async fn already(&self, _: &OnHostInput, _: &OrderKey, _: &Site<'_>) -> Already<Json> {
+        Already::NotDone
+    }
+}
+
+impl LookOnHost {
+    async fn looked(&self, input: OnHostInput, order: &OrderKey, site: &Site<'_>) -> Result<Json, BoxError> {
         let reach = input.reach(self.program.as_ref(), site)?;
         site.progress.step(format!("{} on {}", input.operation, input.host.name), None);
         let looks = Looks::of(&input, order, site);
@@ -328,9 +342,14 @@ impl Operation for LookOnHost {
             looked = looked => looked,
         }
     }
+}
 
-    async fn already(&self, _: &OnHostInput, _: &OrderKey, _: &Site<'_>) -> Already<Json> {
-        Already::NotDone
+/// Only the host itself can say that a claim is lost: whatever keeps it from being asked says nothing of whose it is.
+fn unread(error: BoxError) -> BoxError {
+    match error.downcast_ref() {
+        Some(HostError::Said { transient: false, .. }) => error,
+        _ if error.is::<Transient>() => error,
+        _ => Transient(error).into(),
     }
 }
 

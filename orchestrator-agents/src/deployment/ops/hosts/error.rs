@@ -112,6 +112,11 @@ impl HostError {
         }
     }
 
+    /// Whether a host that was reached a moment ago may be reached again: a name is not found, or a key not given, for a moment, too.
+    pub(super) fn may_return(&self) -> bool {
+        self.may_pass() || matches!(self, Self::NoHost { .. } | Self::Refused { .. })
+    }
+
     /// Whether nobody at the other end could be asked: it is away, is another machine now, or has nothing of ours left.
     pub(super) fn is_unreached(&self) -> bool {
         self.may_pass()

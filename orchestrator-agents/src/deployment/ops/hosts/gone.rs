@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::act::{AT_ONCE, connected};
 use super::error::HostError;
 use super::reach::Reach;
+use super::script::run;
 use crate::deployment::hosts::wire::Request;
-use crate::deployment::hosts::{Host, HostRecord};
+use crate::deployment::hosts::{Host, HostRecord, quoted};
 use crate::deployment::ops::claim;
 use crate::deployment::ops::halt::{Halt, blocking};
 use crate::deployment::ops::place::Place;
@@ -97,9 +98,21 @@ impl Asking {
         match self.reach.ask(&request, patience, halt) {
             // What it cannot do is said where it is to do something.
             Ok(_) | Err(HostError::Said { .. }) => Ok(None),
+            Err(error @ HostError::Absent { .. }) if self.is_recorded(halt)? => Err(error),
             Err(error) if error.is_unreached() => Ok(Some(error.to_string())),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Asking {
+    /// Whether records of the environment are there. Where only the program is gone, as whoever cleans caches removes it, services run
+    /// still, and the next deployment brings it.
+    fn is_recorded(&self, halt: &Halt) -> Result<bool, HostError> {
+        let place = format!("{}/.orchestrate/deploy/{}", self.reach.host.folder, self.environment);
+        let script = format!("cd && if [ -d {} ]; then echo recorded; fi", quoted(&place));
+        let said = run(&self.reach, &script, "looking for what is deployed", None, halt)?;
+        Ok(said.lines().any(|line| line == "recorded"))
     }
 }
 

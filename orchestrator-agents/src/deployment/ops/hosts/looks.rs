@@ -50,7 +50,7 @@ impl Looks {
         let one = |input: &ObserveInput| {
             let input = ObserveInput { looks: 1, watcher: None, ..input.clone() };
             match look(&input, order, reach, halt) {
-                Err(error) if input.look > first && error.may_pass() => Ok(None),
+                Err(error) if input.look > first && error.may_return() => Ok(None),
                 looked => looked.map(Some),
             }
         };
@@ -59,7 +59,7 @@ impl Looks {
                 return Ok(false);
             }
             match self.is_claimed(order, reach, AT_ONCE, halt) {
-                Err(error) if error.may_pass() => Ok(true),
+                Err(error) if error.may_return() => Ok(true),
                 now => Ok(now? == claimed),
             }
         };

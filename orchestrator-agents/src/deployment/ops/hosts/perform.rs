@@ -273,10 +273,11 @@ impl Ground {
         let key = key.ok_or("an operation is called under a key")?;
         // Of two that only look none is in the other's way.
         let under_way = if reads { None } else { Some(self.under_way(&key).await?) };
-        self.keep_claim(&key, &self.stop).await?;
+        // One that cannot be noted, as on a full disk, is told by this process as long as that lives.
+        let _ = self.keep_claim(&key, &self.stop).await;
         let (progress, env) = (ProgressSink::none(key.task.clone()), self.marked(&key));
         let called = operation.call(&input, &key, &self.site(&progress, &secrets, &env)).await;
-        // It may have taken long, or have made the claim. One that cannot be noted is told by this process as long as that lives.
+        // It may have taken long, or have made the claim.
         let _ = self.keep_claim(&key, &Stop::new()).await;
         if let Some(under_way) = under_way {
             under_way.over();

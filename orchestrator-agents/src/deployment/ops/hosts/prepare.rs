@@ -75,10 +75,13 @@ impl Operation for PrepareHost {
             .map_err(HostError::boxed)?;
         site.progress.step(format!("preparing {}", input.host.name), None);
         connected(site, move |halt| {
+            free_for(&place, &input, &place.hosts()?)?;
+            // Nobody else waits for a host that takes long: not whoever deploys to the others, and not who takes them back.
+            let brought = brought(&reach, halt)?;
             let _locked = place.lock(halt)?;
             let known = place.hosts()?;
             free_for(&place, &input, &known)?;
-            let brought = brought(&reach, halt)?;
+            let record = place.known(&input.host)?;
             let (mut secrets, counts) =
                 record.map(|record| (record.secrets, record.counts)).unwrap_or_default();
             secrets.extend(input.secrets.clone());

@@ -169,7 +169,8 @@ impl Reach {
                 },
                 Err(error) => error,
             };
-            if !error.may_pass() || Instant::now() + pause > until {
+            let passes = if again { error.may_return() } else { error.may_pass() };
+            if !passes || Instant::now() + pause > until {
                 return Err(error);
             }
             halt.pause(pause)?;

@@ -55,7 +55,7 @@ pub(super) fn read(mut input: impl BufRead, home: &Path, events: &Sender<Heard>,
                     put
                 });
                 // What was not taken is passed over, so that the next line is one.
-                if io::copy(&mut bytes, &mut io::sink()).is_err() || bytes.limit() > 0 {
+                if passed_over(&mut bytes, events).is_err() || bytes.limit() > 0 {
                     break;
                 }
                 put
@@ -175,6 +175,21 @@ fn put(
     Ok(Answer::Done {})
 }
 
+/// What comes and is not wanted is as good a sign of life as what is.
+fn passed_over(bytes: &mut impl Read, events: &Sender<Heard>) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match bytes.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {
+                let _ = events.send(Heard::Alive);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Makes a tree count whose files are all here.
 fn keep(folder: &Path, tree: &Tree) -> Result<Answer, DeployError> {
     let digest = tree.digest();
@@ -244,5 +259,28 @@ mod tests {
         assert!(matches!(heard.recv().unwrap(), Heard::Over));
         reads.join().unwrap();
         assert!(!at_work.load(Ordering::SeqCst));
+    }
+
+    /// What could not be laid out is passed over, which is no silence, and why is told after it.
+    #[test]
+    fn what_is_passed_over_is_a_sign_of_life() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir_all(home.path().join("srv/.orchestrate")).unwrap();
+        fs::write(home.path().join("srv/.orchestrate/brought"), "no folder").unwrap();
+        let (path, bytes) = (RelPath::new("app").unwrap(), 3 * PIECE as u64);
+        let file = TreeFile { path, digest: Digest::of(b"x"), bytes, executable: false };
+        let hello = json!({ "hello": { "folder": "srv", "owner": "ada@desk" } });
+        let put = json!({ "put": { "tree": Digest::of(b"tree"), "file": file } });
+        let mut lines = format!("{hello}\n{put}\n").into_bytes();
+        lines.resize(lines.len() + 3 * PIECE, b'x');
+        lines.extend(b"{\"alive\":{}}\n");
+        let (events, heard) = channel();
+        read(io::Cursor::new(lines), home.path(), &events, &AtomicBool::new(false));
+        drop(events);
+        let heard: Vec<Heard> = heard.iter().skip(1).collect();
+        let failed = heard.iter().position(|heard| matches!(heard, Heard::Done(Answer::Failed { .. })));
+        let failed = failed.unwrap();
+        assert!(failed > 0 && heard[..failed].iter().all(|heard| matches!(heard, Heard::Alive)));
+        assert!(matches!(heard[failed + 1..], [Heard::Alive, Heard::Over]), "the next line is one");
     }
 }

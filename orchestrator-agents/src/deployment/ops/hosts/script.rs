@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::error::HostError;
@@ -16,8 +17,10 @@ use crate::ops::process::end;
 const SCRIPT: Duration = Duration::from_mins(1);
 /// How long an upload may stand still.
 const STILL: Duration = Duration::from_secs(30);
+/// How long the rest of what was printed is waited for once ssh has ended: what it left in the background may hold its output for ever.
+const REST: Duration = Duration::from_secs(1);
 /// The most that a script may print.
-const MOST: u64 = 64 << 10;
+const MOST: usize = 64 << 10;
 
 /// Runs a script there; what it printed. With a file as its input where one is given.
 pub(super) fn run(
@@ -56,7 +59,8 @@ pub(super) fn run(
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
+    let until = Instant::now() + REST;
+    let (out, err) = (out.read(until), err.read(until));
     match status.code() {
         Some(0) => Ok(out),
         // ssh itself, or a script whose connection was cut.
@@ -70,14 +74,33 @@ pub(super) fn run(
     }
 }
 
-fn gather(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut stream) = stream {
-            // What was read until then is what there is.
-            let _ = (&mut stream).take(MOST).read_to_end(&mut bytes);
-            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+/// What is read on another thread.
+struct Gathered {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Gathered {
+    /// All of it, or what was read until then.
+    fn read(self, until: Instant) -> String {
+        while !self.thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
         }
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
-    })
+    }
+}
+
+fn gather(stream: Option<impl Read + Send + 'static>) -> Gathered {
+    let bytes = Arc::<Mutex<Vec<u8>>>::default();
+    let (own, mut piece) = (bytes.clone(), [0; 4096]);
+    let thread = std::thread::spawn(move || {
+        let Some(mut stream) = stream else { return };
+        while let Ok(read @ 1..) = stream.read(&mut piece) {
+            let mut bytes = own.lock().unwrap_or_else(PoisonError::into_inner);
+            let room = MOST.saturating_sub(bytes.len());
+            bytes.extend_from_slice(&piece[..read.min(room)]);
+        }
+    });
+    Gathered { bytes, thread }
 }

@@ -1,8 +1,8 @@
 //! Releases that a run names which is not over: it may go on, and bring them back.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::Arc;
+use std::{fs, io};
 
 use orchestrator_core::BoxError;
 use orchestrator_core::id::{OrderKey, RunId};
@@ -54,11 +54,16 @@ pub(super) async fn by_runs(
     Ok(needed)
 }
 
-/// Which of them the plan or the journal of a run names.
+/// Which of them the plan or the journal of a run names; all of them where that cannot be read.
 fn mentioned(layout: &Layout, run: &RunId, goes: &[Known]) -> Vec<String> {
     let mut found = Vec::new();
     for path in [layout.plan(run), layout.journal(run)] {
-        let Ok(bytes) = fs::read(&path) else { continue };
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            // It may name any of them.
+            Err(_) => return goes.iter().map(|known| known.name.clone()).collect(),
+        };
         let text = String::from_utf8_lossy(&bytes);
         found.extend(goes.iter().filter(|known| text.contains(&known.name)).map(|known| known.name.clone()));
     }

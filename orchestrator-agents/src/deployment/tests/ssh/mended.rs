@@ -1,5 +1,6 @@
 //! Hosts without a network: `ssh` is a script here, so that what lies at the other end can be cut, killed, or lie.
 
+mod blips;
 mod gone;
 mod heard;
 mod lies;

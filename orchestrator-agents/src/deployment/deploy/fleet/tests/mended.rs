@@ -163,3 +163,26 @@ fn a_host_that_could_not_go_back_is_a_finding() {
     let Some(Verdict::Failed(failed)) = over else { panic!("{over:?}") };
     assert_eq!(named(&failed.findings, STUCK), ["web2: it could not go back: reinstate web2 failed"]);
 }
+
+/// All serve it, and one of them was somebody else's before they were done.
+#[test]
+fn a_host_that_was_taken_over_meanwhile_is_no_success() {
+    let holder = json!({ "run": "20261120234433-00ff00fe", "task": "deploy", "owner": "bob@x", "process": process(),
+        "since": "2026-11-20T23:44:33Z", "version": "3.0.0" });
+    let later = "web1: another run took it over and has released it";
+    let now = "web1: it is claimed by run `20261120234433-00ff00fe` (deploy, 3.0.0, by bob@x, ";
+    for (said, why) in
+        [(json!({ "released": false }), later), (json!({ "released": false, "holder": holder }), now)]
+    {
+        let over = Play::new(config(&json!({}))).plays(30, &mut |name| match name {
+            "release-environment web1" => Says::Done(said.clone()),
+            "release-environment web2" => Says::Done(json!({ "released": true })),
+            name => well(name),
+        });
+        let Some(Verdict::Failed(failed)) = over else { panic!("{over:?}") };
+        let summary = format!("production: 2.0.0 was promoted on all hosts, but {why}");
+        assert!(failed.summary.starts_with(&summary), "{}", failed.summary);
+        let lost = named(&failed.findings, "deploy/lost");
+        assert!(lost.len() == 1 && lost[0].starts_with(why), "{lost:?}");
+    }
+}

@@ -5,7 +5,8 @@ use crate::deployment::ops::{AskHost, ForgetHost, gone_hosts, standing_on_gone};
 use crate::deployment::{GoneHost, Remembered};
 
 /// What ssh says of a name that nobody has.
-const NOWHERE: &str = "echo 'ssh: Could not resolve hostname near1: Name or service not known' >&2; exit 255";
+pub(super) const NOWHERE: &str =
+    "echo 'ssh: Could not resolve hostname near1: Name or service not known' >&2; exit 255";
 
 impl Near {
     fn to(&self, version: &str) -> Value {
@@ -15,12 +16,12 @@ impl Near {
         config
     }
 
-    fn goes(&self) {
+    pub(super) fn goes(&self) {
         ops::closed(&self.config());
         self.is_reached_by(NOWHERE);
     }
 
-    fn returns(&self) {
+    pub(super) fn returns(&self) {
         self.is_reached_by("exec sh -c \"$last\"");
     }
 
@@ -36,7 +37,7 @@ impl Near {
         Asking { root: desk.folder.path().into(), env: desk.env.clone(), program: Some(self.at("program")) }
     }
 
-    fn alive(&self) -> Vec<String> {
+    pub(super) fn alive(&self) -> Vec<String> {
         let all = ops::deployments(&self.state()).unwrap().into_iter().filter(|found| found.alive);
         all.map(|found| found.version.to_string()).collect()
     }
@@ -174,4 +175,25 @@ fn a_crash_in_between_forgets_once_and_forgetting_again_is_the_end_of_it() {
     desk.call(ForgetHost, near.asked(), &key(3, 0, 0)).unwrap();
     assert_eq!((gone(&desk).len(), gone(&desk)[0].over), (1, true));
     near.returns();
+}
+
+/// Somebody cleaned its caches, and its services run: nobody forgets them.
+#[test]
+fn a_host_whose_program_is_gone_is_there_as_long_as_its_records_are() {
+    let near = Near::new();
+    let desk = near.desk();
+    near.prepare(&desk, &near.at("program")).unwrap();
+    ops::closed(&near.config());
+    std::fs::remove_dir_all(near.at("home/.cache")).unwrap();
+    let records = near.state().join("deploy/production");
+    std::fs::create_dir_all(&records).unwrap();
+    for said in [
+        desk.call(AskHost, near.asked(), &key(2, 0, 0)).unwrap_err(),
+        desk.call(ForgetHost, near.asked(), &key(2, 0, 1)).unwrap_err(),
+    ] {
+        assert!(said.contains("a deployment to it brings that"), "{said}");
+    }
+    std::fs::remove_dir_all(&records).unwrap();
+    let said = desk.call(AskHost, near.asked(), &key(2, 0, 2)).unwrap();
+    assert!(said["unreached"].is_string(), "{said}");
 }

@@ -50,3 +50,19 @@ fn a_sign_of_life_renews_what_is_claimed_over_the_connection() {
     eventually("a claim that is renewed", || is_fresh(&near));
     assert_eq!(claim(&near)["process"]["pid"], json!(std::process::id()));
 }
+
+/// As on a disk that is full: what needs no room is done all the same.
+#[test]
+fn a_claim_that_cannot_be_renewed_keeps_nobody_from_anything() {
+    let near = Near::new();
+    let mut end = claimed(&near);
+    std::fs::create_dir(near.state().join("deploy/production/claim.tmp")).unwrap();
+    for (operation, reads) in [("confirm-claim", true), ("release-environment", false)] {
+        let order =
+            json!({ "key": key(2, 1, 0), "operation": operation, "input": { "environment": "production" } });
+        end.say(&json!({ "call": { "order": order, "reads": reads } }));
+        let said = end.hear();
+        assert!(said.get("output").is_some(), "{operation}: {said}");
+    }
+    assert!(!near.state().join("deploy/production/claim.json").exists());
+}

@@ -116,3 +116,36 @@ fn a_program_that_was_never_brought_is_not_recorded() {
     assert!(near.at("home/.cache/orchestrate/bin").join(&brought).exists(), "{brought}");
     assert!(kept_on(&asking(&desk, &newer), &environment, &record).unwrap().is_empty());
 }
+
+/// Other hosts of the environment may have to go back meanwhile.
+#[test]
+fn a_host_that_takes_long_to_prepare_keeps_nobody_waiting() {
+    let near = Near::new();
+    let desk = near.desk();
+    near.is_reached_by("touch asked; while [ ! -e go ]; do sleep 0.05; done; exec sh -c \"$last\"");
+    let place = desk.state().join("deploy/production");
+    std::fs::create_dir_all(&place).unwrap();
+    let lock = std::fs::File::create(place.join("lock")).unwrap();
+    std::thread::scope(|scope| {
+        let prepared = scope.spawn(|| near.prepare(&desk, &near.at("program")));
+        eventually("the question", || near.at("home/asked").exists());
+        let is_free = lock.try_lock().is_ok();
+        lock.unlock().unwrap();
+        std::fs::write(near.at("home/go"), "").unwrap();
+        prepared.join().unwrap().unwrap();
+        assert!(is_free, "the environment was locked");
+    });
+    assert!(desk.state().join("deploy/production/host.json").exists());
+}
+
+/// What a login leaves in the background holds what it was given.
+#[test]
+fn who_stays_in_the_background_keeps_nobody_waiting() {
+    let near = Near::new();
+    let desk = near.desk();
+    near.is_reached_by("sleep 60 >&2 & echo $! >> stay; exec sh -c \"$last\"");
+    near.prepare(&desk, &near.at("program")).unwrap();
+    let stay = std::fs::read_to_string(near.at("home/stay")).unwrap();
+    let stay: Vec<u64> = stay.lines().map(|pid| pid.parse().unwrap()).collect();
+    assert!(stay.len() > 1 && stay.iter().all(|pid| alive(*pid)), "{stay:?} were waited for");
+}
