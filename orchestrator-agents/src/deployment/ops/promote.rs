@@ -99,6 +99,7 @@ impl Operation for Promote {
                 claim::confirm(&place, &order)?;
             }
             let service = current_or_candidate(&place, &input.release, &secrets)?;
+            supervise::keep(&place, &service.release)?;
             let traffic = traffic::only(&place, &service, halt)?;
             let current = counts(&place, &service, input.keep_previous, &order.to_string())?;
             let previous = if input.keep_previous { Previous::Stays } else { Previous::Ends(input.grace) };
