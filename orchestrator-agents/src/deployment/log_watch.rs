@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Pattern;
-use signature::Told;
+use signature::{Hide, Told};
 
 /// The most signatures that are told apart; the rest is counted.
 pub(crate) const MOST_SIGNATURES: usize = 1000;
@@ -74,7 +74,12 @@ pub struct Seen {
 impl Signatures {
     /// Takes a line, if it is an error.
     pub fn take(&mut self, line: &str, watch: &LogWatch) {
-        let Some(Told { signature, example }) = signature::of(line, watch) else { return };
+        self.take_without(line, watch, &str::to_owned);
+    }
+
+    /// Takes a line without what is to be hidden of it, also where its colours or its JSON kept that from being seen.
+    pub(crate) fn take_without(&mut self, line: &str, watch: &LogWatch, hide: Hide<'_>) {
+        let Some(Told { signature, example }) = signature::of(line, watch, hide) else { return };
         self.add(signature, Seen { count: 1, example });
     }
 

@@ -68,6 +68,23 @@ fn a_look_goes_on_where_the_last_one_ended() {
 }
 
 #[test]
+fn secrets_are_hidden_however_a_line_writes_them() {
+    let mut desk = Desk::new();
+    desk.secrets.insert("API".into(), "a&b-secret".into());
+    let log = log(&desk);
+    let lines = [
+        r#"{"level":"error","msg":"\u0061&b-\u0073ecret","more":["\u0061&b-secret"]}"#,
+        r#"{"level":"error","msg":"a\u0026b-secret"}"#,
+        "error: a&b\x1b[31m-sec\x1b[0mret",
+    ];
+    add(&log, &format!("{}\n", lines.join("\n")));
+    let found = read(&desk, None, json!({})).unwrap();
+    assert_eq!(counts(&found), [("***", 2), ("error: ***", 1)]);
+    let told = serde_json::to_string(&found).unwrap();
+    assert!(!told.contains("secret") && !told.contains("ecret"), "{told}");
+}
+
+#[test]
 fn renamed_and_cut_logs_are_followed() {
     let desk = Desk::new();
     let log = log(&desk);

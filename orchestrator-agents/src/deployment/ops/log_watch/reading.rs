@@ -190,8 +190,8 @@ fn lines(
             return Ok(read);
         }
         read += bytes;
-        let text = hidden.hide(&String::from_utf8_lossy(&line));
-        into.take(text.trim_start_matches('\0').trim_end(), watch);
+        let text = String::from_utf8_lossy(&line);
+        into.take_without(text.trim_start_matches('\0').trim_end(), watch, &|text| hidden.hide(text));
     }
 }
 
