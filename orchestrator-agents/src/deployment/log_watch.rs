@@ -10,6 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use orchestrator_core::evidence::{Finding, Severity};
+use orchestrator_core::path::Digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +82,15 @@ impl Signatures {
     pub(crate) fn take_without(&mut self, line: &str, watch: &LogWatch, hide: Hide<'_>) {
         let Some(Told { signature, example }) = signature::of(line, watch, hide) else { return };
         self.add(signature, Seen { count: 1, example });
+    }
+
+    /// The same kinds, told apart and not shown, for that reason.
+    pub(crate) fn counted(self, why: &str) -> Self {
+        let kind = |signature: String| format!("<{}>", Digest::of(signature.as_bytes()).short());
+        let example = format!("(not shown: {why})");
+        let hidden =
+            |(signature, seen): (String, Seen)| (kind(signature), Seen { example: example.clone(), ..seen });
+        Self { seen: self.seen.into_iter().map(hidden).collect(), beyond: self.beyond }
     }
 
     fn add(&mut self, signature: String, new: Seen) {
