@@ -10,11 +10,12 @@ mod tests;
 use std::collections::BTreeMap;
 
 use orchestrator_core::evidence::{Finding, Severity};
+use orchestrator_core::path::Digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Pattern;
-use signature::Told;
+use signature::{Hide, Told};
 
 /// The most signatures that are told apart; the rest is counted.
 pub(crate) const MOST_SIGNATURES: usize = 1000;
@@ -74,8 +75,22 @@ pub struct Seen {
 impl Signatures {
     /// Takes a line, if it is an error.
     pub fn take(&mut self, line: &str, watch: &LogWatch) {
-        let Some(Told { signature, example }) = signature::of(line, watch) else { return };
+        self.take_without(line, watch, &str::to_owned);
+    }
+
+    /// Takes a line without what is to be hidden of it, also where its colours or its JSON kept that from being seen.
+    pub(crate) fn take_without(&mut self, line: &str, watch: &LogWatch, hide: Hide<'_>) {
+        let Some(Told { signature, example }) = signature::of(line, watch, hide) else { return };
         self.add(signature, Seen { count: 1, example });
+    }
+
+    /// The same kinds, told apart and not shown, for that reason.
+    pub(crate) fn counted(self, why: &str) -> Self {
+        let kind = |signature: String| format!("<{}>", Digest::of(signature.as_bytes()).short());
+        let example = format!("(not shown: {why})");
+        let hidden =
+            |(signature, seen): (String, Seen)| (kind(signature), Seen { example: example.clone(), ..seen });
+        Self { seen: self.seen.into_iter().map(hidden).collect(), beyond: self.beyond }
     }
 
     fn add(&mut self, signature: String, new: Seen) {

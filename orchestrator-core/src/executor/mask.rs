@@ -1,7 +1,7 @@
 //! Keeping secrets out of all that is stored or shown.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
@@ -19,8 +19,17 @@ pub(super) const HIDDEN: &[u8] = b"***";
 const SHORTEST: usize = 4;
 /// The shortest line of a secret of several lines to be hidden on its own.
 const SHORTEST_LINE: usize = 8;
-/// What `encodeURIComponent` and its like leave alone (RFC 3986, unreserved).
+/// What strict encoders of URLs leave alone besides letters and digits (RFC 3986, unreserved).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The same of `encodeURIComponent` (ECMA-262, 19.2.6.4).
+const COMPONENT: &AsciiSet = &RESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
+/// The same of Python's `urllib.parse.quote`.
+const PATH: &AsciiSet = &RESERVED.remove(b'/');
+/// The same of Go's `url.UserPassword`.
+const USER: &AsciiSet =
+    &RESERVED.remove(b'$').remove(b'&').remove(b'+').remove(b',').remove(b';').remove(b'=');
+/// The same of forms, where a space is `+` (the URL standard, application/x-www-form-urlencoded).
+const FORM: &AsciiSet = &RESERVED.add(b'~').remove(b'*');
 
 /// Why a mask could not be made. Names secrets, never shows them.
 #[derive(Debug, Error)]
@@ -73,6 +82,23 @@ impl Mask {
         Ok(Self { finder, patterns: patterns.into_iter().collect(), longest, starts })
     }
 
+    /// How a text stands within JSON, as common encoders write it: as it is where they need not change it; what HTML would read as
+    /// `\u0026` (Go, and Gson with more of it), `/` as `\/` (PHP), and what is no ASCII as `\u00fc` (Python; PHP does both).
+    pub fn in_json(text: &str) -> BTreeSet<String> {
+        let json = serde_json::Value::from(text).to_string();
+        let plain = &json[1..json.len() - 1];
+        let is_html = |c: char| matches!(c, '&' | '<' | '>' | '\u{2028}' | '\u{2029}');
+        let ascii = escaped(plain, |c| !c.is_ascii());
+        BTreeSet::from([
+            escaped(plain, is_html),
+            escaped(plain, |c| is_html(c) || matches!(c, '=' | '\'')),
+            plain.replace('/', r"\/"),
+            ascii.replace('/', r"\/"),
+            ascii,
+            plain.to_owned(),
+        ])
+    }
+
     /// The most bytes that a secret has in any of its forms.
     pub fn longest(&self) -> usize {
         self.longest
@@ -120,23 +146,39 @@ impl fmt::Debug for Mask {
     }
 }
 
-fn forms(value: &str) -> Vec<String> {
-    let strict = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
-    let usual = utf8_percent_encode(value, RESERVED).to_string();
-    let json = serde_json::Value::from(value).to_string();
-    vec![
+/// Many of them are the same for most secrets.
+fn forms(value: &str) -> BTreeSet<String> {
+    let mut forms = Mask::in_json(value);
+    forms.extend([
         value.to_owned(),
         BASE64_STANDARD.encode(value),
         BASE64_STANDARD_NO_PAD.encode(value),
         BASE64_URL_SAFE.encode(value),
         BASE64_URL_SAFE_NO_PAD.encode(value),
-        usual.replace("%20", "+"),
-        lower_escapes(&strict),
-        lower_escapes(&usual),
-        strict,
-        usual,
-        json[1..json.len() - 1].to_owned(),
-    ]
+    ]);
+    let encoded = |set| utf8_percent_encode(value, set).to_string();
+    let plus = [RESERVED, FORM].map(|set| encoded(set).replace("%20", "+"));
+    let percent = [NON_ALPHANUMERIC, RESERVED, COMPONENT, PATH, USER].map(encoded);
+    for form in percent.into_iter().chain(plus) {
+        forms.insert(lower_escapes(&form));
+        forms.insert(form);
+    }
+    forms
+}
+
+/// JSON with such characters as `\u0026`: they stand for themselves in it, and for nothing else.
+fn escaped(json: &str, is_out: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_out(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// `%2F` as `%2f`: both are about.
@@ -170,10 +212,33 @@ mod tests {
             "p%2fss%20w%3frd%22~%c3%bc",
             "p%2Fss+w%3Frd%22~%C3%BC",
             r#"p/ss w?rd\"~ü"#,
+            r#"p\/ss w?rd\"~ü"#,
+            r#"p/ss w?rd\"~\u00fc"#,
+            r#"p\/ss w?rd\"~\u00fc"#,
+            "p/ss%20w%3Frd%22~%C3%BC",
+            "p%2Fss+w%3Frd%22%7E%C3%BC",
+            "p%2fss+w%3frd%22~%c3%bc",
         ] {
             assert_eq!(mask.text(&format!("a {leak} b")), "a *** b", "{leak}");
         }
         assert_eq!(super::lower_escapes("A%2FBC%C3%BCD"), "A%2fBC%c3%bcD");
+    }
+
+    #[test]
+    fn hides_what_encoders_make_of_signs() {
+        let mask = mask(&["p&ss='<x>'", "p@ss!w", "u$&+,;=@p", "k😀y/"]);
+        for leak in [
+            r"p\u0026ss='\u003cx\u003e'",
+            r"p\u0026ss\u003d\u0027\u003cx\u003e\u0027",
+            "p%40ss!w",
+            "u$&+,;=%40p",
+            r"k\ud83d\ude00y/",
+            r"k\ud83d\ude00y\/",
+        ] {
+            assert_eq!(mask.text(&format!("a {leak} b")), "a *** b", "{leak}");
+        }
+        assert_eq!(Mask::in_json("plain").len(), 1);
+        assert_eq!(super::forms("p1ain").len(), 3, "itself, and base64 with and without its end");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What kind of error a line tells of: all that differs from one such line to the next is masked.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -50,19 +51,31 @@ pub(super) struct Told {
     pub(super) example: String,
 }
 
+/// Hides what must not be shown of a text.
+pub(crate) type Hide<'a> = &'a dyn Fn(&str) -> String;
+
 /// The signature of a line; none where it is no error.
-pub(super) fn of(line: &str, watch: &LogWatch) -> Option<Told> {
-    let line: String = COLOUR
-        .replace_all(line, "")
+pub(super) fn of(line: &str, watch: &LogWatch, hide: Hide<'_>) -> Option<Told> {
+    let line: String = hide(&COLOUR.replace_all(line, ""))
         .chars()
         .take(LONGEST)
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    let line = line.trim();
-    if line.is_empty() || watch.ignore.iter().any(|pattern| pattern.is_in(line)) {
+    let mut line = Cow::Borrowed(line.trim());
+    if line.is_empty() {
         return None;
     }
-    let structured = serde_json::from_str::<Map<String, Value>>(line).ok();
+    let mut structured = serde_json::from_str::<Map<String, Value>>(&line).ok();
+    if line.contains('\\')
+        && let Some(fields) = &mut structured
+        && fields.values_mut().fold(false, |any, value| hides(value, hide) || any)
+    {
+        line = Value::from(fields.clone()).to_string().into();
+    }
+    let line = &*line;
+    if watch.ignore.iter().any(|pattern| pattern.is_in(line)) {
+        return None;
+    }
     let is_error = if watch.patterns.is_empty() {
         structured.as_ref().and_then(level).unwrap_or_else(|| ERROR.is_match(&NONE.replace_all(line, "")))
     } else {
@@ -72,6 +85,21 @@ pub(super) fn of(line: &str, watch: &LogWatch) -> Option<Told> {
         let message = structured.as_ref().and_then(message).unwrap_or_else(|| line.to_owned());
         Told { signature: masked(&message), example: line.chars().take(EXAMPLE).collect() }
     })
+}
+
+/// Hides in what a structured line means, which may not be as it is written; says whether there was anything.
+fn hides(value: &mut Value, hide: Hide<'_>) -> bool {
+    match value {
+        Value::String(text) => {
+            let hidden = hide(text);
+            let found = hidden != *text;
+            *text = hidden;
+            found
+        }
+        Value::Array(items) => items.iter_mut().fold(false, |any, item| hides(item, hide) || any),
+        Value::Object(fields) => fields.values_mut().fold(false, |any, field| hides(field, hide) || any),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// Whether the level of a structured line is that of an error; none where it has no level.

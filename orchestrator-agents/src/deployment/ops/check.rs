@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DeployError;
 use super::halt::{Halt, looking};
-use super::launch::secrets_of;
+use super::launch::Given;
 use super::place::Place;
 use super::{containers, process, supervise};
 use crate::deployment::{Environment, Health, Method, Process, Seconds, Service, Version};
@@ -182,14 +182,14 @@ pub(super) struct Watch {
     watched: Watched,
     place: Place,
     log: PathBuf,
-    secrets: Vec<String>,
+    given: Given,
 }
 
 impl Watch {
     pub(super) fn new(watched: &Watched, site: &Site<'_>) -> Self {
         let place = Place::new(site.state, &watched.environment);
-        let secrets = secrets_of(&place, &watched.release, site);
-        Self { watched: watched.clone(), log: place.log(&watched.release), place, secrets }
+        let given = Given::to(&place, &watched.release, site);
+        Self { watched: watched.clone(), log: place.log(&watched.release), place, given }
     }
 
     /// An error with the end of its log where the service is not running any more.
@@ -205,7 +205,7 @@ impl Watch {
         };
         let Err(stands) = stands else { return Ok(()) };
         containers::bring_log(&self.place, &release);
-        let tail = process::tail(&self.log, &self.secrets);
+        let tail = self.given.tail(&self.log);
         let tail = stands.map(|stands| format!("{tail}\n({stands})")).unwrap_or(tail);
         Err(DeployError::Gone { environment, release, tail })
     }

@@ -1,6 +1,7 @@
 //! Secrets kept out of what is told: of the log of a service that was given them, of an answer that may repeat what was sent.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use orchestrator_core::executor::Mask;
 
@@ -82,11 +83,11 @@ impl Hidden {
 }
 
 /// As an answer is told: as they are, within JSON, as the way to a value.
-fn forms(secret: &str) -> [String; 3] {
-    let json = serde_json::Value::from(secret).to_string();
+fn forms(secret: &str) -> BTreeSet<String> {
+    let mut forms = Mask::in_json(secret);
     // RFC 6901, 3.
-    let pointer = secret.replace('~', "~0").replace('/', "~1");
-    [secret.to_owned(), json[1..json.len() - 1].to_owned(), pointer]
+    forms.extend([secret.to_owned(), secret.replace('~', "~0").replace('/', "~1")]);
+    forms
 }
 
 #[cfg(test)]
@@ -103,6 +104,8 @@ mod tests {
         for leak in [secret, r#"a/b\"c~d"#, "a~1b\"c~0d", "YS9iImN+ZA==", "a%2Fb%22c~d"] {
             assert_eq!(hidden(&[secret], &format!("/x is {leak} instead")), "/x is *** instead", "{leak}");
         }
+        assert_eq!(hidden(&["a&b"], r"it is a\u0026b"), "it is ***", "too short for a mask");
+        assert_eq!(hidden(&["a&b-secret"], r"it is a\u0026b-se…"), "it is ***…");
         assert_eq!(hidden(&["Bearer s3cret-token\n"], "s3cret-token, Bearer s3cret-token"), "***, ***");
         assert_eq!(hidden(&["Bearer no"], "no, Bearer no"), "no, ***");
         assert_eq!(hidden(&["abc", "abcdef"], "abcdef abc"), "*** ***");

@@ -77,11 +77,40 @@ impl Surroundings {
     }
 }
 
-/// The secrets that a release was given, as far as they are known: what must not be seen in the end of its log.
-pub(super) fn secrets_of(place: &Place, release: &str, site: &Site<'_>) -> Vec<String> {
-    let env = place.release(release).ok().flatten().map(|release| release.env).unwrap_or_default();
-    let values = env.values().filter_map(|value| resolve(value, site.secrets).ok());
-    values.filter(|(_, secret)| *secret).map(|(value, _)| value).collect()
+/// The secrets that a release was given: what must not be seen of its log.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Given {
+    pub(super) secrets: Vec<String>,
+    /// Why nothing of the log may be shown: a secret that is not known here cannot be hidden.
+    pub(super) unknown: Option<String>,
+}
+
+impl Given {
+    pub(super) fn to(place: &Place, release: &str, site: &Site<'_>) -> Self {
+        let env = match place.release(release) {
+            Ok(known) => known.map(|release| release.env).unwrap_or_default(),
+            Err(error) => return Self { unknown: Some(error.to_string()), ..Self::default() },
+        };
+        let mut given = Self::default();
+        for value in env.values() {
+            match (resolve(value, site.secrets), value) {
+                (Ok((value, secret)), _) => given.secrets.extend(secret.then_some(value)),
+                (Err(_), EnvValue::Secret { secret }) => {
+                    given.unknown = Some(format!("secret `{secret}` is not known here"));
+                }
+                (Err(error), EnvValue::Plain(_)) => given.unknown = Some(error.to_string()),
+            }
+        }
+        given
+    }
+
+    /// The end of the log without them.
+    pub(super) fn tail(&self, log: &Path) -> String {
+        match &self.unknown {
+            None => process::tail(log, &self.secrets),
+            Some(why) => format!("(its log is not shown: {why})"),
+        }
+    }
 }
 
 /// The value of a variable or header, and whether it is a secret.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::containers;
 use super::error::DeployError;
 use super::halt::looking;
-use super::launch::secrets_of;
+use super::launch::Given;
 use super::observe::clock;
 use super::place::Place;
 use crate::deployment::{Environment, Fresh, LogWatch, Signatures};
@@ -70,7 +70,7 @@ pub struct ReadSignaturesOutput {
     pub gaps: Vec<String>,
 }
 
-/// Reads error lines of a release's log. Secrets that the release was given are masked.
+/// Reads error lines of a release's log. Secrets that the release was given are masked; where one is not known here, lines are only counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReadSignatures;
 
@@ -88,9 +88,12 @@ impl Operation for ReadSignatures {
         site: &Site<'_>,
     ) -> Result<ReadSignaturesOutput, BoxError> {
         let place = Place::new(site.state, &input.environment);
-        let secrets = secrets_of(&place, &input.release, site);
-        let before = input.beside.as_deref().map(|before| secrets_of(&place, before, site));
-        let before_secrets = before.unwrap_or_default();
+        let mut given = Given::to(&place, &input.release, site);
+        let before = input.beside.as_deref().map(|before| Given::to(&place, before, site));
+        let mut given_before = before.unwrap_or_default();
+        // What is told of one log only by its kind is compared with the same of the other.
+        let unknown = given.unknown.or(given_before.unknown);
+        (given.unknown, given_before.unknown) = (unknown.clone(), unknown);
         looking(site, move |halt| {
             let ReadSignaturesInput { environment, release, watch, beside, from } = input;
             if place.release(&release)?.is_none() {
@@ -106,10 +109,10 @@ impl Operation for ReadSignatures {
                 Some(file) => file.under(&place.release_folder(release)),
                 None => place.log(release),
             };
-            let new = |from| reading::read(&log(&release), from, &watch, &secrets, halt);
+            let new = |from| reading::read(&log(&release), from, &watch, &given, halt);
             let Some(before) = beside.filter(|before| *before != release) else { return new(from) };
-            let old = |from| reading::read(&log(&before), from, &watch, &before_secrets, halt);
-            known::compared(&place, (&release, &new), (&before, &old), &clock())
+            let old = |from| reading::read(&log(&before), from, &watch, &given_before, halt);
+            known::compared(&place, (&release, &new), (&before, &old), given.unknown.is_some(), &clock())
         })
         .await
     }

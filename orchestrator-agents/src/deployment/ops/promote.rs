@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::claim;
 use super::error::DeployError;
 use super::halt::blocking;
-use super::launch::secrets_of;
+use super::launch::Given;
 use super::place::Place;
 use super::reinstate::{Reinstate, ReinstateInput};
 use super::stop::{GRACE, StopInput, StopService, Which};
 use super::traffic::{self, Switched};
-use super::{containers, process, supervise};
+use super::{containers, supervise};
 use crate::deployment::{Current, Environment, Process, Seconds, Service, Version, What};
 
 /// What becomes current.
@@ -92,13 +92,14 @@ impl Operation for Promote {
     ) -> Result<PromoteOutput, BoxError> {
         let place = Place::new(site.state, &input.environment);
         let order = order.clone();
-        let secrets = secrets_of(&place, &input.release, site);
+        let given = Given::to(&place, &input.release, site);
         blocking(site, move |halt| {
             let _locked = place.lock(halt)?;
             if input.claimed {
                 claim::confirm(&place, &order)?;
             }
-            let service = current_or_candidate(&place, &input.release, &secrets)?;
+            let service = current_or_candidate(&place, &input.release, &given)?;
+            supervise::keep(&place, &service.release)?;
             let traffic = traffic::only(&place, &service, halt)?;
             let current = counts(&place, &service, input.keep_previous, &order.to_string())?;
             let previous = if input.keep_previous { Previous::Stays } else { Previous::Ends(input.grace) };
@@ -144,10 +145,10 @@ pub(super) fn back(place: &Place, release: &str) -> Result<Action, BoxError> {
 }
 
 /// What is to be current, as it runs.
-fn current_or_candidate(place: &Place, release: &str, secrets: &[String]) -> Result<Service, DeployError> {
+fn current_or_candidate(place: &Place, release: &str, given: &Given) -> Result<Service, DeployError> {
     let current = place.current()?.map(|current| current.service);
     if let Some(service) = current.filter(|service| service.release == release) {
-        return runs(place, &service, secrets).map(|_| service);
+        return runs(place, &service, given).map(|_| service);
     }
     let candidate = place.candidate()?;
     let Some(service) = candidate.as_ref().filter(|candidate| candidate.release == release) else {
@@ -155,7 +156,7 @@ fn current_or_candidate(place: &Place, release: &str, secrets: &[String]) -> Res
         let (environment, release) = (place.environment.clone(), release.to_owned());
         return Err(DeployError::NoCandidate { environment, release, found });
     };
-    runs(place, service, secrets)
+    runs(place, service, given)
 }
 
 /// The switch, unless it was made already.
@@ -173,13 +174,13 @@ fn counts(place: &Place, service: &Service, on_watch: bool, order: &str) -> Resu
 }
 
 /// The service as it runs: its supervisor may have started it again.
-fn runs(place: &Place, service: &Service, secrets: &[String]) -> Result<Service, DeployError> {
+fn runs(place: &Place, service: &Service, given: &Given) -> Result<Service, DeployError> {
     if let Some(process) = supervise::running(place, service)? {
         return Ok(Service { process, ..service.clone() });
     }
     let Service { environment, release, .. } = service.clone();
     containers::bring_log(place, &release);
-    let tail = process::tail(&place.log(&release), secrets);
+    let tail = given.tail(&place.log(&release));
     Err(DeployError::Gone { environment, release, tail })
 }
 

@@ -28,7 +28,7 @@ use crate::deployment::keep::{Because, Judged, KEEP, judge};
 
 use look::Sight;
 
-pub(super) use programs::used as program_is_used;
+pub(super) use programs::{mark as mark_program, used as program_is_used};
 
 /// What to keep where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

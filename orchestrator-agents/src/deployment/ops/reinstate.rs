@@ -129,6 +129,7 @@ fn moved(
     order: &str,
     halt: &Halt,
 ) -> Result<(Option<Switched>, Current), DeployError> {
+    supervise::keep(place, &service.release)?;
     if place.current()?.is_none_or(|current| current.service.release != service.release) {
         place.set_going(Some(service))?;
     }

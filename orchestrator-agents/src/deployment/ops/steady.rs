@@ -66,6 +66,7 @@ pub(super) fn steady(place: &Place, keeping: &Keeping, halt: &Halt) -> Result<Ve
     };
     // It may have been started again meanwhile.
     let service = supervise::stands(place, service.clone())?.unwrap_or(service);
+    supervise::keep(place, &service.release)?;
     keeping.revive(place, halt)?;
     let switched = traffic::only(place, &service, halt)?;
     if serves.as_ref().is_none_or(|serves| serves.release != service.release) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Desk, key};
-use crate::deployment::ops::{ReadSignatures, ReadSignaturesOutput};
+use super::{Desk, alive, eventually, key, start};
+use crate::deployment::ops::{CheckHealth, Promote, ReadSignatures, ReadSignaturesOutput, StartService};
 use crate::deployment::{Environment, Fresh};
 
 const RELEASE: &str = "1.0.0-x";
@@ -65,6 +65,71 @@ fn a_look_goes_on_where_the_last_one_ended() {
     assert_eq!(third.signatures.seen.values().next().unwrap().example, "error: half a line, key ***");
     let fourth = read(&desk, Some(&third), json!({})).unwrap();
     assert_eq!((counts(&fourth), fourth.bytes, fourth.next), (Vec::new(), 0, third.next));
+}
+
+#[test]
+fn secrets_are_hidden_however_a_line_writes_them() {
+    let mut desk = Desk::new();
+    desk.secrets.insert("API".into(), "a&b-secret".into());
+    let log = log(&desk);
+    let lines = [
+        r#"{"level":"error","msg":"\u0061&b-\u0073ecret","more":["\u0061&b-secret"]}"#,
+        r#"{"level":"error","msg":"a\u0026b-secret"}"#,
+        "error: a&b\x1b[31m-sec\x1b[0mret",
+    ];
+    add(&log, &format!("{}\n", lines.join("\n")));
+    let found = read(&desk, None, json!({})).unwrap();
+    assert_eq!(counts(&found), [("***", 2), ("error: ***", 1)]);
+    let told = serde_json::to_string(&found).unwrap();
+    assert!(!told.contains("secret") && !told.contains("ecret"), "{told}");
+}
+
+/// A process that was not given a secret of a release cannot hide it: it shows nothing of its log.
+#[test]
+fn a_log_with_a_secret_that_is_not_known_is_not_shown() {
+    let mut desk = Desk::new();
+    let mut input = start("0.1.0", "");
+    input["env"]["TOKEN"] = json!({ "secret": "API" });
+    let started = desk.call(StartService::default(), input, &key(1, 0, 0)).unwrap();
+    let release = started["release"].as_str().unwrap();
+    let at = json!({ "environment": "production", "release": release });
+    let log = desk.state().join("deploy/production/releases").join(release).join("service.log");
+    add(&log, "error: s3cret is wrong\nerror: s3cret is wrong\nfatal: s3cret\n");
+    super::supervised::kill(started["process"]["pid"].as_u64().unwrap() as u32);
+    eventually("its end", || !alive(started["process"]["pid"].as_u64().unwrap()));
+    desk.secrets.clear();
+    let why = "secret `API` is not known here";
+    let read = desk.call(ReadSignatures, at.clone(), &key(1, 1, 0)).unwrap();
+    let seen = read["signatures"]["seen"].as_object().unwrap();
+    let counts: u64 = seen.values().map(|seen| seen["count"].as_u64().unwrap()).sum();
+    assert_eq!((seen.len(), counts), (2, 3), "{read}");
+    assert!(seen.values().all(|seen| seen["example"] == format!("(not shown: {why})")), "{read}");
+    let promoted = desk.call(Promote, at, &key(1, 2, 0)).unwrap_err();
+    assert!(promoted.contains(&format!("its log is not shown: {why}")), "{promoted}");
+    let service = json!({ "environment": "production", "release": release, "process": started["process"] });
+    let health = json!({ "url": started["url"], "service": service });
+    let checked = desk.call(CheckHealth, health, &key(1, 3, 0)).unwrap_err();
+    assert!(checked.contains(&format!("its log is not shown: {why}")), "{checked}");
+    for told in [read.to_string(), promoted, checked] {
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+}
+
+/// Whoever goes on knows a secret again, or no more: what both versions log is no news for that.
+#[test]
+fn kinds_are_compared_whether_or_not_secrets_are_known() {
+    let mut desk = Desk::new();
+    let (new, old) = (log(&desk), log_of(&desk, BEFORE));
+    add(&old, "error: known to s3cret\n");
+    add(&new, "error: known to s3cret\nerror: new to s3cret\n");
+    let (known, _) = beside(&desk);
+    let secrets = std::mem::take(&mut desk.secrets);
+    let (counted, _) = beside(&desk);
+    let kept = fs::read_to_string(desk.state().join(format!("deploy/production/watch/{RELEASE}.log.json")));
+    desk.secrets = secrets;
+    assert_eq!((known.kinds, counted.kinds), (1, 1), "{counted:?}");
+    assert!(!kept.unwrap().contains("s3cret"));
+    assert_eq!(beside(&desk).0.shown, known.shown);
 }
 
 #[test]

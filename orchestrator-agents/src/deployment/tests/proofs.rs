@@ -119,6 +119,26 @@ fn what_one_test_saved_is_there_for_the_next() {
 }
 
 #[test]
+fn a_saved_text_of_digits_stays_a_text() {
+    let server = Server::new(|_, _| r#"200 {"code":"007","whole":7,"part":0.5}"#.to_owned());
+    let saves = json!({ "code": "/code", "whole": "/whole", "part": "/part" });
+    let body =
+        json!({ "code": "{code}", "whole": "{whole}", "part": "{part}", "all": "{code} {whole} {part}" });
+    let found = server
+        .test(
+            &Desk::new(),
+            json!([
+                { "name": "get", "path": "/get", "save": saves },
+                { "name": "send", "method": "POST", "path": "/{code}/{whole}", "body": body, "expect": { "status": 200 } },
+            ]),
+        )
+        .unwrap();
+    assert_eq!(found.failed, 0, "{found:?}");
+    let sent = r#"POST /007/7 {"all":"007 7 0.5","code":"007","part":0.5,"whole":7}"#;
+    assert_eq!(server.asked(), ["GET /get", sent]);
+}
+
+#[test]
 fn a_test_is_sent_as_often_as_it_says_and_another_try_is_told() {
     let server = Server::new(|asked, times| match asked {
         "GET /flaky" if times == 1 => "500 {}".to_owned(),

@@ -1,5 +1,6 @@
 //! Under a supervisor: a process of its own, real crashes, real kills.
 
+mod cut_off;
 mod dying;
 mod hostile;
 mod logs;

@@ -26,6 +26,9 @@ type Read<'a> = &'a dyn Fn(Option<LogCursor>) -> Result<ReadSignaturesOutput, De
 struct Known {
     /// Which the version before is.
     release: String,
+    /// Whether a secret was not known, so that kinds are told apart and not shown.
+    #[serde(default)]
+    counted: bool,
     /// What it logged.
     signatures: Signatures,
     #[serde(default)]
@@ -52,6 +55,7 @@ pub(super) fn compared(
     place: &Place,
     (watched, new): (&str, Read<'_>),
     (before, old): (&str, Read<'_>),
+    counted: bool,
     now: &Clock,
 ) -> Result<ReadSignaturesOutput, DeployError> {
     let none = |release: &str| {
@@ -63,8 +67,9 @@ pub(super) fn compared(
         return Err(none(before));
     }
     let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Known>(&bytes).ok());
-    let kept = kept.filter(|kept| kept.release == before);
-    let mut known = kept.clone().unwrap_or_else(|| Known { release: before.to_owned(), ..Known::default() });
+    let kept = kept.filter(|kept| kept.release == before && kept.counted == counted);
+    let fresh = || Known { release: before.to_owned(), counted, ..Known::default() };
+    let mut known = kept.clone().unwrap_or_else(fresh);
     let mut read = new(known.fresh.next)?;
     known.read_old(old)?;
     known.take(std::mem::take(&mut read.signatures), read.next, now);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::super::error::{DeployError, Tried};
 use super::super::halt::Halt;
 use super::super::hidden::Hidden;
+use super::super::launch::Given;
 use super::super::process::open_log;
 use super::{LogCursor, ReadSignaturesOutput};
 use crate::deployment::{LogWatch, Signatures};
@@ -35,12 +36,12 @@ pub(super) fn read(
     log: &Path,
     from: Option<LogCursor>,
     watch: &LogWatch,
-    secrets: &[String],
+    given: &Given,
     halt: &Halt,
 ) -> Result<ReadSignaturesOutput, DeployError> {
     let (signatures, gaps) = (Signatures::default(), Vec::new());
     let mut output = ReadSignaturesOutput { signatures, fresh: None, next: from, bytes: 0, gaps };
-    let hidden = Hidden::new(secrets);
+    let hidden = Hidden::new(&given.secrets);
     let parts = parts(log, from, &mut output.gaps)?;
     let last = parts.len().saturating_sub(1);
     for (at, mut part) in parts.into_iter().enumerate() {
@@ -59,6 +60,9 @@ pub(super) fn read(
         if end < part.length {
             break;
         }
+    }
+    if let Some(why) = &given.unknown {
+        output.signatures = output.signatures.counted(why);
     }
     Ok(output)
 }
@@ -190,8 +194,8 @@ fn lines(
             return Ok(read);
         }
         read += bytes;
-        let text = hidden.hide(&String::from_utf8_lossy(&line));
-        into.take(text.trim_start_matches('\0').trim_end(), watch);
+        let text = String::from_utf8_lossy(&line);
+        into.take_without(text.trim_start_matches('\0').trim_end(), watch, &|text| hidden.hide(text));
     }
 }
 

@@ -21,10 +21,16 @@ fn folder() -> Option<PathBuf> {
 
 /// Marks this program as used, where it was brought. What cannot be marked is only brought again some time.
 pub(in crate::deployment::ops) fn used() {
-    if folder().is_some()
-        && let Ok(own) = std::env::current_exe()
-    {
-        let _ = File::open(own).and_then(|own| own.set_modified(SystemTime::now()));
+    if let Ok(own) = std::env::current_exe() {
+        mark(&own);
+    }
+}
+
+/// The same of another program. Projects that deploy to the same host share them and know nothing of each other: who would start one says
+/// so now and then.
+pub(in crate::deployment::ops) fn mark(program: &Path) {
+    if program.parent().is_some_and(|folder| folder.ends_with(PROGRAMS)) {
+        let _ = File::open(program).and_then(|program| program.set_modified(SystemTime::now()));
     }
 }
 
@@ -90,6 +96,27 @@ pub(super) fn remove(programs: &[PathBuf]) -> (Vec<PathBuf>, Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_is_marked_stays() {
+        let temp = tempfile::tempdir().unwrap();
+        let (bin, state) = (temp.path().join(PROGRAMS), temp.path().join("state"));
+        fs::create_dir_all(&bin).unwrap();
+        let old = SystemTime::now() - KEPT - Duration::from_mins(1);
+        let put = |path: PathBuf| {
+            fs::write(&path, "").unwrap();
+            File::open(&path).unwrap().set_modified(old).unwrap();
+            path
+        };
+        let name = |digit: &str| format!("orchestrate-{}", digit.repeat(64));
+        let (stays, goes) = (put(bin.join(name("a"))), put(bin.join(name("b"))));
+        let elsewhere = put(temp.path().join("orchestrate"));
+        mark(&stays);
+        mark(&elsewhere);
+        mark(&bin.join("missing"));
+        assert_eq!(unused_in(&bin, &state, SystemTime::now()).unwrap(), [goes]);
+        assert_eq!(fs::metadata(elsewhere).unwrap().modified().unwrap(), old, "it was not brought");
+    }
 
     #[test]
     fn only_programs_that_nobody_uses_go() {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use orchestrator_core::id::OrderKey;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::SmokeOutput;
 use super::sending::Turn;
@@ -27,8 +28,8 @@ const KEPT: Duration = Duration::from_hours(7 * 24);
 enum Line {
     /// The next request of the test that stands there is one that changes something, and is sent now.
     Sends(usize),
-    /// It was answered: how that test stands, and what answers gave so far.
-    Stands(usize, Turn, BTreeMap<Saved, String>),
+    /// It was answered: how that test stands, and what answers gave so far; earlier versions wrote numbers as texts.
+    Stands(usize, Turn, BTreeMap<Saved, Value>),
     /// All were sent.
     Over(SmokeOutput),
 }
@@ -38,7 +39,7 @@ enum Line {
 pub(super) struct Recalled {
     /// How tests stand, in their order.
     pub(super) turns: Vec<Turn>,
-    pub(super) saved: BTreeMap<Saved, String>,
+    pub(super) saved: BTreeMap<Saved, Value>,
     /// Which test was sent and not answered, as far as anybody knows.
     pub(super) unanswered: Option<usize>,
     pub(super) over: Option<SmokeOutput>,
@@ -110,7 +111,7 @@ impl Memory {
         &mut self,
         at: usize,
         turn: &Turn,
-        saved: &BTreeMap<Saved, String>,
+        saved: &BTreeMap<Saved, Value>,
     ) -> Result<(), DeployError> {
         self.add(&Line::Stands(at, turn.clone(), saved.clone()))
     }

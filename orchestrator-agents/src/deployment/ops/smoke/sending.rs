@@ -1,5 +1,6 @@
 //! Sends one test after the other; what an answer gave is there for the next.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ pub(in super::super) struct Ready {
 /// Where tests are sent, and what answers gave so far.
 pub(super) struct Sending<'a> {
     pub(super) url: &'a str,
-    pub(super) saved: BTreeMap<Saved, String>,
+    /// Texts and numbers.
+    pub(super) saved: BTreeMap<Saved, Value>,
     pub(super) halt: &'a Halt,
 }
 
@@ -161,8 +163,8 @@ impl Sending<'_> {
         let mut path = test.path.as_str().to_owned();
         for (name, value) in &self.saved {
             // One that came from elsewhere must not lead to another path.
-            path =
-                path.replace(&name.placeholder(), &utf8_percent_encode(value, NON_ALPHANUMERIC).to_string());
+            let value = utf8_percent_encode(&text(value), NON_ALPHANUMERIC).to_string();
+            path = path.replace(&name.placeholder(), &value);
         }
         if let Some(name) = missing(&path) {
             return Err(format!("{name} in its path is not known: the test that saves it did not get it"));
@@ -176,15 +178,16 @@ impl Sending<'_> {
 
     fn in_body(&self, value: &Value) -> Value {
         match value {
-            Value::String(text) => {
-                // A text that is a placeholder and nothing else becomes what was saved, a number too.
-                let whole = self.saved.iter().find(|(name, _)| name.placeholder() == *text);
+            Value::String(said) => {
+                // A text that is a placeholder and nothing else becomes what was saved, a number or a text of digits.
+                let whole = self.saved.iter().find(|(name, _)| name.placeholder() == *said);
                 if let Some((_, saved)) = whole {
-                    return saved.parse::<i64>().map_or_else(|_| saved.clone().into(), Value::from);
+                    return saved.clone();
                 }
-                let fill =
-                    |text: String, (name, saved): (&Saved, &String)| text.replace(&name.placeholder(), saved);
-                self.saved.iter().fold(text.clone(), fill).into()
+                let fill = |said: String, (name, saved): (&Saved, &Value)| {
+                    said.replace(&name.placeholder(), &text(saved))
+                };
+                self.saved.iter().fold(said.clone(), fill).into()
             }
             Value::Array(items) => items.iter().map(|item| self.in_body(item)).collect(),
             Value::Object(fields) => {
@@ -204,19 +207,21 @@ impl Sending<'_> {
         };
         let mut problems = Vec::new();
         for (name, pointer) in &test.save {
-            let value = match found.pointer(pointer.as_str()) {
-                Some(Value::String(text)) => Some(text.clone()),
-                Some(Value::Number(number)) => Some(number.to_string()),
-                _ => None,
-            };
-            match value.filter(|value| value.chars().count() <= LONGEST) {
-                Some(value) => drop(self.saved.insert(name.clone(), value)),
+            let value =
+                found.pointer(pointer.as_str()).filter(|value| value.is_string() || value.is_number());
+            match value.filter(|value| text(value).chars().count() <= LONGEST) {
+                Some(value) => drop(self.saved.insert(name.clone(), value.clone())),
                 None => problems
                     .push(format!("`{name}` could not be saved: {} is no text or number", pointer.as_str())),
             }
         }
         problems
     }
+}
+
+/// What was saved, within a path or a longer text.
+fn text(saved: &Value) -> Cow<'_, str> {
+    saved.as_str().map_or_else(|| saved.to_string().into(), Cow::Borrowed)
 }
 
 /// A placeholder that is still there.

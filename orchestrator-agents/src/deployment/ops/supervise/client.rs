@@ -22,7 +22,7 @@ use crate::deployment::ops::launch::{DETACH, Surroundings};
 use crate::deployment::ops::own::runnable;
 use crate::deployment::ops::place::Place;
 use crate::deployment::ops::process;
-use crate::deployment::supervise::{Answer, Order, Roster, Standing, Supervisor};
+use crate::deployment::supervise::{Answer, Order, Roster, Standing, State, Supervisor};
 use crate::deployment::{Environment, Process, Service};
 
 /// How long an answer may take that needs no waiting.
@@ -162,14 +162,17 @@ impl Hands<'_> {
         }
     }
 
-    /// Hands it what was started before there was one.
+    /// Hands it what was started before there was one, and what came to count while there was none.
     fn hand_over(&self, standing: &Standing) -> Result<(), DeployError> {
         let Some(current) = self.place.current()? else { return Ok(()) };
         let Service { release, port, process, .. } = current.service;
-        if !standing.roster.services.contains_key(&release) && process::is_alive(&process) {
-            // What it cannot keep goes on as it did.
-            let _ = ask(self.place, &Order::Adopt { release, port, process }, SOON);
-        }
+        let order = match standing.roster.services.get(&release) {
+            None if process::is_alive(&process) => Order::Adopt { release, port, process },
+            Some(kept) if kept.state == State::Starting => Order::Keep { release },
+            _ => return Ok(()),
+        };
+        // What it cannot keep goes on as it did.
+        let _ = ask(self.place, &order, SOON);
         Ok(())
     }
 
@@ -196,6 +199,20 @@ impl Hands<'_> {
         let tail = process::tail(&self.place.folder().join("supervise.log"), &[]);
         let program = self.supervisor.program.display().to_string();
         DeployError::NoSupervisor { program, why: why.to_owned(), tail }
+    }
+}
+
+/// From now on a release that counts is started again when it ends: whoever started it may have been cut off before that was said. Where
+/// nobody keeps it there is nothing to say; where nobody answers, the next one who needs a supervisor says it.
+pub(in crate::deployment::ops) fn keep(place: &Place, release: &str) -> Result<(), DeployError> {
+    let roster = place.roster().ok().flatten();
+    let kept = roster.and_then(|mut roster| roster.services.remove(release));
+    if kept.is_none_or(|kept| kept.state != State::Starting) {
+        return Ok(());
+    }
+    match ask(place, &Order::Keep { release: release.to_owned() }, SOON) {
+        Ok(Answer::Refused { why }) => Err(DeployError::NotSupervised(why)),
+        _ => Ok(()),
     }
 }
 

@@ -13,12 +13,15 @@ use super::seen::{self, Variables};
 use crate::deployment::Process;
 use crate::deployment::ops::error::DeployError;
 use crate::deployment::ops::place::Place;
+use crate::deployment::ops::prune;
 use crate::deployment::supervise::{Answer, Kept, Order, Pace, Roster, Standing};
 
 /// A supervisor without a service or a proxy ends after that time.
 const IDLE: Duration = Duration::from_secs(10);
 /// How often logs are looked at.
 const LOGS: Duration = Duration::from_secs(1);
+/// How often programs are marked as used; one that is not stays for a month.
+const MARKS: Duration = Duration::from_hours(24);
 
 /// Keeps all that runs in an environment.
 pub(super) struct Keeper {
@@ -35,6 +38,7 @@ pub(super) struct Keeper {
     quits: bool,
     idle_since: Duration,
     logs_at: Duration,
+    marks_at: Duration,
 }
 
 /// What is known of a service besides what is recorded.
@@ -93,6 +97,7 @@ impl Keeper {
             quits: false,
             idle_since: Duration::ZERO,
             logs_at: LOGS,
+            marks_at: Duration::ZERO,
         };
         keeper.read()?;
         Ok(keeper)
@@ -161,6 +166,10 @@ impl Keeper {
             }
             self.logs_at = self.now() + LOGS;
         }
+        if now >= self.marks_at {
+            self.mark_programs();
+            self.marks_at = now + MARKS;
+        }
         if !self.is_idle() {
             self.idle_since = self.now();
             return None;
@@ -178,6 +187,14 @@ impl Keeper {
             .filter_map(|(release, live)| Some((release.clone(), live.unwatched.take()?)));
         for (release, process) in unwatched.collect::<Vec<_>>() {
             self.watch_stranger(&release, process);
+        }
+    }
+
+    /// Whoever prunes for another project does not know what is kept here.
+    fn mark_programs(&self) {
+        prune::program_is_used();
+        if let Some(proxy) = &self.roster.proxy {
+            prune::mark_program(&proxy.order.program);
         }
     }
 

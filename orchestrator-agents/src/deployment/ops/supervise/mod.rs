@@ -22,6 +22,6 @@ mod run;
 mod seen;
 mod service;
 
-pub(super) use client::{Hands, as_it_runs, ask, comes_back, end, lives, quit, running, stands};
+pub(super) use client::{Hands, as_it_runs, ask, comes_back, end, keep, lives, quit, running, stands};
 pub use client::{asked, ordered, standing};
 pub use run::{Over, supervise};

@@ -9,7 +9,7 @@ fn with_secret(version: &str) -> Value {
 }
 
 /// Changes what the supervisor wrote down; only while there is none.
-fn rewrite(desk: &Desk, change: impl FnOnce(&mut Kept)) {
+pub(super) fn rewrite(desk: &Desk, change: impl FnOnce(&mut Kept)) {
     let mut roster = desk.roster();
     change(roster.services.values_mut().next().unwrap());
     std::fs::write(desk.production().join("supervise.json"), serde_json::to_vec(&roster).unwrap()).unwrap();
