@@ -196,3 +196,24 @@ fn nothing_hides_behind_a_trigger() {
     let linted = lint("0001_a.sql", Kind::Expand, &hidden, Dialect::Postgres);
     assert_eq!(linted.refused.len(), 2, "{:?}", linted.refused);
 }
+
+#[test]
+fn what_would_have_the_tool_read_the_rest_in_another_way_is_refused() {
+    let refused = |text: &str| lint("0001_a.sql", Kind::Expand, text, Dialect::Postgres).refused;
+    for text in [
+        "SET standard_conforming_strings=off;\nSELECT '\\' '; COMMIT; --'",
+        "ALTER DATABASE app SET Standard_Conforming_Strings TO off",
+        "SELECT set_config('standard_conforming_strings', 'off', false)",
+    ] {
+        let found = refused(text);
+        assert!(found.len() == 1 && found[0].contains("stays on"), "{text}: {found:?}");
+    }
+    assert_eq!(refused("SET standard_conforming_strings = on;"), Vec::<String>::new());
+    for text in
+        ["COPY t FROM STDIN", "copy t (a, b, c, d) from /* x */ stdin with csv;", "COPY t FROM stdout"]
+    {
+        let found = refused(text);
+        assert!(found.len() == 1 && found[0].contains("write INSERT"), "{text}: {found:?}");
+    }
+    assert_eq!(refused("COPY t FROM '/rows.csv'"), Vec::<String>::new());
+}
