@@ -343,7 +343,8 @@ fn done(
         return Ok(tool.check(here, input)?.is_none().then_some(all));
     }
     let scratch = here.scratch(order, "migrations")?;
-    let rows = database(here, input, means, &scratch)?.applied()?;
+    // Whatever of it outlived the one that called goes first: it would hold up who goes on.
+    let rows = database(here, input, means, &scratch)?.settled()?;
     let standing = compare(&input.files, &rows)?;
     // What another place applied is noted here, too: before it is, this is not done.
     let unnoted = stage == Stage::Contract && contracted::corrected(place, &input.files, &rows)?.is_some();
