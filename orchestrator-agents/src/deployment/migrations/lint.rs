@@ -109,7 +109,7 @@ pub(crate) fn check_statements(file: &str, text: &str, dialect: Dialect) -> Vec<
 /// command of the tool is no SQL.
 fn refused(file: &str, statements: &[Statement<'_>]) -> Vec<String> {
     let mut problems = Vec::new();
-    for Statement { line, words, .. } in statements {
+    for Statement { line, words, text } in statements {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let why = match words.as_slice() {
             ["BEGIN" | "COMMIT" | "ROLLBACK" | "END" | "ABORT" | "SAVEPOINT" | "RELEASE", ..]
@@ -120,11 +120,25 @@ fn refused(file: &str, statements: &[Statement<'_>]) -> Vec<String> {
                 "it cannot be part of a transaction"
             }
             ["." | "\\", ..] => "a command of the database's tool is no SQL",
+            ["#", ..] => "a line that begins with `#` is passed over by `sqlite3`: write `--`",
+            ["SET", "STANDARD_CONFORMING_STRINGS", "=" | "TO", "ON"] => continue,
+            _ if has_word(text, &["STANDARD_CONFORMING_STRINGS"]) => {
+                "`standard_conforming_strings` stays on: without it quotes end elsewhere"
+            }
+            ["COPY", ..] if has_word(text, &["STDIN", "STDOUT"]) => {
+                "`psql` would take what follows for rows, the end of the transaction too: write INSERT"
+            }
             _ => continue,
         };
         problems.push(format!("`{file}` line {line}: {why}"));
     }
     problems
+}
+
+/// Whether one of some words, in capitals, stands anywhere in a text.
+fn has_word(text: &str, wanted: &[&str]) -> bool {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.any(|word| wanted.iter().any(|wanted| word.eq_ignore_ascii_case(wanted)))
 }
 
 /// A text in one line, and not a long one.

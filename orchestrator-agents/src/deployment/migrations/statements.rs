@@ -35,7 +35,7 @@ const WORDS: usize = 6;
 
 /// Splits a text.
 pub(crate) fn split(text: &str, dialect: Dialect) -> Result<Vec<Statement<'_>>, SplitError> {
-    let mut scan = Scan { text, at: 0, line: 1, begins: true, dialect };
+    let mut scan = Scan { text, at: 0, line: 1, begins: true, escaped: false, dialect };
     let (mut all, mut current) = (Vec::new(), None::<Open>);
     while let Some(token) = scan.next()? {
         match token {
@@ -123,6 +123,8 @@ struct Scan<'s> {
     line: u32,
     /// Whether nothing but blanks stands before in this line.
     begins: bool,
+    /// Whether the token before was a literal with escapes.
+    escaped: bool,
     dialect: Dialect,
 }
 
@@ -152,16 +154,20 @@ impl<'s> Scan<'s> {
         if self.dialect == Dialect::Sqlite && self.ends_by_word() {
             return Err(self.error("a line with `go` or `/` alone ends a statement for `sqlite3`: write `;`"));
         }
-        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
         if first == '\0' {
             return Err(self.error("it holds a NUL byte"));
         }
-        if first.is_whitespace() || first == '\u{feff}' {
+        if first.is_ascii_whitespace()
+            || first == '\u{b}'
+            || first == '\u{feff}' && self.dialect == Dialect::Sqlite
+        {
             self.skip(first.len_utf8());
             return Ok(Some(Token::Space));
         }
         if rest.starts_with("--") {
-            self.skip(rest.find('\n').unwrap_or(rest.len()));
+            // For `psql` a carriage return ends a line, too.
+            let ends = |c| c == '\n' || c == '\r' && self.dialect == Dialect::Postgres;
+            self.skip(rest.find(ends).unwrap_or(rest.len()));
             return Ok(Some(Token::Space));
         }
         if rest.starts_with("/*") {
@@ -173,12 +179,17 @@ impl<'s> Scan<'s> {
             self.skip(1);
             return Ok(Some(Token::Semicolon { at }));
         }
+        if std::mem::take(&mut self.escaped) && first == '\'' {
+            return Err(
+                self.error("a literal with escapes may go on after a line break: write it in one piece")
+            );
+        }
         if let Some(length) = self.quoted(rest)? {
             self.skip(length);
             return Ok(Some(Token::Other { at, line, word: None }));
         }
-        if first.is_alphanumeric() || first == '_' {
-            let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        if is_name(first) {
+            let length = self.word(rest)?;
             // E'..' of PostgreSQL: a backslash escapes.
             if self.dialect == Dialect::Postgres
                 && rest[..length].eq_ignore_ascii_case("e")
@@ -187,6 +198,7 @@ impl<'s> Scan<'s> {
                 let end =
                     end_of(&rest[length..], '\'', true).ok_or_else(|| self.error("a quote is not closed"))?;
                 self.skip(length + end);
+                self.escaped = true;
                 return Ok(Some(Token::Other { at, line, word: None }));
             }
             self.skip(length);
@@ -206,6 +218,29 @@ impl<'s> Scan<'s> {
         let Some(after) = rest.strip_prefix('/').or_else(go).filter(|_| self.begins) else { return false };
         let after = after.split(['\n', '\r']).next().unwrap_or_default().trim();
         after.is_empty() || after.starts_with("--") || after.starts_with("/*")
+    }
+
+    /// The bytes of a word or a number. What versions of `psql` split in different ways is an error.
+    fn word(&self, rest: &str) -> Result<usize, SplitError> {
+        let is_number = rest.starts_with(|c: char| c.is_ascii_digit());
+        let goes_on = |c: char| is_name(c) || c == '$' || c == '.' && is_number;
+        let length = rest.find(|c| !goes_on(c)).unwrap_or(rest.len());
+        let word = &rest[..length];
+        if self.dialect == Dialect::Sqlite {
+            return Ok(length);
+        }
+        if word.matches('$').count() > 1 {
+            return Err(self.error(
+                "two `$` in one word may begin a quote for `psql`: write a blank before, or quote the name",
+            ));
+        }
+        let is_variable = word.len() == 1 && self.text[..self.at].ends_with(':');
+        if word.ends_with(['e', 'E']) && rest[length..].starts_with('\'') && (is_number || is_variable) {
+            return Err(
+                self.error("a quote right after a number or a variable of `psql`: write a blank before")
+            );
+        }
+        Ok(length)
     }
 
     /// The bytes of a comment. Those of PostgreSQL nest.
@@ -239,6 +274,11 @@ impl<'s> Scan<'s> {
     }
 }
 
+/// Whether a name may begin with it, or a number. To the tools every byte beyond ASCII is a letter, blanks too.
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii()
+}
+
 /// The bytes until after the closing quote. A doubled quote stands for itself.
 fn end_of(rest: &str, quote: char, escapes: bool) -> Option<usize> {
     let mut at = 1;
@@ -262,6 +302,5 @@ fn end_of(rest: &str, quote: char, escapes: bool) -> Option<usize> {
 fn dollar_tag(rest: &str) -> Option<&str> {
     let end = rest[1..].find('$')? + 1;
     let name = &rest[1..end];
-    let plain = |c: char| c.is_alphanumeric() || c == '_';
-    (name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit())).then(|| &rest[..=end])
+    (name.chars().all(is_name) && !name.starts_with(|c: char| c.is_ascii_digit())).then(|| &rest[..=end])
 }

@@ -84,6 +84,7 @@ fn what_cannot_be_applied_is_refused_before_anything_is() {
         ("0003_c.sql", "\n.shell rm -rf x\n"),
         ("0004_d.sql", "VACUUM"),
         ("0005_e.sql", "CREATE TABLE a(b);\0"),
+        ("0006_f.sql", "# '\nCOMMIT;\n--'\nDROP TABLE nope;"),
     ])
     .unwrap_err();
     for part in [
@@ -93,6 +94,7 @@ fn what_cannot_be_applied_is_refused_before_anything_is() {
         "`0003_c.sql` line 2: a command of the database's tool is no SQL",
         "`0004_d.sql` line 1: it cannot be part of a transaction",
         "`0005_e.sql`: line 1: it holds a NUL byte",
+        "`0006_f.sql` line 1: a line that begins with `#`",
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }

@@ -21,9 +21,10 @@ pub(super) struct Contracted {
     files: Vec<String>,
 }
 
-/// Records files that are about to be applied under the version that counts. Before, since nobody could say so after a kill.
-pub(super) fn note(place: &Place, files: &[String]) -> Result<(), DeployError> {
-    let Some(current) = place.current()?.filter(|_| !files.is_empty()) else { return Ok(()) };
+/// Records files that are about to be applied under the version that counts. Before, since nobody could say so after a kill. Tells
+/// whether one of them was not on record yet.
+pub(super) fn note(place: &Place, files: &[String]) -> Result<bool, DeployError> {
+    let Some(current) = place.current()?.filter(|_| !files.is_empty()) else { return Ok(false) };
     let mut all = place.contracted()?;
     let (release, order) = (current.service.release, current.service.order);
     let own = match all.iter().position(|known| known.release == release) {
@@ -34,8 +35,21 @@ pub(super) fn note(place: &Place, files: &[String]) -> Result<(), DeployError> {
         }
     };
     let fresh: Vec<String> = files.iter().filter(|file| !all[own].files.contains(file)).cloned().collect();
+    let is_new = !fresh.is_empty();
     all[own].files.extend(fresh);
-    place.set_contracted(&latest(all))
+    place.set_contracted(&latest(all))?;
+    Ok(is_new)
+}
+
+/// Takes back what was noted last under the version that counts: nothing of it was taken away.
+pub(super) fn forget(place: &Place, file: &str) -> Result<(), DeployError> {
+    let Some(current) = place.current()? else { return Ok(()) };
+    let mut all = place.contracted()?;
+    for known in all.iter_mut().filter(|known| known.release == current.service.release) {
+        known.files.retain(|noted| noted != file);
+    }
+    all.retain(|known| !known.files.is_empty());
+    place.set_contracted(&all)
 }
 
 /// Not too many: the oldest go.

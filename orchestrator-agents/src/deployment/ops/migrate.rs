@@ -22,6 +22,7 @@ use crate::deployment::migrations::{
 };
 use crate::deployment::{Environment, Seconds};
 use crate::ops::here::{Here, Scratch, blocking};
+use commands::Tool;
 use record::{Database, Means};
 
 /// What to look for, or to apply, where.
@@ -280,15 +281,7 @@ fn apply(
 ) -> Result<AppliedMigrations, BoxError> {
     let stage = input.stage;
     if let Means::Tool(tool) = means {
-        if stage == Stage::Contract {
-            contracted::note(place, tool.takes_away(here, input)?.as_slice())?;
-        }
-        let said = Some(tool.apply(here, input)?).filter(|said| !said.is_empty());
-        if let Some(pending) = tool.check(here, input)? {
-            return Err(format!("migrations are still pending after they were applied: {pending}").into());
-        }
-        let (applied, ahead) = (Vec::new(), Vec::new());
-        return Ok(AppliedMigrations { stage, applied, earlier: None, ahead, made: false, said });
+        return by_tool(here, input, tool, place);
     }
     let scratch = here.scratch(order, "migrations")?;
     let database = database(here, input, means, &scratch)?;
@@ -328,6 +321,38 @@ fn apply(
     Ok(AppliedMigrations { stage, applied, earlier, ahead, made: made && !due.is_empty(), said: None })
 }
 
+/// Has the tool of the user apply, and looks what it left.
+fn by_tool(
+    here: &Here,
+    input: &MigrateInput,
+    tool: &Tool,
+    place: &Place,
+) -> Result<AppliedMigrations, BoxError> {
+    let stage = input.stage;
+    let taken = if stage == Stage::Contract { tool.takes_away(here, input)? } else { None };
+    let noted = taken.as_deref().map(commands::in_one_line);
+    let is_new = contracted::note(place, noted.as_slice())?;
+    let done = tool.apply(here, input);
+    if done.is_ok() || taken.is_some() {
+        let left = tool.check(here, input);
+        if let (Some(taken), Some(noted), Ok(Some(left))) = (&taken, &noted, &left)
+            && is_new
+            && tool.left_all(taken, left)
+        {
+            contracted::forget(place, noted)?;
+        }
+        // Of two errors the first is the one to tell.
+        if done.is_ok()
+            && let Some(pending) = left?
+        {
+            return Err(format!("migrations are still pending after they were applied: {pending}").into());
+        }
+    }
+    let said = Some(done?).filter(|said| !said.is_empty());
+    let (applied, ahead) = (Vec::new(), Vec::new());
+    Ok(AppliedMigrations { stage, applied, earlier: None, ahead, made: false, said })
+}
+
 /// What this order did before it was cut off, where nothing is left of it.
 fn done(
     here: &Here,
@@ -343,7 +368,8 @@ fn done(
         return Ok(tool.check(here, input)?.is_none().then_some(all));
     }
     let scratch = here.scratch(order, "migrations")?;
-    let rows = database(here, input, means, &scratch)?.applied()?;
+    // Whatever of it outlived the one that called goes first: it would hold up who goes on.
+    let rows = database(here, input, means, &scratch)?.settled()?;
     let standing = compare(&input.files, &rows)?;
     // What another place applied is noted here, too: before it is, this is not done.
     let unnoted = stage == Stage::Contract && contracted::corrected(place, &input.files, &rows)?.is_some();

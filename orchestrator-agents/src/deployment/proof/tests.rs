@@ -29,6 +29,8 @@ fn health_says_all_that_is_wrong() {
     let version = Version::new("0.2.0").unwrap();
     let good = answer(200, r#"{"status":"healthy","n":1.0,"version":"0.2.0"}"#);
     assert!(health.problems(&good, Some(&version)).is_empty());
+    let huge = expect(json!({ "json": { "/n": 9_007_199_254_740_993_u64 } }));
+    assert_eq!(huge.problems(&answer(200, r#"{"n":9007199254740992}"#), None).len(), 1);
     let bad = answer(503, r#"{"status":"starting","version":"0.1.0"}"#);
     assert_eq!(
         health.problems(&bad, Some(&version)),

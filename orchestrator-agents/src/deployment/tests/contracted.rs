@@ -49,7 +49,7 @@ const TOOL: &str = r#"
 cd "$(dirname "$0")/../.." || exit 9
 stage=$2; test "$stage" = expand && all=widen; test "$stage" = contract && all="narrow sharpen"; test "$stage" = all && all=widen
 case $1 in
-  check) left=; for file in $all; do test -e "$file.sql" && ! test -e "done/$file" && left="$left $file"; done
+  check) test "$stage" = contract && test -e away && { rm away; echo connection refused; exit 1; }; left=; for file in $all; do test -e "$file.sql" && ! test -e "done/$file" && left="$left $file"; done
     test -z "$left" || { printf '2 left:\n\033[31m%s\n' "$left"; exit 1; } ;;
   apply) mkdir -p done; for file in $all; do
     test -e "$file.sql" || continue; test -e stuck && test "$file" = sharpen && exit 3; : > "done/$file"; done ;;
@@ -110,6 +110,26 @@ fn a_tool_that_was_cut_off_has_told_what_it_takes_away() {
     assert!(matches!(again, orchestrator_core::operation::Already::Done(_)), "nothing is pending any more");
     let what = json!(["2 left: [31m narrow sharpen", "2 left: [31m sharpen"]);
     assert_eq!((back(&desk), &value(&all(&desk)[1])["contracted"]), (None, &what));
+}
+
+#[test]
+fn a_look_that_failed_once_took_nothing_away() {
+    let desk = Desk::new();
+    let file = |name: &str| std::fs::write(desk.folder.path().join(name), "").unwrap();
+    desk.deploy(1, with_tool(&desk, "0.1.0")).unwrap();
+    desk.deploy(2, with_tool(&desk, "0.2.0")).unwrap();
+    file("away");
+    desk.call(ApplyMigrations, contract_of(&desk), &key(2, 9, 0)).unwrap();
+    assert_eq!(back(&desk).as_deref(), Some("0.1.0"), "nothing was pending");
+    // What failed as a whole took nothing away, either.
+    file("stuck");
+    file("sharpen.sql");
+    let error = desk.call(ApplyMigrations, contract_of(&desk), &key(3, 9, 0)).unwrap_err();
+    assert!(error.contains("failed"), "{error}");
+    assert_eq!(back(&desk).as_deref(), Some("0.1.0"), "all of it is still there");
+    std::fs::remove_file(desk.folder.path().join("stuck")).unwrap();
+    desk.call(ApplyMigrations, contract_of(&desk), &key(4, 9, 0)).unwrap();
+    assert_eq!(back(&desk), None, "0.1.0 may need what is gone");
 }
 
 /// The contract step as a resumed run calls it.

@@ -128,6 +128,18 @@ fn needs_databases_a_file_that_fails_leaves_nothing_of_itself_and_all_before_it(
 
 #[test]
 #[ignore = "needs sqlite3; tests/run has it"]
+fn needs_databases_a_file_that_is_not_on_record_then_is_the_last_one() {
+    let desk = Desk::new();
+    let forgets = "CREATE TRIGGER f AFTER INSERT ON orchestrate_migrations BEGIN\n\
+        DELETE FROM orchestrate_migrations WHERE name = new.name; END;";
+    write(&desk, &[("0001_a.sql", forgets), ("0002_b.sql", FIRST), ("0003_c.sql", "CREATE TABLE last (a)")]);
+    let error = apply(&desk, &sqlite(), Stage::All, 1).unwrap_err();
+    assert!(error.contains("`0002_b.sql` is not on record after it was applied"), "{error}");
+    assert_eq!(ask(&database(&desk), "SELECT count(*) FROM sqlite_master WHERE name = 'last'"), "0");
+}
+
+#[test]
+#[ignore = "needs sqlite3; tests/run has it"]
 fn needs_databases_changed_and_forgotten_files_are_found_before_anything_is_applied() {
     let desk = Desk::new();
     write(&desk, &[("0001_a.sql", FIRST), ("0002_b.sql", "CREATE TABLE x (a)")]);

@@ -1,7 +1,11 @@
-//! Functions that a query calls. One may do anything: only those that are known to change nothing are passed.
+//! Functions that a statement calls. One may do anything: only those that are known to change nothing are passed.
 
+use sqlparser::ast::{AlterTableOperation, ColumnOption, CreateTable, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Token, Tokenizer, Word};
+
+use super::{Remark, short};
+use crate::deployment::migrations::Weight;
 
 /// Functions of PostgreSQL that change nothing.
 const HARMLESS: &str = "abs age array_agg array_length avg bool_and bool_or btrim cardinality ceil char_length coalesce concat concat_ws count \
@@ -10,14 +14,47 @@ const HARMLESS: &str = "abs age array_agg array_length avg bool_and bool_or btri
     now nullif rank replace right round row_number rtrim split_part string_agg substr substring sum to_char to_date \
     to_regclass to_timestamp trim unnest upper version \
     date exp gen_random_uuid initcap interval json_build_object jsonb_build_object ln lpad pg_typeof position power random \
-    regexp_replace rpad sign sqrt time timestamp timestamptz to_json to_jsonb to_number";
+    regexp_replace rpad sign sqrt time timestamp timestamptz to_json to_jsonb to_number \
+    array_append array_remove array_to_string crypt currval digest gen_salt json_array_elements json_build_array json_each \
+    jsonb_array_elements jsonb_build_array jsonb_each jsonb_set make_date nextval regexp_split_to_table repeat reverse \
+    row_to_json starts_with string_to_array strpos to_tsvector translate trunc uuid_generate_v4";
 /// Words that a parenthesis may follow and that are no functions: of the grammar, and types with a length.
-const GRAMMAR: &str = "all and any array as between bit by case cast char character cube decimal distinct else except exists fetch filter \
+const GRAMMAR: &str = "all and any array as between bit by case cast char character conflict cube decimal distinct else except exists fetch filter \
     from grouping having in intersect join lateral like limit not numeric offset on or over returning rollup row select \
-    some then union using values varchar";
+    set some then union using values varchar";
 
-/// The first function that a query calls and that is not known to change nothing.
-pub(super) fn unknown(query: &str) -> Option<String> {
+/// What is not known of a statement for what it calls.
+pub(super) fn remark(statement: &Statement) -> Option<Remark> {
+    let function = run_by(statement).iter().find_map(|text| unknown(text))?;
+    let message = format!("it calls function `{}`, and what that does is not known", short(&function));
+    Some(Remark::new("call", Weight::Unread, message))
+}
+
+/// What of a statement is run at once: what a view or a function holds is not.
+fn run_by(statement: &Statement) -> Vec<String> {
+    match statement {
+        Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
+            vec![statement.to_string()]
+        }
+        Statement::CreateTable(CreateTable { query: Some(query), .. }) => vec![query.to_string()],
+        Statement::CreateView(view) if view.materialized => vec![view.query.to_string()],
+        Statement::AlterTable(table) => table.operations.iter().flat_map(defaults).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What fills a new column.
+fn defaults(operation: &AlterTableOperation) -> Vec<String> {
+    let AlterTableOperation::AddColumn { column_def, .. } = operation else { return Vec::new() };
+    let options = column_def.options.iter().filter_map(|option| match &option.option {
+        ColumnOption::Default(value) => Some(value.to_string()),
+        _ => None,
+    });
+    options.collect()
+}
+
+/// The first function that a text calls and that is not known to change nothing.
+fn unknown(query: &str) -> Option<String> {
     let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, query).tokenize() else {
         return Some("one that could not be told".to_owned());
     };
@@ -42,8 +79,8 @@ fn is_harmless(word: &Word, before: &[Token]) -> bool {
         [rest @ .., schema, Token::Period] => (Some(schema), rest),
         rest => (None, rest),
     };
-    // `INSERT INTO t (a, b)` and `WITH t (a, b) AS`: columns.
-    if is(rest.last(), &["into", "with", "recursive"]) {
+    // `INSERT INTO t (a, b)`, `WITH t (a, b) AS` and `AS t (a, b)`: columns.
+    if is(rest.last(), &["into", "with", "recursive", "as"]) {
         return true;
     }
     let known = |words: &str| words.split(' ').any(|known| known == name);

@@ -1,6 +1,6 @@
 //! Whether a `WHERE` picks some rows. What is not known to do so counts as picking all.
 
-use sqlparser::ast::{BinaryOperator as Op, Expr, Query, SetExpr, UnaryOperator, Value};
+use sqlparser::ast::{BinaryOperator as Op, Expr, Ident, Query, SetExpr, UnaryOperator, Value};
 
 /// Whether a condition is one at all: it names a column, and compares it with more than a bound that all rows may meet.
 pub(super) fn picks(selection: Option<&Expr>) -> bool {
@@ -21,6 +21,23 @@ pub(super) fn picks(selection: Option<&Expr>) -> bool {
         Expr::Like { expr, pattern, negated: false, .. }
         | Expr::ILike { expr, pattern, negated: false, .. } => !is_fixed(expr) && !is_any(pattern),
         other => is_column(other),
+    }
+}
+
+/// Whether a `CHECK` is met by all rows that say nothing of its column: it only compares that with what is fixed.
+pub(super) fn is_met_without(column: &Ident, check: &Expr) -> bool {
+    let is_own = |expr: &Expr| matches!(expr, Expr::Identifier(name) if name.value.eq_ignore_ascii_case(&column.value));
+    match check {
+        Expr::Nested(inner) => is_met_without(column, inner),
+        Expr::BinaryOp { left, op: Op::And | Op::Or, right } => {
+            is_met_without(column, left) && is_met_without(column, right)
+        }
+        Expr::BinaryOp { left, op: Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq, right } => {
+            is_own(left) && is_fixed(right) || is_own(right) && is_fixed(left)
+        }
+        Expr::InList { expr, list, .. } => is_own(expr) && list.iter().all(is_fixed),
+        Expr::Between { expr, low, high, .. } => is_own(expr) && is_fixed(low) && is_fixed(high),
+        _ => false,
     }
 }
 

@@ -1,12 +1,12 @@
 //! The rules: what each statement does to a version that was built before it.
 
 use sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, AssignmentTarget, ColumnDef, ColumnOption, Delete,
-    FromTable, Insert, ObjectName, ObjectType, OnConflict, OnConflictAction, OnInsert, Query,
-    RenameTableNameKind, SetExpr, SqliteOnConflict, Statement, TableFactor, Update,
+    AlterColumnOperation, AlterTable, AlterTableOperation, AssignmentTarget, ColumnDef, ColumnOption,
+    CreateTrigger, Delete, FromTable, Insert, ObjectName, ObjectType, OnConflict, OnConflictAction, OnInsert,
+    Query, RenameTableNameKind, SetExpr, SqliteOnConflict, Statement, TableFactor, Update,
 };
 
-use super::condition::picks;
+use super::condition::{is_met_without, picks};
 use super::own::Own;
 use super::{Remark, calls, short};
 use crate::deployment::migrations::{Dialect, Weight};
@@ -19,8 +19,15 @@ fn blocking(rule: &'static str, message: String) -> Vec<Remark> {
     vec![Remark::new(rule, Weight::Blocking, message)]
 }
 
-/// What a statement does. A kind of statement that no rule knows is said to be so.
+/// What a statement does, and what it calls.
 pub(super) fn remarks(statement: &Statement, own: &mut Own, dialect: Dialect) -> Vec<Remark> {
+    // The functions of SQLite's own command change nothing.
+    let called = Some(statement).filter(|_| dialect == Dialect::Postgres).and_then(calls::remark);
+    judged(statement, own, dialect).into_iter().chain(called).collect()
+}
+
+/// What a statement does. A kind of statement that no rule knows is said to be so.
+fn judged(statement: &Statement, own: &mut Own, dialect: Dialect) -> Vec<Remark> {
     match statement {
         Statement::CreateTable(table) => {
             own.makes(&table.name, table.if_not_exists);
@@ -58,24 +65,12 @@ pub(super) fn remarks(statement: &Statement, own: &mut Own, dialect: Dialect) ->
         Statement::Delete(delete) => deleted(delete, own),
         Statement::Update(update) => updated(update, own),
         Statement::Insert(insert) => inserted(insert),
-        Statement::Query(query) => {
-            queried(query, own, dialect).into_iter().chain(called(query, dialect)).collect()
-        }
+        Statement::Query(query) => queried(query, own, dialect),
         Statement::CreateFunction(function) if function.or_replace => destructive(
             "replace-function",
             format!("it replaces function `{}`, which the old version may call", function.name),
         ),
-        Statement::CreateTrigger(trigger)
-            if !own.has(&trigger.table_name) && may_refuse(statement, dialect) =>
-        {
-            destructive(
-                "create-trigger",
-                format!(
-                    "trigger `{}` may refuse or change what the old version writes to `{}`",
-                    trigger.name, trigger.table_name
-                ),
-            )
-        }
+        Statement::CreateTrigger(trigger) => triggered(trigger, own, dialect),
         Statement::Pragma { name, value, .. } if value.is_some() || !is_question(name) => vec![Remark::new(
             "pragma",
             Weight::Unread,
@@ -91,7 +86,6 @@ pub(super) fn remarks(statement: &Statement, own: &mut Own, dialect: Dialect) ->
         Statement::CreateIndex(_)
         | Statement::CreateView(_)
         | Statement::CreateVirtualTable { .. }
-        | Statement::CreateTrigger { .. }
         | Statement::CreateType { .. }
         | Statement::CreateSequence { .. }
         | Statement::CreateSchema { .. }
@@ -110,8 +104,26 @@ pub(super) fn remarks(statement: &Statement, own: &mut Own, dialect: Dialect) ->
     }
 }
 
+/// What a trigger does to the writes of its table, and what each of its own statements does then.
+fn triggered(trigger: &CreateTrigger, own: &mut Own, dialect: Dialect) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    if !own.has(&trigger.table_name) && may_refuse(trigger, dialect) {
+        remarks.extend(destructive(
+            "create-trigger",
+            format!(
+                "trigger `{}` may refuse or change what the old version writes to `{}`",
+                trigger.name, trigger.table_name
+            ),
+        ));
+    }
+    for statement in trigger.statements.iter().flat_map(|body| body.statements()) {
+        remarks.extend(judged(statement, own, dialect));
+    }
+    remarks
+}
+
 /// Whether a trigger may refuse a row: what a function of PostgreSQL does is not seen.
-fn may_refuse(trigger: &Statement, dialect: Dialect) -> bool {
+fn may_refuse(trigger: &CreateTrigger, dialect: Dialect) -> bool {
     let text = trigger.to_string().to_uppercase();
     dialect == Dialect::Postgres || ["RAISE", "BEFORE", "INSTEAD"].iter().any(|word| text.contains(word))
 }
@@ -132,20 +144,12 @@ fn queried(query: &Query, own: &mut Own, dialect: Dialect) -> Vec<Remark> {
     remarks
 }
 
-/// A query may call what changes something. The functions of SQLite's own command do not.
-fn called(query: &Query, dialect: Dialect) -> Option<Remark> {
-    let unknown = Some(query).filter(|_| dialect == Dialect::Postgres);
-    let function = calls::unknown(&unknown?.to_string())?;
-    let message = format!("it calls function `{}`, and what that does is not known", short(&function));
-    Some(Remark::new("call", Weight::Unread, message))
-}
-
 fn body(set: &SetExpr, own: &mut Own, dialect: Dialect) -> Vec<Remark> {
     match set {
         SetExpr::Insert(statement)
         | SetExpr::Update(statement)
         | SetExpr::Delete(statement)
-        | SetExpr::Merge(statement) => remarks(statement, own, dialect),
+        | SetExpr::Merge(statement) => judged(statement, own, dialect),
         SetExpr::Query(query) => queried(query, own, dialect),
         SetExpr::SetOperation { left, right, .. } => {
             body(left, own, dialect).into_iter().chain(body(right, own, dialect)).collect()
@@ -253,6 +257,14 @@ fn added(table: &ObjectName, column: &ColumnDef) -> Vec<Remark> {
         remarks.extend(destructive(
             "unique-column",
             format!("rows of the old version may not be unique by the new column `{name}` of `{table}`"),
+        ));
+    }
+    // What asks for other columns, too, binds what the old version writes to them.
+    let may_refuse = |option: &ColumnOption| matches!(option, ColumnOption::Check(check) if !is_met_without(name, &check.expr));
+    if column.options.iter().any(|option| may_refuse(&option.option)) {
+        remarks.extend(destructive(
+            "add-constraint",
+            format!("the CHECK of the new column `{name}` of `{table}` may refuse rows that the old version writes"),
         ));
     }
     remarks

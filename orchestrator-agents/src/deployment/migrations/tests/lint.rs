@@ -27,6 +27,8 @@ fn what_harms_nobody_is_passed() {
         "CREATE VIEW v AS SELECT 1",
         "CREATE INDEX i ON t (a)",
         "CREATE TRIGGER x AFTER INSERT ON t BEGIN UPDATE t SET a = 1 WHERE b = new.b; END;",
+        "CREATE TRIGGER x AFTER DELETE ON t BEGIN DELETE FROM u WHERE a = old.a; INSERT INTO v VALUES (old.a); END;",
+        "ALTER TABLE t ADD COLUMN b int CHECK (b > 0 AND (b < 9 OR 20 <= b)); ALTER TABLE t ADD c TEXT CHECK (C IN ('x', 'y'))",
         "-- DROP TABLE t;",
         "SELECT 1",
     ] {
@@ -41,6 +43,11 @@ fn what_harms_nobody_is_passed() {
         "CREATE TYPE mood AS ENUM ('sad')",
         "CREATE TABLE \"T\" (a int); DROP TABLE \"T\"; CREATE TABLE T (a int); DELETE FROM t",
         "ALTER TABLE t ADD COLUMN b int; SELECT count(*), pg_catalog.lower(max(a)) FROM t WHERE b IN (1, 2)",
+        "INSERT INTO t (a, b) VALUES (now(), nextval('s')) ON CONFLICT (a) DO NOTHING RETURNING (a)",
+        "INSERT INTO app.t (a) SELECT v.a FROM (VALUES (1)) AS v (a)",
+        "UPDATE t SET (a, b) = (lower(c), 1) WHERE a = 1; DELETE FROM t WHERE a IN (SELECT max(a) FROM u)",
+        "CREATE TABLE x AS SELECT count(*) FROM t; CREATE TABLE y (a int DEFAULT own(), b numeric(4, 2))",
+        "ALTER TABLE t ADD COLUMN b uuid DEFAULT gen_random_uuid(); CREATE VIEW v AS SELECT own(a) FROM t",
         "WITH x (a) AS (SELECT a::numeric(4, 2) FROM u) INSERT INTO t (a) SELECT coalesce(a, 0) FROM x",
     ] {
         assert_eq!(rules(text, Dialect::Postgres), [], "{text}");
@@ -87,6 +94,14 @@ fn what_takes_something_away_is_destructive() {
         ("delete-all", "DELETE FROM t WHERE id + 1"),
         ("replace-rows", "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2"),
         ("create-trigger", "CREATE TRIGGER x BEFORE INSERT ON t BEGIN SELECT RAISE(ABORT, 'no'); END;"),
+        ("delete-all", "CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM t; END"),
+        (
+            "update-all",
+            "CREATE TABLE t (a); CREATE TRIGGER x AFTER INSERT ON t BEGIN UPDATE u SET a = 1; END",
+        ),
+        ("add-constraint", "ALTER TABLE t ADD COLUMN b int CHECK (a > 0)"),
+        ("add-constraint", "ALTER TABLE t ADD COLUMN b int CHECK (b > 0 AND b > a)"),
+        ("add-constraint", "ALTER TABLE t ADD COLUMN b int CHECK (b IS NOT NULL)"),
     ] {
         assert_eq!(rules(text, Dialect::Sqlite), [(1, rule.to_owned(), Weight::Destructive)], "{text}");
     }
@@ -138,6 +153,13 @@ fn what_a_function_does_is_not_known() {
         "SELECT \"in\"(1)",
         "VALUES (drop_all())",
         "SELECT now /* x */ (), app . away ()",
+        "INSERT INTO log SELECT DropGeometryColumn('students', 'geom')",
+        "INSERT INTO log (a) VALUES (1) RETURNING gone(a)",
+        "CREATE TABLE x AS SELECT DropGeometryColumn('students', 'geom')",
+        "CREATE MATERIALIZED VIEW x AS SELECT gone(1)",
+        "UPDATE t SET a = gone(a) WHERE a = 1",
+        "DELETE FROM t WHERE a = gone(1)",
+        "ALTER TABLE t ADD COLUMN b int DEFAULT gone(1)",
     ] {
         assert_eq!(rules(text, Dialect::Postgres), [(1, "call".to_owned(), Weight::Unread)], "{text}");
     }
@@ -195,4 +217,25 @@ fn nothing_hides_behind_a_trigger() {
     let hidden = format!("{trigger} COMMIT; DROP TABLE users; END;");
     let linted = lint("0001_a.sql", Kind::Expand, &hidden, Dialect::Postgres);
     assert_eq!(linted.refused.len(), 2, "{:?}", linted.refused);
+}
+
+#[test]
+fn what_would_have_the_tool_read_the_rest_in_another_way_is_refused() {
+    let refused = |text: &str| lint("0001_a.sql", Kind::Expand, text, Dialect::Postgres).refused;
+    for text in [
+        "SET standard_conforming_strings=off;\nSELECT '\\' '; COMMIT; --'",
+        "ALTER DATABASE app SET Standard_Conforming_Strings TO off",
+        "SELECT set_config('standard_conforming_strings', 'off', false)",
+    ] {
+        let found = refused(text);
+        assert!(found.len() == 1 && found[0].contains("stays on"), "{text}: {found:?}");
+    }
+    assert_eq!(refused("SET standard_conforming_strings = on;"), Vec::<String>::new());
+    for text in
+        ["COPY t FROM STDIN", "copy t (a, b, c, d) from /* x */ stdin with csv;", "COPY t FROM stdout"]
+    {
+        let found = refused(text);
+        assert!(found.len() == 1 && found[0].contains("write INSERT"), "{text}: {found:?}");
+    }
+    assert_eq!(refused("COPY t FROM '/rows.csv'"), Vec::<String>::new());
 }

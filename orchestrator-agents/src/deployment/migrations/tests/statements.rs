@@ -54,6 +54,33 @@ fn postgres_has_dollars_and_escapes() {
     }
 }
 
+/// Tried with `psql` 15: nearly all of them hide a COMMIT, or a command of the shell, from who splits them otherwise.
+#[test]
+fn what_psql_may_quote_elsewhere_is_refused() {
+    for text in [
+        "SELECT 1 AS €$$; COMMIT; SELECT 2 AS €$$",
+        "SELECT 1 AS a\u{a0}$$; COMMIT; SELECT 2 AS a\u{a0}$$",
+        "SELECT 1$$ ' $$ \\! touch x --'",
+        "SELECT 1.e$$ ' $$ \\! touch x --'",
+        "SELECT $1$$ ' $$ \\! touch x --'",
+        "SELECT :a$$ ' $$ \\! touch x --'",
+        "SELECT $€$ ' $€$ \\! touch x --'",
+        "SELECT :e'\\' \\! touch x --'",
+        "SELECT 1e'\\' \\! touch x --'",
+        "SELECT E'a'\n'\\''; COMMIT; --'",
+        "SELECT E'a' -- x\n'\\''; COMMIT; --'",
+    ] {
+        assert!(split(text, Dialect::Postgres).is_err(), "{text}");
+    }
+    assert_eq!(parts("-- x\rCOMMIT; SELECT 1", Dialect::Postgres)[0].1, "COMMIT");
+    for text in [
+        "SELECT a$b, 1.5e3, $1, x::date, pg_catalog.date'2026-01-01', 'it''s' FROM größe",
+        "SELECT $größe$ ; $größe$, E'a\\'b', 'c'",
+    ] {
+        assert_eq!(parts(text, Dialect::Postgres).len(), 1, "{text}");
+    }
+}
+
 /// One line of any length, as tools write seeds: each part of it is looked at once.
 #[test]
 fn a_long_line_is_split_in_one_go() {

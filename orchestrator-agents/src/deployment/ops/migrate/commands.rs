@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
 use orchestrator_core::BoxError;
 use orchestrator_core::operation::Site;
@@ -16,6 +17,9 @@ use crate::ops::process::{self, Output};
 
 /// The most characters that are kept of what a tool says.
 const MOST_SAID: usize = 4000;
+
+/// What lies between two looks.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The user's commands with their variables. It has no `Debug`, so that no secret gets into a message.
 pub(super) struct Tool {
@@ -68,19 +72,27 @@ impl Tool {
             .into());
         }
         let said = self.said(&output);
-        Ok(Some(if said.is_empty() {
-            format!("`{}` says so ({})", self.commands.check[0], output.status)
-        } else {
-            said
-        }))
+        Ok(Some(if said.is_empty() { format!("{}{})", self.wordless(), output.status) } else { said }))
     }
 
-    /// What it is about to take away, in one line: what its look says before; none where nothing is pending.
+    /// What it is about to take away: what its look says before; none where nothing is pending. It is asked twice, since a database
+    /// that is out of reach for a moment fails a look as well.
     pub(super) fn takes_away(&self, here: &Here, input: &MigrateInput) -> Result<Option<String>, BoxError> {
-        let Some(pending) = self.check(here, input)? else { return Ok(None) };
-        let words =
-            pending.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-        Ok(Some(shortened(&words.collect::<Vec<_>>().join(" "))))
+        if self.check(here, input)?.is_none() {
+            return Ok(None);
+        }
+        std::thread::sleep(AGAIN);
+        self.check(here, input)
+    }
+
+    /// Whether a look after that says that nothing of it was taken away. One that has no words for it cannot tell.
+    pub(super) fn left_all(&self, taken: &str, left: &str) -> bool {
+        taken == left && !taken.starts_with(&self.wordless())
+    }
+
+    /// How a look begins that failed without a word.
+    fn wordless(&self) -> String {
+        format!("`{}` says so (", self.commands.check[0])
     }
 
     fn run(
@@ -108,4 +120,10 @@ impl Tool {
         let text = format!("{}\n{}", String::from_utf8_lossy(&output.stdout).trim(), output.stderr);
         Hidden::new(&self.secrets).hide(&text).trim().chars().take(MOST_SAID).collect()
     }
+}
+
+/// What a look said, shortened, in one line.
+pub(super) fn in_one_line(said: &str) -> String {
+    let words = said.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    shortened(&words.collect::<Vec<_>>().join(" "))
 }

@@ -97,11 +97,13 @@ impl Database for Server {
     fn script(&self, values: &str, text: &str, limit: Duration) -> Result<(), BoxError> {
         let (table, make) = self.table()?.map_or((TABLE, MAKE), |table| (table, ""));
         let limits = format!(
-            "SET application_name = '{}';\nSET statement_timeout = {};\nSET lock_timeout = '30s';\n",
+            "SET application_name = '{}';\nSET statement_timeout = {};\nSET lock_timeout = '30s';\n\
+             SET standard_conforming_strings = on;\n",
             self.name,
             limit.as_millis()
         );
         let record = record::insert(table, values);
+        // Its files are split by the rules of strings that the standard has, whatever the server was told.
         // What is cut off never gets to its COMMIT, and `psql` ends at the first error.
         let script = format!("{limits}BEGIN;\n{ALONE}{make}{record}{text}\n;\nCOMMIT;\n");
         self.psql.run(&script, limit).map(drop)

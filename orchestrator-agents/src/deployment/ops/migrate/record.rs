@@ -96,13 +96,19 @@ pub(super) fn apply(
     let begun = std::time::Instant::now();
     let failed = database.script(&values, text, limit).err();
     let took_ms = begun.elapsed().as_secs_f64() * 1e3;
-    let Some(error) = failed else { return Ok(Some(took_ms)) };
-    // The tool may have failed, or been killed, after its COMMIT; and of two that apply at once the second one fails. The record tells.
-    let found = database.settled().map(|rows| rows.into_iter().find(|row| row.name == file.name));
+    // The tool may have failed, or been killed, after its COMMIT; of two that apply at once the second one fails; and one that told of
+    // no error may never have got to its COMMIT. The record tells.
+    let rows = if failed.is_some() { database.settled() } else { database.applied() };
+    let found = rows.map(|rows| rows.into_iter().find(|row| row.name == file.name));
+    let was_told = failed.is_some();
+    let error = failed.unwrap_or_else(|| "its tool told of no error".into());
     match found {
         Ok(Some(row)) if row.order == order.to_string() => Ok(Some(took_ms)),
         Ok(Some(row)) if row.digest == file.digest => Ok(None),
         Ok(Some(_)) => Err(about(&file.name, "was applied by another run in another form", &error)),
+        Ok(None) if !was_told => {
+            Err(about(&file.name, "is not on record after it was applied; look what is there of it", &error))
+        }
         Ok(None) => Err(about(&file.name, "was not applied, nothing of it", &error)),
         Err(unseen) => {
             let what = format!("may have been applied, which cannot be seen ({unseen})");

@@ -79,6 +79,29 @@ fn needs_databases_a_file_ends_with_its_time_whatever_it_says_itself() {
     assert_eq!(names(&apply(&rig.desk, &rig.config(60), Stage::All, 2).unwrap()), ["0001_a.sql"]);
 }
 
+/// Where the one that called was killed, the server goes on at its statement: here the first call stands for it.
+#[test]
+#[ignore = "needs postgresql; tests/run has it"]
+fn needs_databases_what_a_killed_run_left_at_the_server_ends_when_it_goes_on() {
+    let rig = Rig::new();
+    let config = rig.config(250);
+    rig.ask("app", "CREATE TABLE pause AS SELECT 240 AS seconds").unwrap();
+    write(&rig.desk, &[("0001_a.sql", "CREATE TABLE a (b int);\nSELECT pg_sleep(seconds) FROM pause;")]);
+    let (order, planned) = (key(1, 0, 0), input(&rig.desk, &config, Stage::All));
+    let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'orchestrate %' AND wait_event = 'PgSleep'";
+    std::thread::scope(|scope| {
+        scope.spawn(|| rig.desk.call(ApplyMigrations, planned.clone(), &order).unwrap_err());
+        super::super::eventually("the first call", || rig.ask("app", sleeps).as_deref() == Some("1"));
+        let already = rig.desk.already(ApplyMigrations, planned.clone(), &order);
+        let left = rig.ask("app", sleeps);
+        rig.ask("app", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+        assert!(matches!(already, Already::NotDone), "nothing of it was applied");
+        assert_eq!(left.as_deref(), Some("0"), "nothing of it goes on");
+    });
+    rig.ask("app", "UPDATE pause SET seconds = 0").unwrap();
+    assert_eq!(names(&rig.desk.call(ApplyMigrations, planned, &order).unwrap()), ["0001_a.sql"]);
+}
+
 /// A server that lets everybody in and then says nothing any more.
 fn hanging() -> u16 {
     fn message(kind: u8, body: &[u8]) -> Vec<u8> {
