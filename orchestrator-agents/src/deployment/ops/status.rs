@@ -196,7 +196,8 @@ pub fn standing(state: &Path, environment: Option<&Environment>) -> Result<Vec<S
 
 fn stands(place: &Place) -> Result<Standing, DeployError> {
     // Where it is on hosts these say how it stands; that must be known.
-    (place.hosts()?, place.gone()?);
+    place.hosts()?;
+    place.gone()?;
     let (current, candidate, fronted) = (place.current()?, place.candidate()?, place.fronted()?);
     let url = match (&current, &fronted) {
         (Some(current), _) => Some(traffic::public(place, &current.service)?),
