@@ -68,7 +68,7 @@ pub(super) fn of(line: &str, watch: &LogWatch, hide: Hide<'_>) -> Option<Told> {
     let mut structured = serde_json::from_str::<Map<String, Value>>(&line).ok();
     if line.contains('\\')
         && let Some(fields) = &mut structured
-        && fields.values_mut().fold(false, |any, value| hides(value, hide) || any)
+        && hides_in(fields.values_mut(), hide)
     {
         line = Value::from(fields.clone()).to_string().into();
     }
@@ -96,10 +96,15 @@ fn hides(value: &mut Value, hide: Hide<'_>) -> bool {
             *text = hidden;
             found
         }
-        Value::Array(items) => items.iter_mut().fold(false, |any, item| hides(item, hide) || any),
-        Value::Object(fields) => fields.values_mut().fold(false, |any, field| hides(field, hide) || any),
+        Value::Array(items) => hides_in(items.iter_mut(), hide),
+        Value::Object(fields) => hides_in(fields.values_mut(), hide),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+/// The same in each of these.
+fn hides_in<'v>(values: impl Iterator<Item = &'v mut Value>, hide: Hide<'_>) -> bool {
+    values.map(|value| usize::from(hides(value, hide))).sum::<usize>() > 0
 }
 
 /// Whether the level of a structured line is that of an error; none where it has no level.

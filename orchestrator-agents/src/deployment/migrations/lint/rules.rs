@@ -2,8 +2,9 @@
 
 use sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, AssignmentTarget, ColumnDef, ColumnOption,
-    CreateTrigger, Delete, FromTable, Insert, ObjectName, ObjectType, OnConflict, OnConflictAction, OnInsert,
-    Query, RenameTableNameKind, SetExpr, SqliteOnConflict, Statement, TableFactor, Update,
+    ConditionalStatements, CreateTrigger, Delete, FromTable, Insert, ObjectName, ObjectType, OnConflict,
+    OnConflictAction, OnInsert, Query, RenameTableNameKind, SetExpr, SqliteOnConflict, Statement,
+    TableFactor, Update,
 };
 
 use super::condition::{is_met_without, picks};
@@ -116,7 +117,7 @@ fn triggered(trigger: &CreateTrigger, own: &mut Own, dialect: Dialect) -> Vec<Re
             ),
         ));
     }
-    for statement in trigger.statements.iter().flat_map(|body| body.statements()) {
+    for statement in trigger.statements.iter().flat_map(ConditionalStatements::statements) {
         remarks.extend(judged(statement, own, dialect));
     }
     remarks
